@@ -1,0 +1,1 @@
+//===- Precompiled.cpp - carrier of the precompiled header ----------------===//

@@ -1,0 +1,28 @@
+import os
+import shutil
+import sys
+
+import lit.formats
+from lit.llvm import llvm_config
+from lit.llvm.subst import ToolSubst
+
+config.name = "ds-mlir"
+config.test_format = lit.formats.ShTest(False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["unit", "fuzz", "e2e", "Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.ds_binary_dir, "test")
+
+# CHECK variables named [[$X]] are global, all others end with their CHECK-LABEL.
+config.environment["FILECHECK_OPTS"] = "-enable-var-scope --allow-unused-prefixes=false"
+
+llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
+llvm_config.add_tool_substitutions(["FileCheck", "not", "count", "split-file"], config.llvm_tools_dir)
+bin_dir = os.path.join(config.ds_binary_dir, "bin")
+llvm_config.add_tool_substitutions(
+    [ToolSubst(t, unresolved="ignore") for t in ("ds-opt", "ds-compile", "ds-run", "ds-info", "ds-bench")], bin_dir)
+config.substitutions.append(("%python", sys.executable))
+config.substitutions.append(("%examples", os.path.join(config.ds_source_dir, "examples")))
+config.substitutions.append(("%e2e", os.path.join(config.ds_source_dir, "test", "e2e")))
+if shutil.which("ptxas"):
+    config.available_features.add("ptxas")
