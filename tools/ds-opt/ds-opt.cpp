@@ -2,6 +2,8 @@
 #include "dialects/ds/IR/DsDialect.h"
 #include "dialects/onnx/IR/OnnxDialect.h"
 
+#include "passes/Passes.h"
+
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -13,5 +15,6 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   registry.insert<mlir::ds::DsDialect, mlir::onnx::OnnxDialect>();
   mlir::registerAllPasses();
+  mlir::ds::registerDsPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "ds-mlir optimizer driver\n", registry));
 }

@@ -1,0 +1,81 @@
+//===- Passes.td - rewrites on the ds dialect -----------------*- tablegen -*-===//
+//
+// Alphabetical. Each description: what, why, when it does nothing, what must run before.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PASSES_PASSES
+#define PASSES_PASSES
+include "mlir/Pass/PassBase.td"
+
+def RaiseAttention : Pass<"ds-raise-attention"> {
+  let summary = "softmax(q·kᵀ·scale + mask)·v becomes ds.attention";
+  let description = [{
+    Starts at a `ds.softmax` over the last dimension whose result feeds one product. Above it, scales (on the scores, on
+    either operand, √scale on both) are collected and the mask is taken apart; heads that keys and values were
+    repeated for are peeled off, so that the op sees the kv heads that the cache has. A guard against rows without any key
+    (`IsNaN` + `Where`) belongs to the op's meaning and goes. A mask that is provably "key ≤ query + offset", element
+    by element, becomes `causal`; any other stays an operand.
+
+    Does nothing where the probabilities have another use, where a scale is not a constant, or where q, k or v are not
+    4-D [batch, head, row, column]. A remark says which link failed.
+    Run `ds-sink-transposes` before.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect"];
+}
+
+def RaiseEmbedding : Pass<"ds-raise-embedding"> {
+  let summary = "a gather of rows of a parameter becomes ds.embedding";
+  let description = [{
+    `ds.gather` along axis 0 of a 2-D tensor that is made of parameters alone. A table that is a transposed parameter
+    (tied embeddings of some exporters) stays one parameter: the transpose is part of the table's value.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def RaiseLinear : Pass<"ds-raise-linear"> {
+  let summary = "a product with a weight matrix becomes ds.linear";
+  let description = [{
+    `ds.matmul` whose right side is 2-D and made of parameters alone; the weight becomes [N, K], as checkpoints store it. An
+    added vector of parameters becomes the bias. Reshapes that only merged leading dimensions for the product go.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def RaiseRmsNorm : Pass<"ds-raise-rms-norm"> {
+  let summary = "the spellings of RMSNorm become ds.rms_norm";
+  let description = [{
+    `w · cast(x · r)` in either order, `r` one of reciprocal(sqrt(a)), 1/sqrt(a), a^−0.5, or `x / sqrt(a)`, with
+    `a = mean(x², last) + epsilon`. The weight is a vector along the last dimension; epsilon a constant. Does nothing for
+    another axis, another exponent or a weight that is not a vector.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def RaiseRope : Pass<"ds-raise-rope"> {
+  let summary = "the spellings of rotary position embedding become ds.rope";
+  let description = [{
+    Forms: `x·cos + rotate_half(x)·sin` with tables of full width whose halves are provably equal; and
+    `concat(a·cos − b·sin, b·cos + a·sin)` with a, b halves or strided slices of x. The proof that both halves of a table are
+    one is by pushing the slice to where the table is made, not by names.
+    Run `ds-sink-transposes` before.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def RaiseSwiglu : Pass<"ds-raise-swiglu"> {
+  let summary = "gate·sigmoid(gate)·up becomes ds.swiglu";
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def SinkTransposes : Pass<"ds-sink-transposes"> {
+  let summary = "move transposes towards the results, to one normal form";
+  let description = [{
+    A transpose above an op that works element by element, along other dimensions, or piece by piece moves below it, where
+    the other operands need nothing but moved unit dimensions. So exporters that put a transpose before or after
+    RoPE, casts or scales give one IR. Chains reshape → transpose → reshape that only permute become one transpose.
+    The number of transposes never grows, so the pass ends; it visits each op a constant number of times.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+#endif // PASSES_PASSES

@@ -1,0 +1,87 @@
+// RUN: ds-opt %s --split-input-file --ds-sink-transposes --canonicalize --cse --ds-raise-attention --ds-sink-transposes --canonicalize --cse | FileCheck %s
+
+// The mask of torch.export's dynamo exporter without cache: rows see keys up to
+// themselves. Keys are transposed through a merged batch; √scale is on both
+// sides; a guard replaces NaN.
+// CHECK-LABEL: func.func @dynamo_causal
+// CHECK-SAME: (%[[Q:[a-z0-9]+]]: tensor<?x?x4x16xf32> {{[^)]*}}, %[[K:[a-z0-9]+]]: tensor<?x?x2x16xf32> {{[^)]*}}, %[[V:[a-z0-9]+]]: tensor<?x?x2x16xf32>
+func.func @dynamo_causal(%q: tensor<?x?x4x16xf32> {ds.dims = ["b", "s", "", ""]}, %k: tensor<?x?x2x16xf32> {ds.dims = ["b", "s", "", ""]}, %v: tensor<?x?x2x16xf32> {ds.dims = ["b", "s", "", ""]}) -> tensor<?x?x4x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c4 = arith.constant 4 : index
+  %b = tensor.dim %q, %c0 : tensor<?x?x4x16xf32>
+  %s = tensor.dim %q, %c1 : tensor<?x?x4x16xf32>
+  %bh = arith.muli %b, %c4 : index
+  %root = arith.constant dense<0.5> : tensor<f32>
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %low = arith.constant dense<-3.40282347E+38> : tensor<f32>
+  %izero = arith.constant dense<0> : tensor<i64>
+  %ione = arith.constant dense<1> : tensor<i64>
+  // mask
+  %r = ds.range %izero, %ione [%s] : tensor<i64> to tensor<?xi64>
+  %rows = ds.reshape %r [%s] : tensor<?xi64> to tensor<1x1x?x1xi64>
+  %cols = ds.reshape %r [%s] : tensor<?xi64> to tensor<1x1x1x?xi64>
+  %le = ds.elementwise le %cols, %rows : (tensor<1x1x1x?xi64>, tensor<1x1x?x1xi64>) -> tensor<1x1x?x?xi1>
+  %mask = ds.elementwise select %le, %zero, %low : (tensor<1x1x?x?xi1>, tensor<f32>, tensor<f32>) -> tensor<1x1x?x?xf32>
+  // heads
+  %qt = ds.transpose %q [0, 2, 1, 3] : tensor<?x?x4x16xf32> to tensor<?x4x?x16xf32>
+  %kt = ds.transpose %k [0, 2, 1, 3] : tensor<?x?x2x16xf32> to tensor<?x2x?x16xf32>
+  %vt = ds.transpose %v [0, 2, 1, 3] : tensor<?x?x2x16xf32> to tensor<?x2x?x16xf32>
+  %k5 = ds.reshape %kt [%b, %s] : tensor<?x2x?x16xf32> to tensor<?x2x1x?x16xf32>
+  %ke = ds.broadcast %k5 [%b, %s] : tensor<?x2x1x?x16xf32> to tensor<?x2x2x?x16xf32>
+  %kh = ds.reshape %ke [%b, %s] : tensor<?x2x2x?x16xf32> to tensor<?x4x?x16xf32>
+  %v5 = ds.reshape %vt [%b, %s] : tensor<?x2x?x16xf32> to tensor<?x2x1x?x16xf32>
+  %ve = ds.broadcast %v5 [%b, %s] : tensor<?x2x1x?x16xf32> to tensor<?x2x2x?x16xf32>
+  %vh = ds.reshape %ve [%b, %s] : tensor<?x2x2x?x16xf32> to tensor<?x4x?x16xf32>
+  %k3 = ds.reshape %kh [%bh, %s] : tensor<?x4x?x16xf32> to tensor<?x?x16xf32>
+  %k3t = ds.transpose %k3 [0, 2, 1] : tensor<?x?x16xf32> to tensor<?x16x?xf32>
+  %kT = ds.reshape %k3t [%b, %s] : tensor<?x16x?xf32> to tensor<?x4x16x?xf32>
+  %qs = ds.elementwise mul %qt, %root : (tensor<?x4x?x16xf32>, tensor<f32>) -> tensor<?x4x?x16xf32>
+  %ks = ds.elementwise mul %kT, %root : (tensor<?x4x16x?xf32>, tensor<f32>) -> tensor<?x4x16x?xf32>
+  %qk = ds.matmul %qs, %ks : tensor<?x4x?x16xf32>, tensor<?x4x16x?xf32> to tensor<?x4x?x?xf32>
+  %masked = ds.elementwise add %qk, %mask : (tensor<?x4x?x?xf32>, tensor<1x1x?x?xf32>) -> tensor<?x4x?x?xf32>
+  %p = ds.softmax %masked 3 : tensor<?x4x?x?xf32> to tensor<?x4x?x?xf32>
+  %nan = ds.elementwise isnan %p : (tensor<?x4x?x?xf32>) -> tensor<?x4x?x?xi1>
+  %pg = ds.elementwise select %nan, %zero, %p : (tensor<?x4x?x?xi1>, tensor<f32>, tensor<?x4x?x?xf32>) -> tensor<?x4x?x?xf32>
+  %o = ds.matmul %pg, %vh : tensor<?x4x?x?xf32>, tensor<?x4x?x16xf32> to tensor<?x4x?x16xf32>
+  %ot = ds.transpose %o [0, 2, 1, 3] : tensor<?x4x?x16xf32> to tensor<?x?x4x16xf32>
+  // CHECK-DAG: %[[KT:.*]] = ds.transpose %[[K]] [0, 2, 1, 3]
+  // CHECK-DAG: %[[VT:.*]] = ds.transpose %[[V]] [0, 2, 1, 3]
+  // CHECK: %[[A:.*]] = ds.attention %[[Q]], %[[KT]], %[[VT]] scale 2.500000e-01 causal
+  // CHECK: return %[[A]]
+  return %ot : tensor<?x?x4x16xf32>
+}
+
+// -----
+
+// The same with one bound off by one is not causal: the mask stays.
+// CHECK-LABEL: func.func @off_by_one
+func.func @off_by_one(%q: tensor<1x4x8x16xf32>, %k: tensor<1x4x16x8xf32>, %v: tensor<1x4x8x16xf32>) -> tensor<1x4x8x16xf32> {
+  %scale = arith.constant dense<0.25> : tensor<f32>
+  %rows = arith.constant dense<[[0], [1], [2], [3], [4], [5], [6], [7]]> : tensor<8x1xi64>
+  %cols = arith.constant dense<[0, 1, 2, 3, 4, 5, 6, 7]> : tensor<8xi64>
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %low = arith.constant dense<0xFF800000> : tensor<f32>
+  %lt = ds.elementwise lt %cols, %rows : (tensor<8xi64>, tensor<8x1xi64>) -> tensor<8x8xi1>
+  %mask = ds.elementwise select %lt, %zero, %low : (tensor<8x8xi1>, tensor<f32>, tensor<f32>) -> tensor<8x8xf32>
+  %qk = ds.matmul %q, %k : tensor<1x4x8x16xf32>, tensor<1x4x16x8xf32> to tensor<1x4x8x8xf32>
+  %scaled = ds.elementwise mul %scale, %qk : (tensor<f32>, tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
+  %masked = ds.elementwise add %mask, %scaled : (tensor<8x8xf32>, tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
+  %p = ds.softmax %masked 3 : tensor<1x4x8x8xf32> to tensor<1x4x8x8xf32>
+  %o = ds.matmul %p, %v : tensor<1x4x8x8xf32>, tensor<1x4x8x16xf32> to tensor<1x4x8x16xf32>
+  // CHECK: ds.attention {{.*}} mask {{.*}} scale 2.500000e-01 {{[^c]*}}:
+  return %o : tensor<1x4x8x16xf32>
+}
+
+// -----
+
+// Another softmax axis is no attention.
+// CHECK-LABEL: func.func @wrong_axis
+// CHECK-NOT: ds.attention
+func.func @wrong_axis(%q: tensor<1x4x8x16xf32>, %k: tensor<1x4x16x8xf32>, %v: tensor<1x4x8x16xf32>) -> tensor<1x4x8x16xf32> {
+  %qk = ds.matmul %q, %k : tensor<1x4x8x16xf32>, tensor<1x4x16x8xf32> to tensor<1x4x8x8xf32>
+  %p = ds.softmax %qk 2 : tensor<1x4x8x8xf32> to tensor<1x4x8x8xf32>
+  %o = ds.matmul %p, %v : tensor<1x4x8x8xf32>, tensor<1x4x8x16xf32> to tensor<1x4x8x16xf32>
+  return %o : tensor<1x4x8x16xf32>
+}
