@@ -7,6 +7,30 @@
 #define PASSES_PASSES
 include "mlir/Pass/PassBase.td"
 
+def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
+  let summary = "a causal model with cache becomes a step on flattened tokens";
+  let description = [{
+    Replaces `@graph` (ONNX inputs and outputs, dense batches, caches in and out) by `@step`:
+
+        (tokens i32[N], row_start i32[B+1], past_length i32[B], cache_slot i32[B], logit_rows i32[R],
+         cache.0.k [slots, heads, length, width], cache.0.v, …) -> (logits f32[R, V], hidden f32[N, d], caches …)
+
+    if and only if the graph is proven to be one causal language model: token ids go into one embedding, every other value is
+    computed token by token, tokens meet only in `ds.attention` over `concat(past, new)`, whose mask, with every past and new
+    token present and positions counting up, lets row s see exactly the keys t <= past + s, and the concatenations are the
+    graph's outputs. Padding is not part of the step: sequences are laid end to end. Activations are f32, whatever the
+    graph's type; weights keep theirs.
+
+    Where the proof fails the module is left as it is and a remark names the value and the reason. Results: function argument
+    and result attributes `ds.name`; the module attribute `ds.model` = {vocabulary, hidden_size, layers}.
+    Run the raising passes before.
+  }];
+  let options = [
+    Option<"cacheType", "cache-type", "std::string", "\"f32\"", "element type of the caches: f32 or bf16">
+  ];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def RaiseAttention : Pass<"ds-raise-attention"> {
   let summary = "softmax(q·kᵀ·scale + mask)·v becomes ds.attention";
   let description = [{
