@@ -22,7 +22,7 @@ def Onnx_Dialect : Dialect {
   let description = [{
     The builtin.module that holds an imported model carries these attributes:
     * `onnx.ir_version` : i64
-    * `onnx.opset_imports` : dictionary from domain to version, `{"" = 20 : i64, "com.microsoft" = 1 : i64}`
+    * `onnx.opset_imports` : dictionary from domain to version, `{ai.onnx = 20 : i64, com.microsoft = 1 : i64}`
     * `onnx.producer` : string, optional
     * `onnx.metadata` : dictionary of strings, optional (metadata_props)
 
