@@ -2,6 +2,8 @@
 #include "dialects/ds/IR/DsDialect.h"
 #include "dialects/onnx/IR/OnnxDialect.h"
 
+#include "lowering/OnnxToDs/Passes.h"
+#include "lowering/Pipelines.h"
 #include "passes/Passes.h"
 
 #include "mlir/InitAllDialects.h"
@@ -16,5 +18,7 @@ int main(int argc, char **argv) {
   registry.insert<mlir::ds::DsDialect, mlir::onnx::OnnxDialect>();
   mlir::registerAllPasses();
   mlir::ds::registerDsPasses();
+  mlir::onnx::registerOnnxToDsPasses();
+  mlir::ds::registerPipelines();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "ds-mlir optimizer driver\n", registry));
 }

@@ -1,0 +1,595 @@
+//===- Builders.cpp - ds ops with sizes and trivial folds -----------------===//
+#include "lowering/OnnxToDs/GraphConverter.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+using namespace mlir::onnx;
+using onnx::tensorType;
+
+//===----------------------------------------------------------------------===//
+// Sizes and elements
+//===----------------------------------------------------------------------===//
+
+OpFoldResult Builders::size(Value value, int64_t dim) {
+  RankedTensorType type = tensorType(value);
+  if (!type.isDynamicDim(dim))
+    return sizes.number(type.getDimSize(dim));
+  SmallVector<OpFoldResult> &dims = known[value];
+  if (dims.empty())
+    dims.assign(type.getRank(), OpFoldResult());
+  if (!dims[dim])
+    dims[dim] = tensor::DimOp::create(b, loc, value, dim).getResult();
+  return dims[dim];
+}
+
+SmallVector<OpFoldResult> Builders::shape(Value value) {
+  SmallVector<OpFoldResult> result;
+  for (int64_t d = 0; d < tensorType(value).getRank(); ++d)
+    result.push_back(size(value, d));
+  return result;
+}
+
+RankedTensorType Builders::typeOf(ArrayRef<OpFoldResult> dims, Type element) {
+  SmallVector<int64_t> shape;
+  for (OpFoldResult dim : dims)
+    shape.push_back(getConstantIntValue(dim).value_or(ShapedType::kDynamic));
+  return RankedTensorType::get(shape, element);
+}
+
+SmallVector<Value> Builders::dynamicOf(ArrayRef<OpFoldResult> dims) {
+  SmallVector<Value> result;
+  for (OpFoldResult dim : dims)
+    if (!getConstantIntValue(dim))
+      result.push_back(cast<Value>(dim));
+  return result;
+}
+
+DenseElementsAttr Builders::constantOf(Value value) {
+  DenseElementsAttr attr;
+  return matchPattern(value, m_Constant(&attr)) ? attr : DenseElementsAttr();
+}
+
+std::optional<SmallVector<OpFoldResult>> Builders::elements(Value value) {
+  if (auto it = knownElements.find(value); it != knownElements.end())
+    return it->second;
+  RankedTensorType type = tensorType(value);
+  auto integer = dyn_cast<IntegerType>(type.getElementType());
+  DenseElementsAttr attr = constantOf(value);
+  if (!integer || integer.getWidth() == 1 || !attr || type.getRank() > 1)
+    return std::nullopt;
+  SmallVector<OpFoldResult> result;
+  for (const APInt &number : attr.getValues<APInt>())
+    result.push_back(sizes.number(integer.isUnsigned()
+                                      ? int64_t(number.getZExtValue())
+                                      : number.getSExtValue()));
+  return result;
+}
+
+std::optional<SmallVector<OpFoldResult>> Builders::readElements(Value value) {
+  if (auto result = elements(value))
+    return result;
+  RankedTensorType type = tensorType(value);
+  if (!type.hasStaticShape() || type.getRank() > 1 ||
+      !isa<IntegerType>(type.getElementType()))
+    return std::nullopt;
+  SmallVector<OpFoldResult> result;
+  for (int64_t i = 0; i < type.getNumElements(); ++i) {
+    SmallVector<Value> at;
+    if (type.getRank() == 1)
+      at.push_back(sizes.asValue(sizes.number(i)));
+    Value element = tensor::ExtractOp::create(b, loc, value, at);
+    result.push_back(
+        arith::IndexCastOp::create(b, loc, b.getIndexType(), element)
+            .getResult());
+  }
+  knownElements[value] = result;
+  return result;
+}
+
+Value Builders::fromSizes(ArrayRef<OpFoldResult> values, bool scalar,
+                          Type type) {
+  if (!type)
+    type = b.getI64Type();
+  SmallVector<int64_t> shape;
+  if (!scalar)
+    shape.push_back(values.size());
+  auto result = RankedTensorType::get(shape, type);
+  SmallVector<APInt> numbers;
+  for (OpFoldResult value : values)
+    if (std::optional<int64_t> number = getConstantIntValue(value))
+      numbers.push_back(
+          APInt(64, *number, true).sextOrTrunc(type.getIntOrFloatBitWidth()));
+  if (numbers.size() == values.size())
+    return constant(DenseElementsAttr::get(result, numbers));
+  SmallVector<Value> elements;
+  for (OpFoldResult value : values)
+    elements.push_back(arith::IndexCastOp::create(b, loc, type,
+                                                  sizes.asValue(value)));
+  Value tensor = tensor::FromElementsOp::create(b, loc, result, elements);
+  knownElements[tensor].assign(values.begin(), values.end());
+  return tensor;
+}
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
+
+Value Builders::constant(DenseElementsAttr value) {
+  return arith::ConstantOp::create(b, loc, value);
+}
+
+static DenseElementsAttr splat(RankedTensorType type, double value) {
+  Type element = type.getElementType();
+  if (auto floatType = dyn_cast<FloatType>(element)) {
+    APFloat number(value);
+    bool lost;
+    number.convert(floatType.getFloatSemantics(),
+                   APFloat::rmNearestTiesToEven, &lost);
+    return DenseElementsAttr::get(type, number);
+  }
+  return DenseElementsAttr::get(
+      type, APInt(64, int64_t(value), true)
+                .sextOrTrunc(element.getIntOrFloatBitWidth()));
+}
+
+Value Builders::scalar(Type type, double value) {
+  return constant(splat(RankedTensorType::get({}, type), value));
+}
+
+std::optional<double> Builders::scalarValue(Value value) {
+  DenseElementsAttr attr = constantOf(value);
+  if (!attr || attr.getNumElements() != 1)
+    return std::nullopt;
+  if (isa<FloatType>(attr.getElementType()))
+    return attr.getValues<APFloat>()[0].convertToDouble();
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Elementwise
+//===----------------------------------------------------------------------===//
+
+SmallVector<OpFoldResult> Builders::broadcastShape(ValueRange operands) {
+  int64_t rank = 0;
+  for (Value operand : operands)
+    rank = std::max(rank, tensorType(operand).getRank());
+  SmallVector<OpFoldResult> result(rank, sizes.number(1));
+  for (Value operand : operands) {
+    int64_t missing = rank - tensorType(operand).getRank();
+    for (int64_t d = missing; d < rank; ++d) {
+      OpFoldResult mine = size(operand, d - missing), &all = result[d];
+      if (getConstantIntValue(all) == 1)
+        all = mine;
+      else if (getConstantIntValue(mine) == 1 || mine == all)
+        continue;
+      else if (getConstantIntValue(mine))
+        all = mine; // a dynamic size here must be this number or 1
+      else if (!getConstantIntValue(all))
+        all = sizes.selectEqual(all, sizes.number(1), mine, all);
+    }
+  }
+  return result;
+}
+
+static bool isComparison(ElementwiseKind kind) {
+  switch (kind) {
+  case ElementwiseKind::Eq:
+  case ElementwiseKind::Lt:
+  case ElementwiseKind::Le:
+  case ElementwiseKind::Gt:
+  case ElementwiseKind::Ge:
+  case ElementwiseKind::IsNaN:
+  case ElementwiseKind::IsPosInf:
+  case ElementwiseKind::IsNegInf:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/// Shape arithmetic: integer vectors whose elements are known as sizes.
+Value Builders::foldSizes(ElementwiseKind kind, ValueRange operands) {
+  SmallVector<SmallVector<OpFoldResult>> args;
+  size_t count = 1;
+  bool isScalar = true;
+  for (Value operand : operands) {
+    auto element = dyn_cast<IntegerType>(tensorType(operand).getElementType());
+    if (!element || element.getWidth() < 32)
+      return nullptr;
+    auto known = elements(operand);
+    if (!known)
+      return nullptr;
+    isScalar &= tensorType(operand).getRank() == 0;
+    if (known->size() != 1) {
+      if (count != 1 && count != known->size())
+        return nullptr;
+      count = known->size();
+    }
+    args.push_back(*known);
+  }
+  SmallVector<OpFoldResult> result;
+  for (size_t i = 0; i < count; ++i) {
+    auto arg = [&](unsigned j) {
+      return args[j].size() == 1 ? args[j][0] : args[j][i];
+    };
+    switch (kind) {
+    case ElementwiseKind::Add:
+      result.push_back(sizes.add(arg(0), arg(1)));
+      break;
+    case ElementwiseKind::Sub:
+      result.push_back(sizes.sub(arg(0), arg(1)));
+      break;
+    case ElementwiseKind::Mul:
+      result.push_back(sizes.mul(arg(0), arg(1)));
+      break;
+    case ElementwiseKind::Max:
+      result.push_back(sizes.max(arg(0), arg(1)));
+      break;
+    case ElementwiseKind::Min:
+      result.push_back(sizes.min(arg(0), arg(1)));
+      break;
+    case ElementwiseKind::Neg:
+      result.push_back(sizes.sub(sizes.number(0), arg(0)));
+      break;
+    case ElementwiseKind::Div: {
+      // Truncation and floor agree where nothing is negative; sizes are not.
+      std::optional<int64_t> x = getConstantIntValue(arg(0)),
+                             y = getConstantIntValue(arg(1));
+      if (!y || *y <= 0 || (x && *x < 0))
+        return nullptr;
+      result.push_back(sizes.floorDiv(arg(0), arg(1)));
+      break;
+    }
+    default:
+      return nullptr;
+    }
+  }
+  return fromSizes(result, isScalar,
+                   tensorType(operands[0]).getElementType());
+}
+
+/// Scalar constants, as in `sqrt(64)` or `1 / sqrt(64)`.
+Value Builders::foldScalars(ElementwiseKind kind, ValueRange operands) {
+  SmallVector<double> args;
+  int64_t rank = 0;
+  for (Value operand : operands) {
+    std::optional<double> number = scalarValue(operand);
+    if (!number)
+      return nullptr;
+    rank = std::max(rank, tensorType(operand).getRank());
+    args.push_back(*number);
+  }
+  // In the type's own precision where that is f32: the file says so.
+  Type element = tensorType(operands[0]).getElementType();
+  bool isF32 = element.isF32();
+  auto rounded = [&](double value) { return isF32 ? double(float(value)) : value; };
+  double result;
+  switch (kind) {
+  case ElementwiseKind::Add:
+    result = rounded(args[0] + args[1]);
+    break;
+  case ElementwiseKind::Sub:
+    result = rounded(args[0] - args[1]);
+    break;
+  case ElementwiseKind::Mul:
+    result = rounded(args[0] * args[1]);
+    break;
+  case ElementwiseKind::Div:
+    result = rounded(args[0] / args[1]);
+    break;
+  case ElementwiseKind::Sqrt:
+    result = rounded(std::sqrt(args[0]));
+    break;
+  case ElementwiseKind::Reciprocal:
+    result = rounded(1 / args[0]);
+    break;
+  case ElementwiseKind::Neg:
+    result = -args[0];
+    break;
+  default:
+    return nullptr;
+  }
+  return constant(
+      splat(RankedTensorType::get(SmallVector<int64_t>(rank, 1), element),
+            result));
+}
+
+/// x·1, x/1, true ∧ x: exact for every x.
+Value Builders::foldIdentity(ElementwiseKind kind, ValueRange operands) {
+  if (operands.size() != 2)
+    return nullptr;
+  Type element = tensorType(operands[0]).getElementType();
+  for (unsigned i : {0u, 1u}) {
+    DenseElementsAttr attr = constantOf(operands[i]);
+    if (!attr || !attr.isSplat() ||
+        tensorType(operands[i]).getRank() >
+            tensorType(operands[1 - i]).getRank() ||
+        attr.getNumElements() != 1)
+      continue;
+    bool one = isa<FloatType>(element)
+                   ? attr.getSplatValue<APFloat>().isExactlyValue(1.0)
+                   : attr.getSplatValue<APInt>().isOne();
+    if (one &&
+        (kind == ElementwiseKind::Mul ||
+         (kind == ElementwiseKind::Div && i == 1) ||
+         (kind == ElementwiseKind::And && element.isInteger(1))))
+      return operands[1 - i];
+  }
+  return nullptr;
+}
+
+Value Builders::elementwise(ElementwiseKind kind, ValueRange operands) {
+  if (Value folded = foldSizes(kind, operands))
+    return folded;
+  if (Value folded = foldScalars(kind, operands))
+    return folded;
+  if (Value folded = foldIdentity(kind, operands))
+    return folded;
+  SmallVector<OpFoldResult> dims = broadcastShape(operands);
+  SmallVector<Value> args;
+  for (Value operand : operands) {
+    // A dynamic size that cannot be shown to be the result's may be 1.
+    RankedTensorType type = tensorType(operand);
+    int64_t missing = dims.size() - type.getRank();
+    bool fits = true;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      fits &= !type.isDynamicDim(d) || size(operand, d) == dims[d + missing];
+    args.push_back(fits ? operand
+                        : broadcast(operand, ArrayRef<OpFoldResult>(dims)
+                                                 .drop_front(missing)));
+  }
+  Type element = isComparison(kind) ? Type(b.getI1Type())
+                 : kind == ElementwiseKind::Select
+                     ? tensorType(operands[1]).getElementType()
+                     : tensorType(operands[0]).getElementType();
+  return track(
+      ElementwiseOp::create(b, loc, typeOf(dims, element), kind, args), dims);
+}
+
+Value Builders::cast(Value value, Type type, bool saturate) {
+  RankedTensorType from = tensorType(value);
+  if (from.getElementType() == type)
+    return value;
+  if (DenseElementsAttr attr = constantOf(value);
+      attr && attr.getNumElements() == 1) {
+    std::optional<double> number;
+    if (isa<FloatType>(from.getElementType()))
+      number = attr.getValues<APFloat>()[0].convertToDouble();
+    else if (auto known = elements(value))
+      number = double(*getConstantIntValue((*known)[0]));
+    bool toFloat = isa<FloatType>(type) && type.getIntOrFloatBitWidth() >= 16;
+    bool exact = number && std::abs(*number) < double(int64_t(1) << 53);
+    if (exact && (toFloat || (isa<IntegerType>(type) &&
+                              type.getIntOrFloatBitWidth() >= 32)))
+      return constant(
+          splat(RankedTensorType::get(from.getShape(), type), *number));
+  }
+  // Sizes stay sizes in any integer type that holds them.
+  if (isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 32)
+    if (auto known = elements(value))
+      return fromSizes(*known, from.getRank() == 0, type);
+  auto result = RankedTensorType::get(from.getShape(), type);
+  return track(CastOp::create(b, loc, result, value, saturate), shape(value));
+}
+
+//===----------------------------------------------------------------------===//
+// Views
+//===----------------------------------------------------------------------===//
+
+Value Builders::reshape(Value value, ArrayRef<OpFoldResult> dims) {
+  // Chains become one reshape of the first.
+  while (auto inner = value.getDefiningOp<ReshapeOp>())
+    value = inner.getInput();
+  RankedTensorType result =
+      typeOf(dims, tensorType(value).getElementType());
+  if (result.getRank() == tensorType(value).getRank() &&
+      ArrayRef<OpFoldResult>(shape(value)) == dims)
+    return value;
+  if (result.getRank() <= 1)
+    if (auto known = elements(value))
+      if (result.hasStaticShape() &&
+          int64_t(known->size()) == result.getNumElements())
+        return fromSizes(*known, result.getRank() == 0,
+                         result.getElementType());
+  if (DenseElementsAttr attr = constantOf(value))
+    if (result.hasStaticShape())
+      return constant(attr.reshape(result));
+  return track(ReshapeOp::create(b, loc, result, value, dynamicOf(dims)), dims);
+}
+
+Value Builders::unsqueeze(Value value, ArrayRef<int64_t> axes) {
+  int64_t rank = tensorType(value).getRank() + axes.size();
+  SmallVector<OpFoldResult> dims;
+  int64_t next = 0;
+  for (int64_t d = 0; d < rank; ++d)
+    dims.push_back(llvm::is_contained(axes, d) ? sizes.number(1)
+                                               : size(value, next++));
+  return reshape(value, dims);
+}
+
+Value Builders::broadcast(Value value, ArrayRef<OpFoldResult> dims) {
+  RankedTensorType type = tensorType(value);
+  if (type.getRank() == int64_t(dims.size()) &&
+      ArrayRef<OpFoldResult>(shape(value)) == dims)
+    return value;
+  RankedTensorType result = typeOf(dims, type.getElementType());
+  if (DenseElementsAttr attr = constantOf(value))
+    if (attr.isSplat() && result.hasStaticShape())
+      return constant(attr.resizeSplat(result));
+  return track(BroadcastOp::create(b, loc, result, value, dynamicOf(dims)),
+               dims);
+}
+
+Value Builders::transpose(Value value, ArrayRef<int64_t> perm) {
+  bool identity = true;
+  SmallVector<OpFoldResult> dims;
+  for (auto [j, d] : llvm::enumerate(perm)) {
+    identity &= int64_t(j) == d;
+    dims.push_back(size(value, d));
+  }
+  if (identity)
+    return value;
+  return track(
+      TransposeOp::create(b, loc,
+                          typeOf(dims, tensorType(value).getElementType()),
+                          value, b.getDenseI64ArrayAttr(perm)),
+      dims);
+}
+
+Value Builders::slice(Value value, ArrayRef<OpFoldResult> offsets,
+                      ArrayRef<OpFoldResult> lengths,
+                      ArrayRef<OpFoldResult> strides) {
+  bool whole = true;
+  for (auto [d, length] : llvm::enumerate(lengths))
+    whole &= getConstantIntValue(offsets[d]) == 0 && length == size(value, d) &&
+             getConstantIntValue(strides[d]) == 1;
+  if (whole)
+    return value;
+  if (offsets.size() == 1)
+    if (auto known = elements(value)) {
+      std::optional<int64_t> first = getConstantIntValue(offsets[0]),
+                             count = getConstantIntValue(lengths[0]),
+                             step = getConstantIntValue(strides[0]);
+      if (first && count && step) {
+        SmallVector<OpFoldResult> result;
+        for (int64_t i = 0; i < *count; ++i)
+          result.push_back((*known)[*first + i * *step]);
+        return fromSizes(result, false, tensorType(value).getElementType());
+      }
+    }
+  return track(SliceOp::create(b, loc, value, offsets, lengths, strides),
+               lengths);
+}
+
+Value Builders::sliceAlong(Value value, int64_t dim, OpFoldResult offset,
+                           OpFoldResult length) {
+  int64_t rank = tensorType(value).getRank();
+  SmallVector<OpFoldResult> offsets(rank, sizes.number(0)),
+      strides(rank, sizes.number(1)), lengths = shape(value);
+  offsets[dim] = offset;
+  lengths[dim] = length;
+  return slice(value, offsets, lengths, strides);
+}
+
+Value Builders::concat(ValueRange values, int64_t axis) {
+  if (values.size() == 1)
+    return values[0];
+  SmallVector<OpFoldResult> parts;
+  bool known = tensorType(values[0]).getRank() == 1;
+  for (Value value : values) {
+    auto some = known ? elements(value) : std::nullopt;
+    known &= some.has_value();
+    if (known)
+      llvm::append_range(parts, *some);
+  }
+  if (known)
+    return fromSizes(parts, false, tensorType(values[0]).getElementType());
+  SmallVector<OpFoldResult> dims = shape(values[0]);
+  for (Value value : values.drop_front()) {
+    for (int64_t d = 0; d < int64_t(dims.size()); ++d)
+      if (d != axis && !getConstantIntValue(dims[d]))
+        dims[d] = size(value, d); // a number, if any of them knows it
+    dims[axis] = sizes.add(dims[axis], size(value, axis));
+  }
+  return track(
+      ConcatOp::create(b, loc,
+                       typeOf(dims, tensorType(values[0]).getElementType()),
+                       uint64_t(axis), values),
+      dims);
+}
+
+//===----------------------------------------------------------------------===//
+// Others
+//===----------------------------------------------------------------------===//
+
+Value Builders::reduce(ReduceKind kind, Value value, ArrayRef<int64_t> axes,
+                       bool keepdims) {
+  SmallVector<OpFoldResult> dims;
+  for (int64_t d = 0; d < tensorType(value).getRank(); ++d)
+    if (!llvm::is_contained(axes, d))
+      dims.push_back(size(value, d));
+    else if (keepdims)
+      dims.push_back(sizes.number(1));
+  return track(
+      ReduceOp::create(b, loc,
+                       typeOf(dims, tensorType(value).getElementType()), kind,
+                       value, axes, keepdims),
+      dims);
+}
+
+Value Builders::range(Value start, Value delta, OpFoldResult length) {
+  RankedTensorType type =
+      typeOf({length}, tensorType(start).getElementType());
+  Value dynamic = getConstantIntValue(length) ? Value() : cast<Value>(length);
+  return track(RangeOp::create(b, loc, type, start, delta, dynamic), {length});
+}
+
+Value Builders::iota(OpFoldResult length) {
+  return range(scalar(b.getI64Type(), 0), scalar(b.getI64Type(), 1), length);
+}
+
+Value Builders::gather(Value value, Value indices, int64_t axis) {
+  // One known element of a shape.
+  if (auto known = elements(value); known && axis == 0)
+    if (auto at = elements(indices)) {
+      SmallVector<OpFoldResult> result;
+      for (OpFoldResult index : *at) {
+        std::optional<int64_t> i = getConstantIntValue(index);
+        if (i && *i < 0)
+          *i += known->size();
+        if (!i || *i < 0 || *i >= int64_t(known->size()))
+          break;
+        result.push_back((*known)[*i]);
+      }
+      if (result.size() == at->size() && tensorType(value).getRank() == 1)
+        return fromSizes(result, tensorType(indices).getRank() == 0,
+                         tensorType(value).getElementType());
+    }
+  SmallVector<OpFoldResult> dims = shape(value), at = shape(indices);
+  dims.erase(dims.begin() + axis);
+  dims.insert(dims.begin() + axis, at.begin(), at.end());
+  return track(
+      GatherOp::create(b, loc,
+                       typeOf(dims, tensorType(value).getElementType()), value,
+                       indices, b.getI64IntegerAttr(axis)),
+      dims);
+}
+
+Value Builders::matmul(Value lhs, Value rhs, Type resultType) {
+  if (!resultType)
+    resultType = tensorType(lhs).getElementType();
+  SmallVector<OpFoldResult> l = shape(lhs), r = shape(rhs);
+  OpFoldResult rows = l[l.size() - 2], columns = r.back();
+  // Batch dimensions broadcast like elementwise operands; the op wants them
+  // statically so.
+  size_t batch = std::max(l.size(), r.size()) - 2;
+  SmallVector<OpFoldResult> dims(batch, sizes.number(1));
+  for (ArrayRef<OpFoldResult> side :
+       {ArrayRef<OpFoldResult>(l), ArrayRef<OpFoldResult>(r)})
+    for (size_t d = 0; d + 2 < side.size(); ++d) {
+      OpFoldResult mine = side[d], &all = dims[batch - (side.size() - 2) + d];
+      if (getConstantIntValue(all) == 1)
+        all = mine;
+      else if (getConstantIntValue(mine) && getConstantIntValue(mine) != 1)
+        all = mine;
+    }
+  dims.push_back(rows);
+  dims.push_back(columns);
+  return track(
+      MatmulOp::create(b, loc, typeOf(dims, resultType), lhs, rhs), dims);
+}
+
+Value Builders::softmax(Value value, int64_t axis, bool log) {
+  return track(SoftmaxOp::create(b, loc, value.getType(), value,
+                                 uint64_t(axis), log),
+               shape(value));
+}
+
+Value Builders::dequantize(Value value, Value scale, Value zeroPoint,
+                           int64_t axis, int64_t blockSize, Type type) {
+  return track(
+      DequantizeOp::create(
+          b, loc, RankedTensorType::get(tensorType(value).getShape(), type),
+          value, scale, zeroPoint, uint64_t(axis), uint64_t(blockSize)),
+      shape(value));
+}

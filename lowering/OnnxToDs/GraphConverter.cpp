@@ -1,0 +1,339 @@
+//===- GraphConverter.cpp - one ONNX graph on its way to ds ---------------===//
+#include "lowering/OnnxToDs/GraphConverter.h"
+#include "lowering/OnnxToDs/Passes.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace mlir::onnx;
+using onnx::tensorType;
+
+//===----------------------------------------------------------------------===//
+// The table of operators
+//===----------------------------------------------------------------------===//
+
+static SmallVector<const OpEntry *> allOps() {
+  SmallVector<const OpEntry *> result;
+  for (ArrayRef<OpEntry> family :
+       {attentionOps(), elementwiseOps(), indexingOps(), linearOps(),
+        normalizationOps(), quantizeOps(), reduceOps(), shapeOps()})
+    for (const OpEntry &entry : family)
+      result.push_back(&entry);
+  llvm::sort(result, [](const OpEntry *a, const OpEntry *b) {
+    return std::tie(a->domain, a->name) < std::tie(b->domain, b->name);
+  });
+  return result;
+}
+
+const OpEntry *mlir::onnx::findOp(StringRef domain, StringRef name,
+                                  int64_t version) {
+  static const llvm::StringMap<const OpEntry *> table = [] {
+    llvm::StringMap<const OpEntry *> result;
+    for (const OpEntry *entry : allOps())
+      result[(entry->domain + "::" + entry->name).str()] = entry;
+    return result;
+  }();
+  auto it = table.find((domain + "::" + name).str());
+  if (it == table.end() || version < it->second->minVersion ||
+      version > it->second->maxVersion)
+    return nullptr;
+  return it->second;
+}
+
+SmallVector<SupportedOp> mlir::onnx::listSupportedOps() {
+  SmallVector<SupportedOp> result;
+  for (const OpEntry *entry : allOps())
+    result.push_back(
+        {entry->domain, entry->name, entry->minVersion, entry->maxVersion});
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// NodeContext
+//===----------------------------------------------------------------------===//
+
+Value NodeContext::input(unsigned i) {
+  if (i >= node.getInputs().size() ||
+      isa<NoneType>(node.getInputs()[i].getType()))
+    return nullptr;
+  return converter.lookup(node.getInputs()[i]);
+}
+
+void NodeContext::output(unsigned i, Value value) {
+  if (wants(i))
+    converter.map(node.getResult(i), value);
+}
+
+int64_t NodeContext::integer(StringRef name, int64_t otherwise) {
+  auto attr = dyn_cast_or_null<IntegerAttr>(attribute(name));
+  return attr ? attr.getInt() : otherwise;
+}
+
+double NodeContext::number(StringRef name, double otherwise) {
+  auto attr = dyn_cast_or_null<FloatAttr>(attribute(name));
+  return attr ? attr.getValueAsDouble() : otherwise;
+}
+
+StringRef NodeContext::text(StringRef name, StringRef otherwise) {
+  auto attr = dyn_cast_or_null<StringAttr>(attribute(name));
+  return attr ? attr.getValue() : otherwise;
+}
+
+std::optional<SmallVector<int64_t>> NodeContext::integers(StringRef name) {
+  auto attr = dyn_cast_or_null<DenseI64ArrayAttr>(attribute(name));
+  if (!attr)
+    return std::nullopt;
+  return SmallVector<int64_t>(attr.asArrayRef());
+}
+
+FailureOr<int64_t> NodeContext::axis(int64_t axis, int64_t rank) {
+  if (axis < -rank || axis >= rank) {
+    (void)error("axis " + Twine(axis) + " is outside a tensor of rank " +
+                Twine(rank));
+    return failure();
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+FailureOr<std::optional<SmallVector<int64_t>>>
+NodeContext::numbers(StringRef attributeName, unsigned inputIndex) {
+  if (auto values = integers(attributeName))
+    return values;
+  Value value = input(inputIndex);
+  if (!value)
+    return std::optional<SmallVector<int64_t>>();
+  auto elements = b.elements(value);
+  SmallVector<int64_t> result;
+  if (elements)
+    for (OpFoldResult element : *elements)
+      if (std::optional<int64_t> number = getConstantIntValue(element))
+        result.push_back(*number);
+  if (!elements || result.size() != elements->size()) {
+    (void)unsupported("its " + attributeName + " are not constant");
+    return failure();
+  }
+  return std::optional<SmallVector<int64_t>>(result);
+}
+
+LogicalResult NodeContext::error(const Twine &message) {
+  return emitError(node.getLoc())
+         << "node '" << node.getNodeName() << "' (" << node.getOpType()
+         << "): " << message;
+}
+
+LogicalResult NodeContext::unsupported(const Twine &why) {
+  converter.recordUnsupported(node, why);
+  return failure();
+}
+
+//===----------------------------------------------------------------------===//
+// GraphConverter
+//===----------------------------------------------------------------------===//
+
+GraphConverter::GraphConverter(ModuleOp module, GraphOp graph)
+    : module(module), graph(graph), builders(module.getContext()),
+      symbols(module) {
+  if (auto file = dyn_cast<FileLineColLoc>(module.getLoc()))
+    folder = llvm::sys::path::parent_path(file.getFilename()).str();
+}
+
+void GraphConverter::recordUnsupported(NodeOp node, const Twine &why) {
+  StringRef domain =
+      node.getDomain().empty() ? StringRef("ai.onnx") : node.getDomain();
+  std::string op = (domain + "::" + node.getOpType() + " version " +
+                    Twine(node.getVersion()) + (why.isTriviallyEmpty() ? "" : ": ") +
+                    why)
+                       .str();
+  StringRef name = node.getNodeName();
+  if (name.empty())
+    if (auto loc = dyn_cast<NameLoc>(node.getLoc()))
+      name = loc.getName();
+  missing[op].push_back(name.str());
+}
+
+LogicalResult GraphConverter::reportMissing() {
+  if (missing.empty())
+    return success();
+  InFlightDiagnostic diagnostic =
+      emitError(module.getLoc())
+      << "the model uses operators that are not supported:";
+  constexpr size_t shown = 8;
+  for (auto &[op, nodes] : missing) {
+    diagnostic << "\n  " << op << " (" << nodes.size()
+               << (nodes.size() == 1 ? " node: " : " nodes: ");
+    llvm::interleave(
+        ArrayRef<std::string>(nodes).take_front(shown),
+        [&](const std::string &name) { diagnostic << name; },
+        [&] { diagnostic << ", "; });
+    diagnostic << (nodes.size() > shown ? ", …)" : ")");
+  }
+  diagnostic << "\nExport the model with other operators (another opset or "
+                "exporter), or remove these nodes; `ds-compile --list-ops` "
+                "prints what is supported";
+  return diagnostic;
+}
+
+LogicalResult GraphConverter::checkSupported() {
+  graph.walk([&](NodeOp node) {
+    if (!findOp(node.getDomain(), node.getOpType(), node.getVersion()))
+      recordUnsupported(node, "");
+  });
+  return reportMissing();
+}
+
+Value GraphConverter::parameter(StringRef name, RankedTensorType type,
+                                Attribute value) {
+  if (auto dense = dyn_cast<DenseElementsAttr>(value))
+    return builders.constant(dense);
+  OpBuilder::InsertionGuard guard(builders.b);
+  auto range = cast<onnx::FileRangeAttr>(value);
+  SmallString<128> path(folder);
+  llvm::sys::path::append(path, range.getFile());
+  auto source = ds::FileRangeAttr::get(module.getContext(), path,
+                                       range.getOffset(), range.getLength());
+  builders.b.setInsertionPoint(function);
+  auto op = ds::ParameterOp::create(
+      builders.b, builders.loc, name, type,
+      builders.b.getArrayAttr({source}));
+  symbols.insert(op); // renames on a clash
+  builders.b.setInsertionPointToStart(&function.getBody().front());
+  return ds::LoadParameterOp::create(builders.b, builders.loc, type,
+                                     op.getSymName());
+}
+
+Value GraphConverter::reinterpret(Value value, RankedTensorType type) {
+  // Another shape of the bytes is no other bytes.
+  while (auto reshape = value.getDefiningOp<ds::ReshapeOp>())
+    value = reshape.getInput();
+  if (auto load = value.getDefiningOp<ds::LoadParameterOp>()) {
+    auto old = symbols.lookup<ds::ParameterOp>(load.getParameter());
+    OpBuilder::InsertionGuard guard(builders.b);
+    builders.b.setInsertionPoint(function);
+    auto op = ds::ParameterOp::create(builders.b, builders.loc,
+                                      load.getParameter(), type,
+                                      old.getSource());
+    symbols.insert(op);
+    builders.b.setInsertionPointAfter(load);
+    return ds::LoadParameterOp::create(builders.b, builders.loc, type,
+                                       op.getSymName());
+  }
+  DenseElementsAttr attr = builders.constantOf(value);
+  unsigned width = type.getElementTypeBitWidth();
+  if (!attr || !attr.getElementType().isInteger(8) || width > 8)
+    return nullptr;
+  SmallVector<APInt> elements;
+  for (const APInt &byte : attr.getValues<APInt>())
+    for (unsigned shift = 0; shift < 8; shift += width)
+      elements.push_back(byte.extractBits(width, shift));
+  elements.resize(type.getNumElements(), APInt(width, 0));
+  return builders.constant(DenseElementsAttr::get(type, elements));
+}
+
+LogicalResult GraphConverter::convertArguments() {
+  Block &onnxBody = graph.getBody().front();
+  SmallVector<Type> inputs;
+  for (auto [name, argument] :
+       llvm::zip_equal(graph.getInputNames().getAsRange<StringAttr>(),
+                       onnxBody.getArguments())) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type)
+      return emitError(argument.getLoc())
+             << "input '" << name.getValue()
+             << "' is not a tensor of known rank; give it a shape in the file";
+    inputs.push_back(type);
+  }
+  builders.b.setInsertionPoint(graph);
+  function = func::FuncOp::create(builders.b, graph.getLoc(), "graph",
+                                  builders.b.getFunctionType(inputs, {}));
+  function->setAttr("ds.entry", builders.b.getStringAttr("graph"));
+  Block *body = function.addEntryBlock();
+  builders.b.setInsertionPointToStart(body);
+  // Sizes of one name are one value.
+  std::map<std::string, OpFoldResult> named;
+  for (auto [i, argument] : llvm::enumerate(body->getArguments())) {
+    function.setArgAttr(i, "ds.name", graph.getInputNames()[i]);
+    auto dims = cast<ArrayAttr>(graph.getInputDims()[i]);
+    function.setArgAttr(i, "ds.dims", dims);
+    SmallVector<OpFoldResult> shape;
+    for (int64_t d = 0; d < tensorType(argument).getRank(); ++d) {
+      if (!tensorType(argument).isDynamicDim(d)) {
+        shape.push_back(builders.size(argument, d));
+        continue;
+      }
+      std::string name = cast<StringAttr>(dims[d]).str();
+      OpFoldResult &size = named[name];
+      if (!size || name.empty())
+        size = tensor::DimOp::create(builders.b, builders.loc, argument, d)
+                   .getResult();
+      shape.push_back(size);
+    }
+    builders.setSizes(argument, shape);
+    map(onnxBody.getArgument(i), argument);
+  }
+  return success();
+}
+
+LogicalResult GraphConverter::convertNode(NodeOp node) {
+  builders.loc = node.getLoc();
+  NodeContext context{node, *this, builders};
+  for (auto [i, input] : llvm::enumerate(node.getInputs()))
+    if (!isa<NoneType>(input.getType()) && !lookup(input))
+      return failure(); // made by a node that failed: already reported
+  const OpEntry *entry =
+      findOp(node.getDomain(), node.getOpType(), node.getVersion());
+  if (failed(entry->convert(context)))
+    return failure();
+  for (auto [i, result] : llvm::enumerate(node.getResults()))
+    if (context.isUsed(i) && !lookup(result)) {
+      recordUnsupported(node, "output " + Twine(i) + " is used");
+      return failure();
+    }
+  return success();
+}
+
+LogicalResult GraphConverter::convert() {
+  if (failed(checkSupported()) || failed(convertArguments()))
+    return failure();
+  bool ok = true;
+  unsigned errors = 0;
+  ScopedDiagnosticHandler counter(module.getContext(), [&](Diagnostic &) {
+    ++errors;
+    return failure();
+  });
+  for (Operation &op : graph.getBody().front()) {
+    if (auto initializer = dyn_cast<InitializerOp>(op)) {
+      builders.loc = op.getLoc();
+      map(initializer, parameter(initializer.getName(),
+                                 cast<RankedTensorType>(
+                                     initializer.getResult().getType()),
+                                 initializer.getValue()));
+    } else if (auto node = dyn_cast<NodeOp>(op)) {
+      ok &= succeeded(convertNode(node));
+    }
+  }
+  if (!ok) {
+    function.erase();
+    if (failed(reportMissing()))
+      return failure();
+    if (errors == 0)
+      emitError(module.getLoc()) << "the model could not be converted";
+    return failure();
+  }
+  auto onnxReturn = cast<ReturnOp>(graph.getBody().front().getTerminator());
+  SmallVector<Value> results;
+  for (Value value : onnxReturn.getValues())
+    results.push_back(lookup(value));
+  func::ReturnOp::create(builders.b, graph.getLoc(), results);
+  function.setFunctionType(builders.b.getFunctionType(
+      function.getArgumentTypes(), ValueRange(results).getTypes()));
+  for (unsigned i = 0; i < results.size(); ++i) {
+    function.setResultAttr(i, "ds.name", graph.getOutputNames()[i]);
+    auto dims = cast<ArrayAttr>(graph.getOutputDims()[i]);
+    if (int64_t(dims.size()) == tensorType(results[i]).getRank())
+      function.setResultAttr(i, "ds.dims", dims);
+  }
+  graph.erase();
+  for (auto definition :
+       llvm::make_early_inc_range(module.getOps<FunctionOp>()))
+    definition.erase();
+  return success();
+}

@@ -1,0 +1,217 @@
+//===- GraphConverter.h - one ONNX graph on its way to ds -----*- C++ -*-===//
+//
+// The state of a conversion and the vocabulary that operator conversions are
+// written in. An operator is one function `LogicalResult convertX(NodeContext &)`
+// and one line in a table.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWERING_ONNXTODS_GRAPHCONVERTER_H
+#define LOWERING_ONNXTODS_GRAPHCONVERTER_H
+
+#include "dialects/ds/IR/DsDialect.h"
+#include "dialects/onnx/IR/OnnxDialect.h"
+#include "lowering/OnnxToDs/Sizes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::onnx {
+
+using ds::ElementwiseKind;
+
+inline RankedTensorType tensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// Creates ds ops; folds what is trivial; knows the sizes of what it made.
+class Builders {
+public:
+  explicit Builders(MLIRContext *context)
+      : b(context), sizes(b), loc(b.getUnknownLoc()) {}
+
+  OpBuilder b;
+  Sizes sizes;
+  Location loc;
+
+  // Sizes of values.
+  void setSizes(Value value, ArrayRef<OpFoldResult> dims) {
+    known[value].assign(dims.begin(), dims.end());
+  }
+  OpFoldResult size(Value value, int64_t dim);
+  SmallVector<OpFoldResult> shape(Value value);
+
+  /// Elements of an integer tensor of rank 0 or 1 that are known as sizes.
+  std::optional<SmallVector<OpFoldResult>> elements(Value value);
+  /// The same; elements that are not known are read from the tensor at run
+  /// time. Nothing if the number of elements is not fixed.
+  std::optional<SmallVector<OpFoldResult>> readElements(Value value);
+  /// A tensor of sizes, rank 1 (or 0 if `scalar`), i64 unless `type` is given.
+  Value fromSizes(ArrayRef<OpFoldResult> sizes, bool scalar = false,
+                  Type type = {});
+  DenseElementsAttr constantOf(Value value);
+
+  // Values.
+  Value constant(DenseElementsAttr value);
+  /// A rank-0 constant of element type `type`.
+  Value scalar(Type type, double value);
+  Value scalarLike(Value value, double number) {
+    return scalar(tensorType(value).getElementType(), number);
+  }
+
+  // Ops. Operands of `elementwise` broadcast as ONNX says.
+  Value elementwise(ElementwiseKind kind, ValueRange operands);
+  Value cast(Value value, Type type, bool saturate = true);
+  Value reshape(Value value, ArrayRef<OpFoldResult> dims);
+  Value broadcast(Value value, ArrayRef<OpFoldResult> dims);
+  Value transpose(Value value, ArrayRef<int64_t> perm);
+  Value slice(Value value, ArrayRef<OpFoldResult> offsets,
+              ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides);
+  /// Along one dimension, all of the others.
+  Value sliceAlong(Value value, int64_t dim, OpFoldResult offset,
+                   OpFoldResult size);
+  Value concat(ValueRange values, int64_t axis);
+  Value reduce(ds::ReduceKind kind, Value value, ArrayRef<int64_t> axes,
+               bool keepdims);
+  Value range(Value start, Value delta, OpFoldResult size);
+  /// i64 [size]: 0, 1, …
+  Value iota(OpFoldResult size);
+  Value gather(Value value, Value indices, int64_t axis);
+  Value matmul(Value lhs, Value rhs, Type resultType = {});
+  Value softmax(Value value, int64_t axis, bool log = false);
+  Value dequantize(Value value, Value scale, Value zeroPoint, int64_t axis,
+                   int64_t blockSize, Type type);
+  Value unsqueeze(Value value, ArrayRef<int64_t> axes);
+
+  Value add(Value x, Value y) {
+    return elementwise(ElementwiseKind::Add, {x, y});
+  }
+  Value sub(Value x, Value y) {
+    return elementwise(ElementwiseKind::Sub, {x, y});
+  }
+  Value mul(Value x, Value y) {
+    return elementwise(ElementwiseKind::Mul, {x, y});
+  }
+  Value div(Value x, Value y) {
+    return elementwise(ElementwiseKind::Div, {x, y});
+  }
+
+  /// The shape that operands broadcast to.
+  SmallVector<OpFoldResult> broadcastShape(ValueRange operands);
+  RankedTensorType typeOf(ArrayRef<OpFoldResult> dims, Type element);
+  SmallVector<Value> dynamicOf(ArrayRef<OpFoldResult> dims);
+  Value track(Value value, ArrayRef<OpFoldResult> dims) {
+    setSizes(value, dims);
+    return value;
+  }
+
+private:
+  std::optional<double> scalarValue(Value value);
+  Value foldScalars(ElementwiseKind kind, ValueRange operands);
+  Value foldSizes(ElementwiseKind kind, ValueRange operands);
+  Value foldIdentity(ElementwiseKind kind, ValueRange operands);
+
+  llvm::DenseMap<Value, SmallVector<OpFoldResult>> known;
+  llvm::DenseMap<Value, SmallVector<OpFoldResult>> knownElements;
+};
+
+class GraphConverter;
+
+/// One node being converted.
+struct NodeContext {
+  NodeOp node;
+  GraphConverter &converter;
+  Builders &b;
+
+  int64_t version() { return node.getVersion(); }
+  unsigned inputCount() { return node.getInputs().size(); }
+  /// Null if the input is left out.
+  Value input(unsigned i);
+  bool has(unsigned i) { return input(i) != nullptr; }
+  bool wants(unsigned i) {
+    return i < node.getNumResults() &&
+           !isa<NoneType>(node.getResult(i).getType());
+  }
+  /// Whether anything reads output `i`.
+  bool isUsed(unsigned i) {
+    return wants(i) && !node.getResult(i).use_empty();
+  }
+  void output(unsigned i, Value value);
+
+  int64_t integer(StringRef name, int64_t otherwise);
+  double number(StringRef name, double otherwise);
+  StringRef text(StringRef name, StringRef otherwise);
+  std::optional<SmallVector<int64_t>> integers(StringRef name);
+  Attribute attribute(StringRef name) { return node.getAttrs().get(name); }
+
+  /// `axis` as a dimension of rank `rank`; an error if it is none.
+  FailureOr<int64_t> axis(int64_t axis, int64_t rank);
+  /// The attribute of that name (before ONNX moved it to an input), or the
+  /// input's elements as numbers. Nothing if neither is there.
+  FailureOr<std::optional<SmallVector<int64_t>>>
+  numbers(StringRef attributeName, unsigned inputIndex);
+
+  /// The node is wrong.
+  LogicalResult error(const Twine &message);
+  /// The node is right, but not supported in this form.
+  LogicalResult unsupported(const Twine &why);
+};
+
+using ConvertFn = LogicalResult (*)(NodeContext &);
+
+struct OpEntry {
+  StringRef domain, name;
+  int64_t minVersion, maxVersion;
+  ConvertFn convert;
+};
+
+/// The newest opset whose semantics the tables were checked against.
+constexpr int64_t newestOpset = 28;
+constexpr StringRef microsoft = "com.microsoft";
+
+ArrayRef<OpEntry> attentionOps();
+ArrayRef<OpEntry> elementwiseOps();
+ArrayRef<OpEntry> indexingOps();
+ArrayRef<OpEntry> linearOps();
+ArrayRef<OpEntry> normalizationOps();
+ArrayRef<OpEntry> quantizeOps();
+ArrayRef<OpEntry> reduceOps();
+ArrayRef<OpEntry> shapeOps();
+
+/// The entry for an operator, or null.
+const OpEntry *findOp(StringRef domain, StringRef name, int64_t version);
+
+/// Converts the graph of a module.
+class GraphConverter {
+public:
+  GraphConverter(ModuleOp module, GraphOp graph);
+  LogicalResult convert();
+
+  Value lookup(Value onnxValue) { return values.lookup(onnxValue); }
+  void map(Value onnxValue, Value value) { values[onnxValue] = value; }
+  void recordUnsupported(NodeOp node, const Twine &why);
+
+  /// A constant tensor of the model: inline if small, else a ds.parameter.
+  Value parameter(StringRef name, RankedTensorType type, Attribute value);
+  /// A parameter's bytes read as another type of the same size, or an inline
+  /// constant of bytes unpacked to it; null if `value` is neither.
+  Value reinterpret(Value value, RankedTensorType type);
+
+private:
+  LogicalResult checkSupported();
+  LogicalResult reportMissing();
+  LogicalResult convertNode(NodeOp node);
+  LogicalResult convertArguments();
+
+  ModuleOp module;
+  GraphOp graph;
+  Builders builders;
+  func::FuncOp function;
+  SymbolTable symbols;
+  std::string folder;
+  llvm::DenseMap<Value, Value> values;
+  /// "domain::op (why)" → names of its nodes.
+  std::map<std::string, SmallVector<std::string>> missing;
+};
+
+} // namespace mlir::onnx
+
+#endif // LOWERING_ONNXTODS_GRAPHCONVERTER_H

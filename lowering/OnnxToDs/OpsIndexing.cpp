@@ -1,0 +1,230 @@
+//===- OpsIndexing.cpp - gather, scatter, top-k and what picks elements ----===//
+#include "lowering/OnnxToDs/GraphConverter.h"
+
+using namespace mlir;
+using namespace mlir::onnx;
+using onnx::tensorType;
+using EK = ElementwiseKind;
+
+static LogicalResult convertGather(NodeContext &n) {
+  FailureOr<int64_t> axis =
+      n.axis(n.integer("axis", 0), tensorType(n.input(0)).getRank());
+  if (failed(axis))
+    return failure();
+  n.output(0, n.b.gather(n.input(0), n.input(1), *axis));
+  return success();
+}
+
+static LogicalResult convertGatherElements(NodeContext &n) {
+  Value x = n.input(0), indices = n.input(1);
+  FailureOr<int64_t> axis =
+      n.axis(n.integer("axis", 0), tensorType(x).getRank());
+  if (failed(axis))
+    return failure();
+  SmallVector<OpFoldResult> dims = n.b.shape(indices);
+  n.output(0, n.b.track(ds::GatherElementsOp::create(
+                            n.b.b, n.b.loc,
+                            n.b.typeOf(dims, tensorType(x).getElementType()), x,
+                            indices, uint64_t(*axis)),
+                        dims));
+  return success();
+}
+
+static LogicalResult convertGatherND(NodeContext &n) {
+  Value x = n.input(0), indices = n.input(1);
+  int64_t batch = n.integer("batch_dims", 0);
+  SmallVector<OpFoldResult> from = n.b.shape(x), at = n.b.shape(indices);
+  std::optional<int64_t> depth =
+      at.empty() ? std::nullopt : getConstantIntValue(at.back());
+  if (!depth)
+    return n.unsupported("indices of unknown depth");
+  if (batch + *depth > int64_t(from.size()))
+    return n.error("its indices are deeper than the tensor");
+  SmallVector<OpFoldResult> dims(at.begin(), at.end() - 1);
+  dims.append(from.begin() + batch + *depth, from.end());
+  n.output(0, n.b.track(ds::GatherNdOp::create(
+                            n.b.b, n.b.loc,
+                            n.b.typeOf(dims, tensorType(x).getElementType()), x,
+                            indices, uint64_t(batch)),
+                        dims));
+  return success();
+}
+
+static FailureOr<ds::ScatterKind> scatterKind(NodeContext &n) {
+  StringRef name = n.text("reduction", "none");
+  std::optional<ds::ScatterKind> kind = ds::symbolizeScatterKind(name);
+  if (!kind) {
+    (void)n.unsupported("reduction " + name);
+    return failure();
+  }
+  return *kind;
+}
+
+static LogicalResult convertScatterElements(NodeContext &n) {
+  Value x = n.input(0);
+  FailureOr<int64_t> axis =
+      n.axis(n.integer("axis", 0), tensorType(x).getRank());
+  FailureOr<ds::ScatterKind> kind = scatterKind(n);
+  if (failed(axis) || failed(kind))
+    return failure();
+  n.output(0, n.b.track(ds::ScatterElementsOp::create(
+                            n.b.b, n.b.loc, x.getType(), *kind, x, n.input(1),
+                            n.input(2), uint64_t(*axis)),
+                        n.b.shape(x)));
+  return success();
+}
+
+static LogicalResult convertScatterND(NodeContext &n) {
+  Value x = n.input(0);
+  FailureOr<ds::ScatterKind> kind = scatterKind(n);
+  if (failed(kind))
+    return failure();
+  n.output(0, n.b.track(ds::ScatterNdOp::create(n.b.b, n.b.loc, x.getType(),
+                                                *kind, x, n.input(1),
+                                                n.input(2)),
+                        n.b.shape(x)));
+  return success();
+}
+
+/// TensorScatter: rows written at write_indices of each batch, as ScatterND
+/// with indices made of ranges.
+static LogicalResult convertTensorScatter(NodeContext &n) {
+  Value cache = n.input(0), update = n.input(1);
+  int64_t rank = tensorType(cache).getRank();
+  FailureOr<int64_t> axis = n.axis(n.integer("axis", -2), rank);
+  if (failed(axis))
+    return failure();
+  if (*axis == 0)
+    return n.error("it cannot write along the batch");
+  // Put the axis behind the batch: [B, T, rest…].
+  SmallVector<int64_t> perm{0, *axis}, inverse(rank);
+  for (int64_t d = 1; d < rank; ++d)
+    if (d != *axis)
+      perm.push_back(d);
+  for (auto [j, d] : llvm::enumerate(perm))
+    inverse[d] = j;
+  Value rows = n.b.transpose(update, perm), base = n.b.transpose(cache, perm);
+  OpFoldResult batch = n.b.size(rows, 0), count = n.b.size(rows, 1);
+  Value batchIndex = n.b.unsqueeze(n.b.iota(batch), {1, 2});
+  Value row = n.b.unsqueeze(n.b.iota(count), {0, 2});
+  if (n.has(2))
+    row = n.b.add(n.b.unsqueeze(n.b.cast(n.input(2), n.b.b.getI64Type()),
+                                {1, 2}),
+                  row);
+  if (n.text("mode", "linear") == "circular") {
+    Value length =
+        n.b.fromSizes({n.b.size(base, 1)}, /*scalar=*/true);
+    row = n.b.elementwise(EK::FloorMod, {row, length});
+  }
+  SmallVector<OpFoldResult> pair{batch, count, n.b.sizes.number(1)};
+  Value indices = n.b.concat(
+      {n.b.broadcast(batchIndex, pair), n.b.broadcast(row, pair)}, 2);
+  Value result = n.b.track(
+      ds::ScatterNdOp::create(n.b.b, n.b.loc, base.getType(),
+                              ds::ScatterKind::None, base, indices, rows),
+      n.b.shape(base));
+  n.output(0, n.b.transpose(result, inverse));
+  return success();
+}
+
+static LogicalResult convertTopK(NodeContext &n) {
+  Value x = n.input(0);
+  FailureOr<int64_t> axis =
+      n.axis(n.integer("axis", -1), tensorType(x).getRank());
+  if (failed(axis))
+    return failure();
+  OpFoldResult k;
+  if (n.version() < 10) {
+    k = n.b.sizes.number(n.integer("k", 1));
+  } else {
+    auto elements = n.b.readElements(n.input(1));
+    if (!elements || elements->size() != 1)
+      return n.error("its k is not one number");
+    k = (*elements)[0];
+  }
+  SmallVector<OpFoldResult> dims = n.b.shape(x);
+  dims[*axis] = k;
+  auto op = ds::TopKOp::create(
+      n.b.b, n.b.loc, n.b.typeOf(dims, tensorType(x).getElementType()),
+      n.b.typeOf(dims, n.b.b.getI64Type()), x, n.b.sizes.asValue(k),
+      uint64_t(*axis), n.integer("largest", 1) != 0);
+  n.output(0, n.b.track(op.getValues(), dims));
+  n.output(1, n.b.track(op.getIndices(), dims));
+  return success();
+}
+
+static LogicalResult convertNonZero(NodeContext &n) {
+  Value x = n.input(0);
+  auto type =
+      RankedTensorType::get({tensorType(x).getRank(), ShapedType::kDynamic},
+                            n.b.b.getI64Type());
+  n.output(0, ds::NonZeroOp::create(n.b.b, n.b.loc, type, x));
+  return success();
+}
+
+static LogicalResult convertOneHot(NodeContext &n) {
+  Value indices = n.input(0), values = n.input(2);
+  auto depth = n.b.readElements(n.b.cast(n.input(1), n.b.b.getI64Type()));
+  if (!depth || depth->size() != 1)
+    return n.error("its depth is not one number");
+  int64_t rank = tensorType(indices).getRank() + 1;
+  FailureOr<int64_t> axis = n.axis(n.integer("axis", -1), rank);
+  if (failed(axis))
+    return failure();
+  Type i64 = n.b.b.getI64Type();
+  Value at = n.b.unsqueeze(n.b.cast(indices, i64), {*axis});
+  Value count = n.b.fromSizes(*depth, true);
+  // Negative indices count from the end; others outside are all off.
+  Value wrapped = n.b.elementwise(
+      EK::Select, {n.b.elementwise(EK::Lt, {at, n.b.scalar(i64, 0)}),
+                   n.b.add(at, count), at});
+  SmallVector<OpFoldResult> line(rank, n.b.sizes.number(1));
+  line[*axis] = (*depth)[0];
+  Value classes = n.b.reshape(n.b.iota((*depth)[0]), line);
+  Value hit = n.b.elementwise(EK::Eq, {wrapped, classes});
+  SmallVector<OpFoldResult> none;
+  auto value = [&](int64_t i) {
+    return n.b.reshape(
+        n.b.sliceAlong(values, 0, n.b.sizes.number(i), n.b.sizes.number(1)),
+        none);
+  };
+  n.output(0, n.b.elementwise(EK::Select, {hit, value(1), value(0)}));
+  return success();
+}
+
+static LogicalResult convertCompress(NodeContext &n) {
+  Value x = n.input(0), condition = n.input(1);
+  int64_t axis = 0;
+  if (n.attribute("axis")) {
+    FailureOr<int64_t> d =
+        n.axis(n.integer("axis", 0), tensorType(x).getRank());
+    if (failed(d))
+      return failure();
+    axis = *d;
+  } else {
+    x = n.b.reshape(x, {n.b.sizes.product(n.b.shape(x))});
+  }
+  // The condition may be shorter than the dimension.
+  auto type = RankedTensorType::get({1, ShapedType::kDynamic},
+                                    n.b.b.getI64Type());
+  Value hits = ds::NonZeroOp::create(n.b.b, n.b.loc, type, condition);
+  Value rows = n.b.reshape(hits, {n.b.size(hits, 1)});
+  n.output(0, n.b.gather(x, rows, axis));
+  return success();
+}
+
+ArrayRef<OpEntry> mlir::onnx::indexingOps() {
+  static const OpEntry ops[] = {
+      {"", "Compress", 9, newestOpset, convertCompress},
+      {"", "Gather", 1, newestOpset, convertGather},
+      {"", "GatherElements", 11, newestOpset, convertGatherElements},
+      {"", "GatherND", 11, newestOpset, convertGatherND},
+      {"", "NonZero", 9, newestOpset, convertNonZero},
+      {"", "OneHot", 9, newestOpset, convertOneHot},
+      {"", "ScatterElements", 11, newestOpset, convertScatterElements},
+      {"", "ScatterND", 11, newestOpset, convertScatterND},
+      {"", "TensorScatter", 24, newestOpset, convertTensorScatter},
+      {"", "TopK", 1, newestOpset, convertTopK},
+  };
+  return ops;
+}

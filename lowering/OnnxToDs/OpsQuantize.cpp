@@ -1,0 +1,222 @@
+//===- OpsQuantize.cpp - quantised tensors and products -------------------===//
+#include "lowering/OnnxToDs/GraphConverter.h"
+
+using namespace mlir;
+using namespace mlir::onnx;
+using onnx::tensorType;
+using EK = ElementwiseKind;
+
+static LogicalResult convertDequantizeLinear(NodeContext &n) {
+  Value x = n.input(0), scale = n.input(1), zero = n.input(2);
+  int64_t rank = tensorType(x).getRank();
+  int64_t axis = 0;
+  if (tensorType(scale).getRank() > 0) {
+    FailureOr<int64_t> d = n.axis(n.integer("axis", 1), rank);
+    if (failed(d))
+      return failure();
+    axis = *d;
+  }
+  SmallVector<OpFoldResult> none;
+  if (tensorType(scale).getRank() == 1 && tensorType(scale).getShape()[0] == 1 &&
+      tensorType(x).getShape()[axis] != 1) {
+    scale = n.b.reshape(scale, none);
+    zero = zero ? n.b.reshape(zero, none) : zero;
+  }
+  n.output(0, n.b.dequantize(x, scale, zero, axis, n.integer("block_size", 0),
+                             tensorType(scale).getElementType()));
+  return success();
+}
+
+/// Scales or zero points beside x: per tensor, per axis, or repeated per block.
+static Value alongAxis(NodeContext &n, Value value, Value x, int64_t axis,
+                       int64_t block) {
+  int64_t rank = tensorType(x).getRank();
+  if (tensorType(value).getRank() == 0)
+    return value;
+  if (tensorType(value).getRank() == 1 && block == 0) {
+    SmallVector<OpFoldResult> dims(rank, n.b.sizes.number(1));
+    dims[axis] = n.b.size(value, 0);
+    return n.b.reshape(value, dims);
+  }
+  // [.., blocks, ..] → [.., blocks, block, ..], cut to x's size.
+  SmallVector<OpFoldResult> dims = n.b.shape(value), split(dims), joined(dims);
+  split.insert(split.begin() + axis + 1, n.b.sizes.number(1));
+  SmallVector<OpFoldResult> repeated(split);
+  repeated[axis + 1] = n.b.sizes.number(block);
+  joined[axis] = n.b.sizes.mul(dims[axis], n.b.sizes.number(block));
+  Value wide =
+      n.b.reshape(n.b.broadcast(n.b.reshape(value, split), repeated), joined);
+  return n.b.sliceAlong(wide, axis, n.b.sizes.number(0), n.b.size(x, axis));
+}
+
+/// Range of an integer type.
+static std::pair<double, double> rangeOf(IntegerType type) {
+  unsigned width = type.getWidth();
+  if (type.isUnsigned())
+    return {0, double((uint64_t(1) << width) - 1)};
+  return {-double(int64_t(1) << (width - 1)),
+          double((int64_t(1) << (width - 1)) - 1)};
+}
+
+static LogicalResult convertQuantizeLinear(NodeContext &n) {
+  Value x = n.input(0), scale = n.input(1), zero = n.input(2);
+  if (n.attribute("output_dtype") && !zero)
+    return n.unsupported("output_dtype without a zero point");
+  Type to = zero ? tensorType(zero).getElementType()
+                 : Type(IntegerType::get(n.node.getContext(), 8,
+                                         IntegerType::Unsigned));
+  int64_t axis = 0, block = n.integer("block_size", 0);
+  if (tensorType(scale).getRank() > 0) {
+    FailureOr<int64_t> d =
+        n.axis(n.integer("axis", 1), tensorType(x).getRank());
+    if (failed(d))
+      return failure();
+    axis = *d;
+  }
+  Type f32 = n.b.b.getF32Type();
+  Value wide = n.b.cast(x, f32);
+  Value quotient = n.b.div(
+      wide, n.b.cast(alongAxis(n, scale, x, axis, block), f32));
+  Value wideZero =
+      zero ? n.b.cast(alongAxis(n, zero, x, axis, block), f32) : Value();
+  auto integer = dyn_cast<IntegerType>(to);
+  if (!integer) {
+    // float8: the cast rounds and saturates; its zero point is 0.
+    n.output(0, n.b.cast(wideZero ? n.b.add(quotient, wideZero) : quotient, to,
+                         n.integer("saturate", 1) != 0));
+    return success();
+  }
+  Value rounded = n.b.elementwise(EK::RoundEven, {quotient});
+  if (wideZero)
+    rounded = n.b.add(rounded, wideZero);
+  auto [low, high] = rangeOf(integer);
+  Value clamped = n.b.elementwise(EK::Max, {rounded, n.b.scalar(f32, low)});
+  clamped = n.b.elementwise(EK::Min, {clamped, n.b.scalar(f32, high)});
+  n.output(0, n.b.cast(clamped, to));
+  return success();
+}
+
+static LogicalResult convertDynamicQuantizeLinear(NodeContext &n) {
+  Value x = n.input(0);
+  Type f32 = n.b.b.getF32Type();
+  SmallVector<int64_t> axes;
+  for (int64_t d = 0; d < tensorType(x).getRank(); ++d)
+    axes.push_back(d);
+  Value zero = n.b.scalar(f32, 0), top = n.b.scalar(f32, 255);
+  Value high = n.b.elementwise(
+      EK::Max, {n.b.reduce(ds::ReduceKind::Max, x, axes, false), zero});
+  Value low = n.b.elementwise(
+      EK::Min, {n.b.reduce(ds::ReduceKind::Min, x, axes, false), zero});
+  Value scale = n.b.div(n.b.sub(high, low), top);
+  // All zeros: the scale is 0 and the quotients below would be NaN.
+  Value isZero = n.b.elementwise(EK::Eq, {scale, zero});
+  Value divisor =
+      n.b.elementwise(EK::Select, {isZero, n.b.scalar(f32, 1), scale});
+  auto clampByte = [&](Value value) {
+    return n.b.elementwise(EK::Min,
+                           {n.b.elementwise(EK::Max, {value, zero}), top});
+  };
+  Value point = n.b.elementwise(
+      EK::RoundEven, {clampByte(n.b.sub(zero, n.b.div(low, divisor)))});
+  Value rounded = n.b.elementwise(EK::RoundEven, {n.b.div(x, divisor)});
+  Type ui8 =
+      IntegerType::get(n.node.getContext(), 8, IntegerType::Unsigned);
+  n.output(0, n.b.cast(clampByte(n.b.add(rounded, point)), ui8));
+  n.output(1, scale);
+  n.output(2, n.b.cast(point, ui8));
+  return success();
+}
+
+static Type unsignedType(NodeContext &n, int64_t bits) {
+  return IntegerType::get(n.node.getContext(), bits, IntegerType::Unsigned);
+}
+
+/// Blocks of packed integers along the last dimension, [rows, columns] in all.
+static FailureOr<Value> unpackBlocks(NodeContext &n, Value packed, Value scales,
+                                     Value zeroPoints, int64_t rows,
+                                     int64_t columns, int64_t bits,
+                                     int64_t block) {
+  if (bits != 4 && bits != 8)
+    return n.unsupported(Twine(bits) + "-bit weights");
+  int64_t blocks = llvm::divideCeil(columns, block);
+  Type element = unsignedType(n, bits);
+  auto type = RankedTensorType::get({rows, blocks * block}, element);
+  Value data = n.converter.reinterpret(packed, type);
+  if (!data)
+    return n.unsupported("weights that are not constant");
+  SmallVector<OpFoldResult> grid{n.b.sizes.number(rows),
+                                 n.b.sizes.number(blocks)};
+  Value scale = n.b.reshape(scales, grid);
+  Value zero;
+  if (!zeroPoints) {
+    zero = n.b.broadcast(n.b.scalar(element, double(1 << (bits - 1))), grid);
+  } else if (tensorType(zeroPoints).getElementType().isInteger(8)) {
+    // Packed like the data, each row padded to whole bytes.
+    int64_t perRow = llvm::alignTo(blocks * bits, 8) / bits;
+    zero = n.converter.reinterpret(
+        zeroPoints, RankedTensorType::get({rows, perRow}, element));
+    if (!zero)
+      return n.unsupported("zero points that are not constant");
+    zero = n.b.sliceAlong(zero, 1, n.b.sizes.number(0),
+                          n.b.sizes.number(blocks));
+  } else {
+    return n.unsupported("zero points that are no bytes");
+  }
+  Value weight = n.b.dequantize(data, scale, zero, 1, block,
+                                tensorType(scales).getElementType());
+  return n.b.sliceAlong(weight, 1, n.b.sizes.number(0),
+                        n.b.sizes.number(columns));
+}
+
+/// com.microsoft MatMulNBits: A · dequantised Bᵀ (+ bias).
+static LogicalResult convertMatMulNBits(NodeContext &n) {
+  if (n.has(4))
+    return n.unsupported("g_idx");
+  int64_t k = n.integer("K", 0), rows = n.integer("N", 0);
+  FailureOr<Value> weight =
+      unpackBlocks(n, n.input(1), n.input(2), n.input(3), rows, k,
+                   n.integer("bits", 4), n.integer("block_size", 32));
+  if (failed(weight))
+    return failure();
+  Value x = n.input(0);
+  SmallVector<OpFoldResult> dims = n.b.shape(x);
+  dims.back() = n.b.sizes.number(rows);
+  Value result = n.b.track(
+      ds::LinearOp::create(n.b.b, n.b.loc,
+                           n.b.typeOf(dims, tensorType(x).getElementType()), x,
+                           *weight, n.input(5)),
+      dims);
+  n.output(0, result);
+  return success();
+}
+
+/// com.microsoft GatherBlockQuantized: rows of a block-quantised table.
+static LogicalResult convertGatherBlockQuantized(NodeContext &n) {
+  Value data = n.input(0);
+  RankedTensorType type = tensorType(data);
+  if (n.integer("gather_axis", 0) != 0 || type.getRank() != 2 ||
+      n.integer("quantize_axis", 1) != 1 || !type.hasStaticShape())
+    return n.unsupported("other axes than 0 and 1");
+  int64_t bits = n.integer("bits", 4), block = n.integer("block_size", 128);
+  bool packed = type.getElementType().isInteger(8);
+  int64_t columns = type.getDimSize(1) * (packed ? 8 / bits : 1);
+  FailureOr<Value> table =
+      unpackBlocks(n, data, n.input(2), n.input(3), type.getDimSize(0), columns,
+                   bits, block);
+  if (failed(table))
+    return failure();
+  n.output(0, n.b.gather(*table, n.input(1), 0));
+  return success();
+}
+
+ArrayRef<OpEntry> mlir::onnx::quantizeOps() {
+  static const OpEntry ops[] = {
+      {"", "DequantizeLinear", 10, newestOpset, convertDequantizeLinear},
+      {"", "DynamicQuantizeLinear", 11, newestOpset,
+       convertDynamicQuantizeLinear},
+      {"", "QuantizeLinear", 10, newestOpset, convertQuantizeLinear},
+      {microsoft, "GatherBlockQuantized", 1, 1, convertGatherBlockQuantized},
+      {microsoft, "MatMulNBits", 1, 1, convertMatMulNBits},
+  };
+  return ops;
+}

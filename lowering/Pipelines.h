@@ -1,0 +1,32 @@
+//===- Pipelines.h - from a model file to each stage ----------*- C++ -*-===//
+//
+// The order in which passes run, in one place, for ds-compile, ds-opt and tests.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWERING_PIPELINES_H
+#define LOWERING_PIPELINES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace mlir::ds {
+
+enum class Mode { Auto, Graph, LanguageModel };
+
+struct RaiseOptions {
+  Mode mode = Mode::Auto;
+  /// Element type of the caches of a language model: "f32" or "bf16".
+  std::string cacheType = "f32";
+};
+
+/// ds tensor ops → model ops: `--pass-pipeline="ds-raise"`.
+void buildRaisePipeline(OpPassManager &pm);
+
+/// onnx → ds → raised, and flattened to @step as the mode asks.
+void buildModelPipeline(OpPassManager &pm, const RaiseOptions &options);
+
+void registerPipelines();
+
+} // namespace mlir::ds
+
+#endif // LOWERING_PIPELINES_H

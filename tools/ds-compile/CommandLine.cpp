@@ -1,0 +1,56 @@
+//===- CommandLine.cpp - what ds-compile is asked to do -------------------===//
+#include "tools/ds-compile/CommandLine.h"
+#include <CLI/CLI.hpp>
+
+int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
+  CLI::App app{
+      "Compiles a DeepSeek language model to one shared library.\n\n"
+      "  ds-compile model.onnx -o model.so     writes model.so and "
+      "model.weights.safetensors\n"
+      "  ds-run model.so -p 'Once upon'        runs it\n\n"
+      "The tokenizer and the configuration beside the model are found by "
+      "themselves.",
+      "ds-compile"};
+  app.option_defaults()->always_capture_default();
+  app.add_option("MODEL", command.model, "x.onnx or x.mlir")->type_name("FILE");
+  app.add_option("-o", command.output,
+                 "the library to write; its weights go beside it")
+      ->type_name("FILE");
+  app.add_option("--mode", command.mode,
+                 "lm: a language model with a cache, an error if it cannot be "
+                 "proven to be one; graph: the graph's inputs and outputs as "
+                 "they are; auto: lm if proven, else graph")
+      ->check(CLI::IsMember({"auto", "graph", "lm"}));
+  app.add_option("--cpu", command.cpu,
+                 "code for these processors; fat: variants for all of them, "
+                 "chosen at load")
+      ->check(CLI::IsMember({"fat", "native", "x86-64-v3", "x86-64-v4"}));
+  app.add_option("--emit", command.emit, "stop after this stage and print it")
+      ->check(CLI::IsMember({"onnx", "ds", "ds-opt", "linalg", "llvm", "so"}));
+  app.add_option("--tokenizer", command.tokenizer,
+                 "tokenizer.json to put into the library")
+      ->type_name("FILE");
+  app.add_option("--config", command.config,
+                 "config.json with the facts of the model")
+      ->type_name("FILE");
+  app.add_option("--max-length", command.maxLength,
+                 "longest sequence, tokens (default: the configuration's)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--save-temps", command.saveTemps,
+                 "write the IR after each stage into this folder")
+      ->type_name("DIR");
+  app.add_flag("--remarks", command.remarks,
+               "say what was recognised, and why a near miss was not");
+  app.add_flag("--list-ops", command.listOps,
+               "print the ONNX operators that are supported, as JSON");
+  try {
+    app.parse(argc, argv);
+    if (!command.listOps && command.model.empty())
+      throw CLI::RequiredError("MODEL");
+    if (!command.listOps && command.emit == "so" && command.output.empty())
+      throw CLI::RequiredError("-o");
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return -1;
+}

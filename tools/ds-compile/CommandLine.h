@@ -1,0 +1,27 @@
+//===- CommandLine.h - what ds-compile is asked to do ---------*- C++ -*-===//
+//
+// An interface that scripts outside this repository call; DESIGN §6 binds it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef TOOLS_DS_COMPILE_COMMANDLINE_H
+#define TOOLS_DS_COMPILE_COMMANDLINE_H
+
+#include <string>
+
+namespace tool {
+
+struct CompileCommand {
+  std::string model, output, emit = "so", mode = "auto", cpu = "fat";
+  std::string tokenizer, saveTemps, precision = "fast", cacheType;
+  std::string config;
+  long long maxLength = 0;
+  bool remarks = false, listOps = false;
+};
+
+/// Fills `command`. Returns the exit code where the program is to end at once
+/// (help 0, wrong usage 2), −1 otherwise.
+int parseCommandLine(int argc, char **argv, CompileCommand &command);
+
+} // namespace tool
+
+#endif // TOOLS_DS_COMPILE_COMMANDLINE_H
