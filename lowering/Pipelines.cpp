@@ -1,9 +1,9 @@
 //===- Pipelines.cpp - from a model file to each stage --------------------===//
 #include "lowering/Pipelines.h"
 #include "lowering/OnnxToDs/Passes.h"
-#include "passes/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
 
 using namespace mlir;
 
@@ -13,11 +13,12 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
   // Transposes first: every pattern below expects them in one place.
   function.addPass(createSinkTransposes());
   function.addPass(createCSEPass());
-  function.addPass(createRaiseEmbedding());
   function.addPass(createRaiseLinear());
   function.addPass(createRaiseRmsNorm());
   function.addPass(createRaiseSwiglu());
   function.addPass(createRaiseRope());
+  // After RoPE: a lookup of a cosine table is no embedding.
+  function.addPass(createRaiseEmbedding());
   function.addPass(createRaiseAttention());
   // Raising puts transposes where its ops want them; most cancel.
   function.addPass(createSinkTransposes());

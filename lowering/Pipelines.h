@@ -1,6 +1,7 @@
 //===- Pipelines.h - from a model file to each stage ----------*- C++ -*-===//
 //
-// The order in which passes run, in one place, for ds-compile, ds-opt and tests.
+// The order in which passes run, in one place, for ds-compile, ds-opt and
+// tests.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWERING_PIPELINES_H

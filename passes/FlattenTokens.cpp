@@ -7,10 +7,10 @@
 // architecture.
 //
 //===----------------------------------------------------------------------===//
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "passes/LanguageModel.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
-#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_FLATTENTOKENS
@@ -27,8 +27,7 @@ class Flattener {
 public:
   Flattener(LanguageModel &model, Type cacheType)
       : model(model), symbols(model.symbols), cacheType(cacheType),
-        builder(model.function.getContext()),
-        f32(builder.getF32Type()) {}
+        builder(model.function.getContext()), f32(builder.getF32Type()) {}
 
   /// Makes @step beside @graph; null after a remark.
   func::FuncOp run();
@@ -87,8 +86,7 @@ private:
 
 Value Flattener::fail(Value value, const Twine &why) {
   if (!failed)
-    emitRemark(value.getLoc())
-        << "not compiled as a language model: " << why;
+    emitRemark(value.getLoc()) << "not compiled as a language model: " << why;
   failed = true;
   return nullptr;
 }
@@ -170,8 +168,8 @@ Value Flattener::import(Value value) {
   if (!isa<DsDialect, arith::ArithDialect, tensor::TensorDialect>(
           op->getDialect()) ||
       op->getNumRegions() != 0 || !isMemoryEffectFree(op))
-    return fail(value, "'" + op->getName().getStringRef() +
-                           "' is not understood");
+    return fail(value,
+                "'" + op->getName().getStringRef() + "' is not understood");
   IRMapping mapping;
   for (Value operand : op->getOperands()) {
     Value mapped = import(operand);
@@ -242,12 +240,13 @@ Value Flattener::flattenOp(Value value) {
                           input, cast.getSaturate());
   }
   if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-    Value ids = flatten(embedding.getIds()), table = import(embedding.getTable());
+    Value ids = flatten(embedding.getIds()),
+          table = import(embedding.getTable());
     if (!ids || !table)
       return nullptr;
-    auto result = RankedTensorType::get(
-        {ShapedType::kDynamic, type.getShape().back()},
-        activationType(type.getElementType()));
+    auto result =
+        RankedTensorType::get({ShapedType::kDynamic, type.getShape().back()},
+                              activationType(type.getElementType()));
     return EmbeddingOp::create(builder, loc, result, ids, table);
   }
   if (auto linear = dyn_cast<LinearOp>(op)) {
@@ -259,18 +258,17 @@ Value Flattener::flattenOp(Value value) {
     if (tensorType(input).getRank() != 2)
       return fail(value, "a product does not run over the last dimension of "
                          "token rows");
-    auto result = RankedTensorType::get(
-        {ShapedType::kDynamic, type.getShape().back()},
-        activationType(type.getElementType()));
+    auto result =
+        RankedTensorType::get({ShapedType::kDynamic, type.getShape().back()},
+                              activationType(type.getElementType()));
     return LinearOp::create(builder, loc, result, input, weight, bias);
   }
   if (auto norm = dyn_cast<RmsNormOp>(op)) {
     Value input = flatten(norm.getInput()), weight = import(norm.getWeight());
     if (!input || !weight)
       return nullptr;
-    auto result =
-        RankedTensorType::get(tensorType(input).getShape(),
-                              activationType(type.getElementType()));
+    auto result = RankedTensorType::get(tensorType(input).getShape(),
+                                        activationType(type.getElementType()));
     // In f32 there is nothing to round before the weight.
     return RmsNormOp::create(builder, loc, result, input, weight,
                              norm.getEpsilonAttr(), UnitAttr());
@@ -410,8 +408,7 @@ Value Flattener::flattenElementwise(ElementwiseOp op) {
         size = other[other.size() - 1 - i];
     }
   }
-  Type element =
-      activationType(tensorType(op.getResult()).getElementType());
+  Type element = activationType(tensorType(op.getResult()).getElementType());
   return ElementwiseOp::create(builder, op.getLoc(),
                                RankedTensorType::get(shape, element),
                                op.getKind(), operands);
@@ -480,8 +477,7 @@ Value Flattener::flattenTranspose(TransposeOp op) {
       perm.push_back(1 + (it - oldRest.begin()));
   }
   RankedTensorType inputType = tensorType(input);
-  if (int64_t(perm.size()) != inputType.getRank() ||
-      !isPermutationVector(perm))
+  if (int64_t(perm.size()) != inputType.getRank() || !isPermutationVector(perm))
     return fail(op, "a transpose moves unit dimensions across token rows");
   if (isIdentityPermutation(perm))
     return input;
@@ -505,8 +501,8 @@ Value Flattener::flattenSlice(SliceOp op) {
       sizes{tokenCount(input)}, strides{builder.getIndexAttr(1)};
   bool whole = true;
   for (int64_t d = 0; d < type.getRank(); ++d) {
-    OpFoldResult offset = op.getMixedOffsets()[d],
-                 size = op.getMixedSizes()[d], stride = op.getMixedStrides()[d];
+    OpFoldResult offset = op.getMixedOffsets()[d], size = op.getMixedSizes()[d],
+                 stride = op.getMixedStrides()[d];
     if (from.isLead(d)) {
       // All tokens; or the last one, whose logits the caller asks for by row.
       bool all = symbols.valueOf(size) == symbols.sizeOf(op.getInput(), d);
@@ -571,9 +567,9 @@ Value Flattener::appendCache(CacheTensor &cache, Value slots) {
   if (!rows)
     return nullptr;
   Value before = cacheOf.lookup(cache.past);
-  Value after = CacheAppendOp::create(builder, cache.appended.getLoc(),
-                                      before.getType(), rows, before, rowStart,
-                                      pastLength, cacheSlot);
+  Value after =
+      CacheAppendOp::create(builder, cache.appended.getLoc(), before.getType(),
+                            rows, before, rowStart, pastLength, cacheSlot);
   cacheOf[cache.past] = after;
   return after;
 }

@@ -1,4 +1,5 @@
-//===- LanguageModel.h - is this graph one causal language model? -*- C++ -*-===//
+//===- LanguageModel.h - is this graph one causal language model? -*- C++
+//-*-===//
 //
 // Finds the roles of a raised graph's inputs and outputs by what they do, never
 // by their names: which input holds the token ids, which pairs of inputs and
@@ -8,9 +9,9 @@
 #ifndef PASSES_LANGUAGEMODEL_H
 #define PASSES_LANGUAGEMODEL_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/SymbolicElement.h"
 #include "passes/ViewChain.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::ds {
 

@@ -94,26 +94,3 @@ std::optional<SliceRange> mlir::ds::matchSliceAlong(SliceOp op, int64_t dim) {
     return std::nullopt;
   return SliceRange{offset, size, stride};
 }
-
-bool mlir::ds::slicesOnlyAlong(SliceOp op, int64_t dim) {
-  RankedTensorType type = tensorType(op.getInput());
-  SmallVector<OpFoldResult> sizes = op.getMixedSizes();
-  for (int64_t d = 0; d < type.getRank(); ++d) {
-    if (d == dim)
-      continue;
-    if (op.getStaticOffsets()[d] != 0 || op.getStaticStrides()[d] != 1)
-      return false;
-    if (!type.isDynamicDim(d)) {
-      if (op.getStaticSizes()[d] != type.getDimSize(d))
-        return false;
-      continue;
-    }
-    // A dynamic size is the whole dimension if it is that dimension's size.
-    auto size = dyn_cast<Value>(sizes[d]);
-    auto dimOp = size ? size.getDefiningOp<tensor::DimOp>() : nullptr;
-    if (!dimOp || dimOp.getSource() != op.getInput() ||
-        getConstantIntValue(dimOp.getDimension()) != d)
-      return false;
-  }
-  return true;
-}

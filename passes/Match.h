@@ -47,9 +47,6 @@ struct SliceRange {
 };
 std::optional<SliceRange> matchSliceAlong(SliceOp op, int64_t dim);
 
-/// Whether `op` slices along `dim` only: every other dimension is taken whole.
-bool slicesOnlyAlong(SliceOp op, int64_t dim);
-
 } // namespace mlir::ds
 
 #endif // PASSES_MATCH_H

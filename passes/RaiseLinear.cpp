@@ -16,7 +16,43 @@ namespace mlir::ds {
 using namespace mlir;
 using namespace mlir::ds;
 
+/// `weight` without casts to wider float types: products are computed in f32
+/// whatever the weight's type, so widening it first changes nothing.
+static Value peelWidening(Value weight) {
+  while (auto cast = weight.getDefiningOp<CastOp>()) {
+    Type from = tensorType(cast.getInput()).getElementType(),
+         to = tensorType(cast).getElementType();
+    if (!to.isF32() || !(from.isF16() || from.isBF16()))
+      break;
+    weight = cast.getInput();
+  }
+  return weight;
+}
+
 namespace {
+
+/// A transposed or widened weight is the parameter itself.
+struct PlainWeight : OpRewritePattern<LinearOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(LinearOp op,
+                                PatternRewriter &rewriter) const override {
+    Value weight = peelWidening(op.getWeight());
+    // transpose(cast(w)) is cast(transpose(w)).
+    if (auto transpose = weight.getDefiningOp<TransposeOp>()) {
+      Value narrow = peelWidening(transpose.getInput());
+      if (narrow != transpose.getInput()) {
+        auto type = RankedTensorType::get(tensorType(weight).getShape(),
+                                          tensorType(narrow).getElementType());
+        weight = TransposeOp::create(rewriter, op.getLoc(), type, narrow,
+                                     transpose.getPermAttr());
+      }
+    }
+    if (weight == op.getWeight())
+      return failure();
+    rewriter.modifyOpInPlace(op, [&] { op.getWeightMutable().assign(weight); });
+    return success();
+  }
+};
 
 struct MatmulToLinear : OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -102,7 +138,8 @@ struct DropMergedRows : OpRewritePattern<ReshapeOp> {
 struct RaiseLinear : ds::impl::RaiseLinearBase<RaiseLinear> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<MatmulToLinear, AddBias, DropMergedRows>(&getContext());
+    patterns.add<PlainWeight, MatmulToLinear, AddBias, DropMergedRows>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Match.h"
 #include "passes/Passes.h"
+#include "passes/SymbolicElement.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace mlir::ds {
@@ -17,14 +18,19 @@ using namespace mlir::ds;
 
 static int64_t lastDim(Value value) { return tensorType(value).getRank() - 1; }
 
-/// The slice of `x` along its last dimension that makes `value`.
+/// The slice of `x` along its last dimension, all others whole, that makes
+/// `value`.
 static std::optional<SliceRange> matchLastSlice(Value value, Value &x) {
   auto slice = value.getDefiningOp<SliceOp>();
-  if (!slice)
+  if (!slice || lastDim(slice) < 0)
     return std::nullopt;
   int64_t last = lastDim(slice);
-  if (last < 0 || !slicesOnlyAlong(slice, last))
-    return std::nullopt;
+  SymbolicElements symbols;
+  for (int64_t d = 0; d < last; ++d)
+    if (slice.getStaticOffsets()[d] != 0 || slice.getStaticStrides()[d] != 1 ||
+        !(symbols.valueOf(slice.getMixedSizes()[d]) ==
+          symbols.sizeOf(slice.getInput(), d)))
+      return std::nullopt;
   x = slice.getInput();
   return matchSliceAlong(slice, last);
 }

@@ -103,8 +103,8 @@ Value Builders::fromSizes(ArrayRef<OpFoldResult> values, bool scalar,
     return constant(DenseElementsAttr::get(result, numbers));
   SmallVector<Value> elements;
   for (OpFoldResult value : values)
-    elements.push_back(arith::IndexCastOp::create(b, loc, type,
-                                                  sizes.asValue(value)));
+    elements.push_back(
+        arith::IndexCastOp::create(b, loc, type, sizes.asValue(value)));
   Value tensor = tensor::FromElementsOp::create(b, loc, result, elements);
   knownElements[tensor].assign(values.begin(), values.end());
   return tensor;
@@ -123,8 +123,8 @@ static DenseElementsAttr splat(RankedTensorType type, double value) {
   if (auto floatType = dyn_cast<FloatType>(element)) {
     APFloat number(value);
     bool lost;
-    number.convert(floatType.getFloatSemantics(),
-                   APFloat::rmNearestTiesToEven, &lost);
+    number.convert(floatType.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                   &lost);
     return DenseElementsAttr::get(type, number);
   }
   return DenseElementsAttr::get(
@@ -244,8 +244,7 @@ Value Builders::foldSizes(ElementwiseKind kind, ValueRange operands) {
       return nullptr;
     }
   }
-  return fromSizes(result, isScalar,
-                   tensorType(operands[0]).getElementType());
+  return fromSizes(result, isScalar, tensorType(operands[0]).getElementType());
 }
 
 /// Scalar constants, as in `sqrt(64)` or `1 / sqrt(64)`.
@@ -262,7 +261,9 @@ Value Builders::foldScalars(ElementwiseKind kind, ValueRange operands) {
   // In the type's own precision where that is f32: the file says so.
   Type element = tensorType(operands[0]).getElementType();
   bool isF32 = element.isF32();
-  auto rounded = [&](double value) { return isF32 ? double(float(value)) : value; };
+  auto rounded = [&](double value) {
+    return isF32 ? double(float(value)) : value;
+  };
   double result;
   switch (kind) {
   case ElementwiseKind::Add:
@@ -289,9 +290,8 @@ Value Builders::foldScalars(ElementwiseKind kind, ValueRange operands) {
   default:
     return nullptr;
   }
-  return constant(
-      splat(RankedTensorType::get(SmallVector<int64_t>(rank, 1), element),
-            result));
+  return constant(splat(
+      RankedTensorType::get(SmallVector<int64_t>(rank, 1), element), result));
 }
 
 /// x·1, x/1, true ∧ x: exact for every x.
@@ -309,10 +309,9 @@ Value Builders::foldIdentity(ElementwiseKind kind, ValueRange operands) {
     bool one = isa<FloatType>(element)
                    ? attr.getSplatValue<APFloat>().isExactlyValue(1.0)
                    : attr.getSplatValue<APInt>().isOne();
-    if (one &&
-        (kind == ElementwiseKind::Mul ||
-         (kind == ElementwiseKind::Div && i == 1) ||
-         (kind == ElementwiseKind::And && element.isInteger(1))))
+    if (one && (kind == ElementwiseKind::Mul ||
+                (kind == ElementwiseKind::Div && i == 1) ||
+                (kind == ElementwiseKind::And && element.isInteger(1))))
       return operands[1 - i];
   }
   return nullptr;
@@ -334,16 +333,17 @@ Value Builders::elementwise(ElementwiseKind kind, ValueRange operands) {
     bool fits = true;
     for (int64_t d = 0; d < type.getRank(); ++d)
       fits &= !type.isDynamicDim(d) || size(operand, d) == dims[d + missing];
-    args.push_back(fits ? operand
-                        : broadcast(operand, ArrayRef<OpFoldResult>(dims)
-                                                 .drop_front(missing)));
+    args.push_back(
+        fits ? operand
+             : broadcast(operand,
+                         ArrayRef<OpFoldResult>(dims).drop_front(missing)));
   }
   Type element = isComparison(kind) ? Type(b.getI1Type())
                  : kind == ElementwiseKind::Select
                      ? tensorType(operands[1]).getElementType()
                      : tensorType(operands[0]).getElementType();
-  return track(
-      ElementwiseOp::create(b, loc, typeOf(dims, element), kind, args), dims);
+  return track(ElementwiseOp::create(b, loc, typeOf(dims, element), kind, args),
+               dims);
 }
 
 Value Builders::cast(Value value, Type type, bool saturate) {
@@ -380,8 +380,7 @@ Value Builders::reshape(Value value, ArrayRef<OpFoldResult> dims) {
   // Chains become one reshape of the first.
   while (auto inner = value.getDefiningOp<ReshapeOp>())
     value = inner.getInput();
-  RankedTensorType result =
-      typeOf(dims, tensorType(value).getElementType());
+  RankedTensorType result = typeOf(dims, tensorType(value).getElementType());
   if (result.getRank() == tensorType(value).getRank() &&
       ArrayRef<OpFoldResult>(shape(value)) == dims)
     return value;
@@ -429,11 +428,10 @@ Value Builders::transpose(Value value, ArrayRef<int64_t> perm) {
   }
   if (identity)
     return value;
-  return track(
-      TransposeOp::create(b, loc,
-                          typeOf(dims, tensorType(value).getElementType()),
-                          value, b.getDenseI64ArrayAttr(perm)),
-      dims);
+  return track(TransposeOp::create(
+                   b, loc, typeOf(dims, tensorType(value).getElementType()),
+                   value, b.getDenseI64ArrayAttr(perm)),
+               dims);
 }
 
 Value Builders::slice(Value value, ArrayRef<OpFoldResult> offsets,
@@ -491,11 +489,10 @@ Value Builders::concat(ValueRange values, int64_t axis) {
         dims[d] = size(value, d); // a number, if any of them knows it
     dims[axis] = sizes.add(dims[axis], size(value, axis));
   }
-  return track(
-      ConcatOp::create(b, loc,
-                       typeOf(dims, tensorType(values[0]).getElementType()),
-                       uint64_t(axis), values),
-      dims);
+  return track(ConcatOp::create(
+                   b, loc, typeOf(dims, tensorType(values[0]).getElementType()),
+                   uint64_t(axis), values),
+               dims);
 }
 
 //===----------------------------------------------------------------------===//
@@ -511,15 +508,13 @@ Value Builders::reduce(ReduceKind kind, Value value, ArrayRef<int64_t> axes,
     else if (keepdims)
       dims.push_back(sizes.number(1));
   return track(
-      ReduceOp::create(b, loc,
-                       typeOf(dims, tensorType(value).getElementType()), kind,
-                       value, axes, keepdims),
+      ReduceOp::create(b, loc, typeOf(dims, tensorType(value).getElementType()),
+                       kind, value, axes, keepdims),
       dims);
 }
 
 Value Builders::range(Value start, Value delta, OpFoldResult length) {
-  RankedTensorType type =
-      typeOf({length}, tensorType(start).getElementType());
+  RankedTensorType type = typeOf({length}, tensorType(start).getElementType());
   Value dynamic = getConstantIntValue(length) ? Value() : cast<Value>(length);
   return track(RangeOp::create(b, loc, type, start, delta, dynamic), {length});
 }
@@ -549,9 +544,8 @@ Value Builders::gather(Value value, Value indices, int64_t axis) {
   dims.erase(dims.begin() + axis);
   dims.insert(dims.begin() + axis, at.begin(), at.end());
   return track(
-      GatherOp::create(b, loc,
-                       typeOf(dims, tensorType(value).getElementType()), value,
-                       indices, b.getI64IntegerAttr(axis)),
+      GatherOp::create(b, loc, typeOf(dims, tensorType(value).getElementType()),
+                       value, indices, b.getI64IntegerAttr(axis)),
       dims);
 }
 
@@ -575,14 +569,14 @@ Value Builders::matmul(Value lhs, Value rhs, Type resultType) {
     }
   dims.push_back(rows);
   dims.push_back(columns);
-  return track(
-      MatmulOp::create(b, loc, typeOf(dims, resultType), lhs, rhs), dims);
+  return track(MatmulOp::create(b, loc, typeOf(dims, resultType), lhs, rhs),
+               dims);
 }
 
 Value Builders::softmax(Value value, int64_t axis, bool log) {
-  return track(SoftmaxOp::create(b, loc, value.getType(), value,
-                                 uint64_t(axis), log),
-               shape(value));
+  return track(
+      SoftmaxOp::create(b, loc, value.getType(), value, uint64_t(axis), log),
+      shape(value));
 }
 
 Value Builders::dequantize(Value value, Value scale, Value zeroPoint,

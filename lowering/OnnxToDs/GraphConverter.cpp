@@ -115,9 +115,8 @@ NodeContext::numbers(StringRef attributeName, unsigned inputIndex) {
 }
 
 LogicalResult NodeContext::error(const Twine &message) {
-  return emitError(node.getLoc())
-         << "node '" << node.getNodeName() << "' (" << node.getOpType()
-         << "): " << message;
+  return emitError(node.getLoc()) << "node '" << node.getNodeName() << "' ("
+                                  << node.getOpType() << "): " << message;
 }
 
 LogicalResult NodeContext::unsupported(const Twine &why) {
@@ -139,10 +138,10 @@ GraphConverter::GraphConverter(ModuleOp module, GraphOp graph)
 void GraphConverter::recordUnsupported(NodeOp node, const Twine &why) {
   StringRef domain =
       node.getDomain().empty() ? StringRef("ai.onnx") : node.getDomain();
-  std::string op = (domain + "::" + node.getOpType() + " version " +
-                    Twine(node.getVersion()) + (why.isTriviallyEmpty() ? "" : ": ") +
-                    why)
-                       .str();
+  std::string op =
+      (domain + "::" + node.getOpType() + " version " +
+       Twine(node.getVersion()) + (why.isTriviallyEmpty() ? "" : ": ") + why)
+          .str();
   StringRef name = node.getNodeName();
   if (name.empty())
     if (auto loc = dyn_cast<NameLoc>(node.getLoc()))
@@ -191,9 +190,8 @@ Value GraphConverter::parameter(StringRef name, RankedTensorType type,
   auto source = ds::FileRangeAttr::get(module.getContext(), path,
                                        range.getOffset(), range.getLength());
   builders.b.setInsertionPoint(function);
-  auto op = ds::ParameterOp::create(
-      builders.b, builders.loc, name, type,
-      builders.b.getArrayAttr({source}));
+  auto op = ds::ParameterOp::create(builders.b, builders.loc, name, type,
+                                    builders.b.getArrayAttr({source}));
   symbols.insert(op); // renames on a clash
   builders.b.setInsertionPointToStart(&function.getBody().front());
   return ds::LoadParameterOp::create(builders.b, builders.loc, type,
@@ -208,9 +206,8 @@ Value GraphConverter::reinterpret(Value value, RankedTensorType type) {
     auto old = symbols.lookup<ds::ParameterOp>(load.getParameter());
     OpBuilder::InsertionGuard guard(builders.b);
     builders.b.setInsertionPoint(function);
-    auto op = ds::ParameterOp::create(builders.b, builders.loc,
-                                      load.getParameter(), type,
-                                      old.getSource());
+    auto op = ds::ParameterOp::create(
+        builders.b, builders.loc, load.getParameter(), type, old.getSource());
     symbols.insert(op);
     builders.b.setInsertionPointAfter(load);
     return ds::LoadParameterOp::create(builders.b, builders.loc, type,
@@ -302,10 +299,10 @@ LogicalResult GraphConverter::convert() {
   for (Operation &op : graph.getBody().front()) {
     if (auto initializer = dyn_cast<InitializerOp>(op)) {
       builders.loc = op.getLoc();
-      map(initializer, parameter(initializer.getName(),
-                                 cast<RankedTensorType>(
-                                     initializer.getResult().getType()),
-                                 initializer.getValue()));
+      map(initializer,
+          parameter(initializer.getName(),
+                    cast<RankedTensorType>(initializer.getResult().getType()),
+                    initializer.getValue()));
     } else if (auto node = dyn_cast<NodeOp>(op)) {
       ok &= succeeded(convertNode(node));
     }

@@ -1,8 +1,8 @@
 //===- GraphConverter.h - one ONNX graph on its way to ds -----*- C++ -*-===//
 //
 // The state of a conversion and the vocabulary that operator conversions are
-// written in. An operator is one function `LogicalResult convertX(NodeContext &)`
-// and one line in a table.
+// written in. An operator is one function `LogicalResult convertX(NodeContext
+// &)` and one line in a table.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWERING_ONNXTODS_GRAPHCONVERTER_H
@@ -131,9 +131,7 @@ struct NodeContext {
            !isa<NoneType>(node.getResult(i).getType());
   }
   /// Whether anything reads output `i`.
-  bool isUsed(unsigned i) {
-    return wants(i) && !node.getResult(i).use_empty();
-  }
+  bool isUsed(unsigned i) { return wants(i) && !node.getResult(i).use_empty(); }
   void output(unsigned i, Value value);
 
   int64_t integer(StringRef name, int64_t otherwise);

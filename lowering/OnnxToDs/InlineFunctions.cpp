@@ -67,8 +67,8 @@ LogicalResult mlir::onnx::inlineFunctions(ModuleOp module) {
       graph.walk([&](NodeOp node) {
         if (findOp(node.getDomain(), node.getOpType(), node.getVersion()))
           return;
-        auto it = functions.find(key(node.getDomain(), node.getOpType(),
-                                     node.getOverload()));
+        auto it = functions.find(
+            key(node.getDomain(), node.getOpType(), node.getOverload()));
         if (it != functions.end())
           calls.emplace_back(node, it->second);
       });

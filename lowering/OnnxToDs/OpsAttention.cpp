@@ -27,12 +27,12 @@ static Value attention(NodeContext &n, Value query, Value key, Value value,
                        Value mask, double scale, bool causal) {
   SmallVector<OpFoldResult> dims = n.b.shape(query);
   dims[3] = n.b.size(value, 3);
-  return n.b.track(
-      ds::AttentionOp::create(
-          n.b.b, n.b.loc, n.b.typeOf(dims, tensorType(query).getElementType()),
-          query, key, value, mask, n.b.b.getF64FloatAttr(scale),
-          causal ? n.b.b.getUnitAttr() : UnitAttr()),
-      dims);
+  return n.b.track(ds::AttentionOp::create(
+                       n.b.b, n.b.loc,
+                       n.b.typeOf(dims, tensorType(query).getElementType()),
+                       query, key, value, mask, n.b.b.getF64FloatAttr(scale),
+                       causal ? n.b.b.getUnitAttr() : UnitAttr()),
+                   dims);
 }
 
 /// cos or sin [B or 1, S, R/2] for x [B, S, H, R].
@@ -52,13 +52,11 @@ static Value rope(NodeContext &n, Value x, Value cos, Value sin,
 static Value partialRope(NodeContext &n, Value x, Value cos, Value sin,
                          bool interleaved) {
   OpFoldResult width = n.b.size(x, 3);
-  OpFoldResult rotary =
-      n.b.sizes.mul(n.b.size(cos, 2), n.b.sizes.number(2));
+  OpFoldResult rotary = n.b.sizes.mul(n.b.size(cos, 2), n.b.sizes.number(2));
   if (rotary == width)
     return rope(n, x, cos, sin, interleaved);
   Value head = n.b.sliceAlong(x, 3, n.b.sizes.number(0), rotary);
-  Value tail =
-      n.b.sliceAlong(x, 3, rotary, n.b.sizes.sub(width, rotary));
+  Value tail = n.b.sliceAlong(x, 3, rotary, n.b.sizes.sub(width, rotary));
   return n.b.concat({rope(n, head, cos, sin, interleaved), tail}, 3);
 }
 
@@ -69,8 +67,8 @@ template <bool isMicrosoft> static LogicalResult convertRotary(NodeContext &n) {
   Value positions = n.input(isMicrosoft ? 1 : 3);
   Value cos = n.input(isMicrosoft ? 2 : 1), sin = n.input(isMicrosoft ? 3 : 2);
   int64_t rank = tensorType(x).getRank();
-  if (isMicrosoft && (n.integer("is_packed_batching", 0) ||
-                      n.number("scale", 1) != 1))
+  if (isMicrosoft &&
+      (n.integer("is_packed_batching", 0) || n.number("scale", 1) != 1))
     return n.unsupported("packed batching or a scale");
   // To [B, S, H, D].
   Value rows;
@@ -80,8 +78,8 @@ template <bool isMicrosoft> static LogicalResult convertRotary(NodeContext &n) {
     int64_t heads = n.integer("num_heads", 0);
     if (heads == 0) {
       // com.microsoft: the head is as wide as the tables say.
-      std::optional<int64_t> half = getConstantIntValue(
-          n.b.size(cos, tensorType(cos).getRank() - 1));
+      std::optional<int64_t> half =
+          getConstantIntValue(n.b.size(cos, tensorType(cos).getRank() - 1));
       std::optional<int64_t> width = getConstantIntValue(n.b.size(x, 2));
       if (!isMicrosoft || !half || !width || *width % (2 * *half))
         return n.error("a 3-D input needs num_heads");
@@ -97,8 +95,7 @@ template <bool isMicrosoft> static LogicalResult convertRotary(NodeContext &n) {
     // com.microsoft: one number is the position of the first row.
     if (tensorType(positions).getRank() == 1) {
       Value line = n.b.unsqueeze(n.b.iota(dims[1]), {0});
-      positions = n.b.add(
-          line, n.b.unsqueeze(n.b.cast(positions, i64), {1}));
+      positions = n.b.add(line, n.b.unsqueeze(n.b.cast(positions, i64), {1}));
       positions = n.b.broadcast(positions, {dims[0], dims[1]});
     }
     cos = n.b.gather(cos, positions, 0);
@@ -168,8 +165,8 @@ static LogicalResult convertAttention(NodeContext &n) {
   } else {
     query = n.b.transpose(q, swapMiddle);
   }
-  double scale = n.attribute("scale") ? n.number("scale", 1)
-                                      : defaultScale(n, query);
+  double scale =
+      n.attribute("scale") ? n.number("scale", 1) : defaultScale(n, query);
   OpFoldResult past = n.b.sizes.number(0);
   if (n.has(4)) {
     past = n.b.size(n.input(4), 2);
@@ -190,9 +187,9 @@ static LogicalResult convertAttention(NodeContext &n) {
       dims.back() = n.b.sizes.sub(keys, width);
       bool isBool = tensorType(mask).getElementType().isInteger(1);
       Value fill = n.b.broadcast(
-          isBool ? n.b.scalarLike(mask, 0)
-                 : n.b.scalarLike(mask,
-                                  -std::numeric_limits<double>::infinity()),
+          isBool
+              ? n.b.scalarLike(mask, 0)
+              : n.b.scalarLike(mask, -std::numeric_limits<double>::infinity()),
           dims);
       mask = n.b.concat({mask, fill}, rank - 1);
     }
@@ -216,8 +213,7 @@ static LogicalResult convertAttention(NodeContext &n) {
     causal = false;
   }
   Value result = attention(n, query, k, v, mask, scale, causal);
-  n.output(0, flat ? joinHeads(n, result)
-                   : n.b.transpose(result, swapMiddle));
+  n.output(0, flat ? joinHeads(n, result) : n.b.transpose(result, swapMiddle));
   return success();
 }
 
@@ -239,8 +235,8 @@ static LogicalResult convertGroupQueryAttention(NodeContext &n) {
     Value packed = splitHeads(n, n.input(0), heads + 2 * kvHeads);
     query = n.b.sliceAlong(packed, 2, s.number(0), s.number(heads));
     key = n.b.sliceAlong(packed, 2, s.number(heads), s.number(kvHeads));
-    value = n.b.sliceAlong(packed, 2, s.number(heads + kvHeads),
-                           s.number(kvHeads));
+    value =
+        n.b.sliceAlong(packed, 2, s.number(heads + kvHeads), s.number(kvHeads));
   } else {
     query = splitHeads(n, n.input(0), heads);
     key = splitHeads(n, n.input(1), kvHeads);
@@ -254,8 +250,8 @@ static LogicalResult convertGroupQueryAttention(NodeContext &n) {
   // seqlens_k is the last key of each sequence; its new rows end there.
   Value last = n.b.unsqueeze(
       n.b.cast(n.b.reshape(n.input(5), {n.b.size(query, 0)}), i64), {1});
-  Value first = n.b.sub(n.b.add(last, n.b.scalar(i64, 1)),
-                        n.b.fromSizes({rows}, true));
+  Value first =
+      n.b.sub(n.b.add(last, n.b.scalar(i64, 1)), n.b.fromSizes({rows}, true));
   Value positions = n.b.add(first, n.b.unsqueeze(n.b.iota(rows), {0}));
   if (n.integer("do_rotary", 0)) {
     Value rotaryPositions = n.has(9) ? n.input(9) : positions;
@@ -274,8 +270,8 @@ static LogicalResult convertGroupQueryAttention(NodeContext &n) {
   n.output(1, key);
   n.output(2, value);
   Value keyIndex = n.b.unsqueeze(n.b.iota(n.b.size(key, 2)), {0, 1, 2});
-  Value mask = n.b.elementwise(EK::Le,
-                               {keyIndex, n.b.unsqueeze(positions, {1, 3})});
+  Value mask =
+      n.b.elementwise(EK::Le, {keyIndex, n.b.unsqueeze(positions, {1, 3})});
   n.output(0, joinHeads(n, attention(n, query, key, value, mask, scale,
                                      /*causal=*/false)));
   return success();

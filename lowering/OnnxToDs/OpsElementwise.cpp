@@ -71,8 +71,8 @@ static LogicalResult convertMod(NodeContext &n) {
 static LogicalResult convertWhere(NodeContext &n) {
   if (failed(sameTypes(n, 1)))
     return failure();
-  n.output(0, n.b.elementwise(EK::Select,
-                              {n.input(0), n.input(1), n.input(2)}));
+  n.output(0,
+           n.b.elementwise(EK::Select, {n.input(0), n.input(1), n.input(2)}));
   return success();
 }
 
@@ -137,8 +137,7 @@ static LogicalResult convertCast(NodeContext &n) {
     type = builder.getIntegerType(4);
     break;
   default:
-    return n.unsupported("cast to element type " +
-                         Twine(n.integer("to", 0)));
+    return n.unsupported("cast to element type " + Twine(n.integer("to", 0)));
   }
   n.output(0, n.b.cast(n.input(0), type, n.integer("saturate", 1) != 0));
   return success();
@@ -251,8 +250,8 @@ static LogicalResult convertHardSigmoid(NodeContext &n) {
 
 static LogicalResult convertHardSwish(NodeContext &n) {
   Value x = n.input(0);
-  Value line = n.b.add(n.b.mul(x, n.b.scalarLike(x, 1.0 / 6)),
-                       n.b.scalarLike(x, 0.5));
+  Value line =
+      n.b.add(n.b.mul(x, n.b.scalarLike(x, 1.0 / 6)), n.b.scalarLike(x, 0.5));
   n.output(0, n.b.mul(x, clampUnit(n, line)));
   return success();
 }
@@ -298,8 +297,8 @@ static LogicalResult convertShrink(NodeContext &n) {
   Value bias = n.b.scalarLike(x, n.number("bias", 0));
   Value high = n.b.elementwise(EK::Gt, {x, n.b.scalarLike(x, lambda)});
   Value low = n.b.elementwise(EK::Lt, {x, n.b.scalarLike(x, -lambda)});
-  Value below = n.b.elementwise(
-      EK::Select, {low, n.b.add(x, bias), n.b.scalarLike(x, 0)});
+  Value below = n.b.elementwise(EK::Select,
+                                {low, n.b.add(x, bias), n.b.scalarLike(x, 0)});
   n.output(0, n.b.elementwise(EK::Select, {high, n.b.sub(x, bias), below}));
   return success();
 }
@@ -347,8 +346,8 @@ static LogicalResult convertSwiGLU(NodeContext &n) {
 
 static LogicalResult convertBitShift(NodeContext &n) {
   bool left = n.text("direction", "") == "LEFT";
-  n.output(0, n.b.elementwise(left ? EK::Shl : EK::Shr,
-                              {n.input(0), n.input(1)}));
+  n.output(0,
+           n.b.elementwise(left ? EK::Shl : EK::Shr, {n.input(0), n.input(1)}));
   return success();
 }
 

@@ -1,4 +1,5 @@
-//===- OpsIndexing.cpp - gather, scatter, top-k and what picks elements ----===//
+//===- OpsIndexing.cpp - gather, scatter, top-k and what picks elements
+//----===//
 #include "lowering/OnnxToDs/GraphConverter.h"
 
 using namespace mlir;
@@ -79,10 +80,10 @@ static LogicalResult convertScatterND(NodeContext &n) {
   FailureOr<ds::ScatterKind> kind = scatterKind(n);
   if (failed(kind))
     return failure();
-  n.output(0, n.b.track(ds::ScatterNdOp::create(n.b.b, n.b.loc, x.getType(),
-                                                *kind, x, n.input(1),
-                                                n.input(2)),
-                        n.b.shape(x)));
+  n.output(0,
+           n.b.track(ds::ScatterNdOp::create(n.b.b, n.b.loc, x.getType(), *kind,
+                                             x, n.input(1), n.input(2)),
+                     n.b.shape(x)));
   return success();
 }
 
@@ -108,12 +109,10 @@ static LogicalResult convertTensorScatter(NodeContext &n) {
   Value batchIndex = n.b.unsqueeze(n.b.iota(batch), {1, 2});
   Value row = n.b.unsqueeze(n.b.iota(count), {0, 2});
   if (n.has(2))
-    row = n.b.add(n.b.unsqueeze(n.b.cast(n.input(2), n.b.b.getI64Type()),
-                                {1, 2}),
-                  row);
+    row = n.b.add(
+        n.b.unsqueeze(n.b.cast(n.input(2), n.b.b.getI64Type()), {1, 2}), row);
   if (n.text("mode", "linear") == "circular") {
-    Value length =
-        n.b.fromSizes({n.b.size(base, 1)}, /*scalar=*/true);
+    Value length = n.b.fromSizes({n.b.size(base, 1)}, /*scalar=*/true);
     row = n.b.elementwise(EK::FloorMod, {row, length});
   }
   SmallVector<OpFoldResult> pair{batch, count, n.b.sizes.number(1)};
@@ -155,9 +154,8 @@ static LogicalResult convertTopK(NodeContext &n) {
 
 static LogicalResult convertNonZero(NodeContext &n) {
   Value x = n.input(0);
-  auto type =
-      RankedTensorType::get({tensorType(x).getRank(), ShapedType::kDynamic},
-                            n.b.b.getI64Type());
+  auto type = RankedTensorType::get(
+      {tensorType(x).getRank(), ShapedType::kDynamic}, n.b.b.getI64Type());
   n.output(0, ds::NonZeroOp::create(n.b.b, n.b.loc, type, x));
   return success();
 }
@@ -205,8 +203,8 @@ static LogicalResult convertCompress(NodeContext &n) {
     x = n.b.reshape(x, {n.b.sizes.product(n.b.shape(x))});
   }
   // The condition may be shorter than the dimension.
-  auto type = RankedTensorType::get({1, ShapedType::kDynamic},
-                                    n.b.b.getI64Type());
+  auto type =
+      RankedTensorType::get({1, ShapedType::kDynamic}, n.b.b.getI64Type());
   Value hits = ds::NonZeroOp::create(n.b.b, n.b.loc, type, condition);
   Value rows = n.b.reshape(hits, {n.b.size(hits, 1)});
   n.output(0, n.b.gather(x, rows, axis));

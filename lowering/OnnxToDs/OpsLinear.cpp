@@ -50,8 +50,7 @@ static Value swapLast(NodeContext &n, Value value) {
 }
 
 static Value scaled(NodeContext &n, Value value, double factor) {
-  return factor == 1 ? value
-                     : n.b.mul(value, n.b.scalarLike(value, factor));
+  return factor == 1 ? value : n.b.mul(value, n.b.scalarLike(value, factor));
 }
 
 static LogicalResult convertGemm(NodeContext &n) {
@@ -145,11 +144,10 @@ static LogicalResult convertEinsum(NodeContext &n) {
   SmallVector<std::string> letters;
   for (auto [i, term] : llvm::enumerate(terms)) {
     size_t rank = tensorType(n.input(i)).getRank();
-    letters.push_back(expand(
-        term, term.contains("...") ? rank - (term.size() - 3) : 0));
+    letters.push_back(
+        expand(term, term.contains("...") ? rank - (term.size() - 3) : 0));
     if (letters.back().size() != rank)
-      return n.error("its equation does not fit the rank of input " +
-                     Twine(i));
+      return n.error("its equation does not fit the rank of input " + Twine(i));
   }
   std::string output;
   if (explicitOutput) {
@@ -239,8 +237,9 @@ static LogicalResult convertEinsum(NodeContext &n) {
     };
     Value lhs = n.b.reshape(permuted(result, have, batch + left + summed),
                             join(batchDims, leftDims, sumDims));
-    Value rhs = n.b.reshape(permuted(operands[i], other, batch + summed + right),
-                            join(otherBatch, sumDims, rightDims));
+    Value rhs =
+        n.b.reshape(permuted(operands[i], other, batch + summed + right),
+                    join(otherBatch, sumDims, rightDims));
     Value product = n.b.matmul(lhs, rhs);
     SmallVector<OpFoldResult> dims = n.b.shape(product);
     dims.pop_back();

@@ -3,8 +3,8 @@
 
 using namespace mlir;
 using namespace mlir::onnx;
-using onnx::tensorType;
 using ds::ReduceKind;
+using onnx::tensorType;
 using EK = ElementwiseKind;
 
 /// Mean over `axes`, kept as 1.
@@ -42,10 +42,9 @@ static FailureOr<Value> rmsNorm(NodeContext &n, Value x, Value scale,
       !tensorType(x).isDynamicDim(rank - 1)) {
     bool narrow = element.getIntOrFloatBitWidth() < 32;
     return n.b.track(
-        ds::RmsNormOp::create(
-            n.b.b, n.b.loc, x.getType(), x, scale,
-            n.b.b.getF64FloatAttr(double(float(epsilon))),
-            narrow ? n.b.b.getUnitAttr() : UnitAttr()),
+        ds::RmsNormOp::create(n.b.b, n.b.loc, x.getType(), x, scale,
+                              n.b.b.getF64FloatAttr(double(float(epsilon))),
+                              narrow ? n.b.b.getUnitAttr() : UnitAttr()),
         n.b.shape(x));
   }
   Value wide = n.b.cast(x, n.b.b.getF32Type());
@@ -97,8 +96,7 @@ static LogicalResult convertLayerNormalization(NodeContext &n) {
   Value centred = n.b.sub(wide, average);
   Value root = reciprocalRoot(n, mean(n, n.b.mul(centred, centred), axes),
                               n.number("epsilon", 1e-5));
-  Value result = n.b.mul(n.b.cast(n.b.mul(centred, root), element),
-                         n.input(1));
+  Value result = n.b.mul(n.b.cast(n.b.mul(centred, root), element), n.input(1));
   if (n.has(2))
     result = n.b.add(result, n.input(2));
   n.output(0, result);
@@ -122,8 +120,8 @@ static LogicalResult convertInstanceNormalization(NodeContext &n) {
   Value centred = n.b.sub(x, mean(n, x, axes));
   Value root = reciprocalRoot(n, mean(n, n.b.mul(centred, centred), axes),
                               n.number("epsilon", 1e-5));
-  Value result = n.b.mul(n.b.mul(centred, root),
-                         perChannel(n, n.input(1), rank));
+  Value result =
+      n.b.mul(n.b.mul(centred, root), perChannel(n, n.input(1), rank));
   n.output(0, n.b.add(result, perChannel(n, n.input(2), rank)));
   return success();
 }
@@ -142,8 +140,8 @@ static LogicalResult convertGroupNormalization(NodeContext &n) {
   Value centred = n.b.sub(wide, mean(n, wide, axes));
   Value root = reciprocalRoot(n, mean(n, n.b.mul(centred, centred), axes),
                               n.number("epsilon", 1e-5));
-  Value normal = n.b.cast(n.b.mul(centred, root),
-                          tensorType(x).getElementType());
+  Value normal =
+      n.b.cast(n.b.mul(centred, root), tensorType(x).getElementType());
   // Since opset 21 scale and bias are per channel, before per group.
   auto parameter = [&](Value value) -> Value {
     if (n.version() >= 21)
@@ -155,8 +153,8 @@ static LogicalResult convertGroupNormalization(NodeContext &n) {
   };
   if (n.version() >= 21)
     normal = n.b.reshape(normal, dims);
-  Value result = n.b.add(n.b.mul(normal, parameter(n.input(1))),
-                         parameter(n.input(2)));
+  Value result =
+      n.b.add(n.b.mul(normal, parameter(n.input(1))), parameter(n.input(2)));
   n.output(0, n.b.reshape(result, dims));
   return success();
 }
@@ -190,8 +188,7 @@ static LogicalResult convertLpNormalization(NodeContext &n) {
   // A zero vector stays zero.
   Value zero = n.b.scalarLike(x, 0);
   Value isZero = n.b.elementwise(EK::Eq, {norm, zero});
-  n.output(0,
-           n.b.elementwise(EK::Select, {isZero, zero, n.b.div(x, norm)}));
+  n.output(0, n.b.elementwise(EK::Select, {isZero, zero, n.b.div(x, norm)}));
   return success();
 }
 
@@ -201,8 +198,8 @@ static LogicalResult convertMeanVariance(NodeContext &n) {
       n.integers("axes").value_or(SmallVector<int64_t>{0, 2, 3});
   Value centred = n.b.sub(x, mean(n, x, axes));
   Value variance = mean(n, n.b.mul(centred, centred), axes);
-  Value deviation = n.b.add(n.b.elementwise(EK::Sqrt, {variance}),
-                            n.b.scalarLike(x, 1e-9));
+  Value deviation =
+      n.b.add(n.b.elementwise(EK::Sqrt, {variance}), n.b.scalarLike(x, 1e-9));
   n.output(0, n.b.div(centred, deviation));
   return success();
 }
@@ -222,8 +219,7 @@ ArrayRef<OpEntry> mlir::onnx::normalizationOps() {
        convertRmsNormalization},
       {microsoft, "SimplifiedLayerNormalization", 1, 1,
        convertRmsNormalization},
-      {microsoft, "SkipSimplifiedLayerNormalization", 1, 1,
-       convertSkipRmsNorm},
+      {microsoft, "SkipSimplifiedLayerNormalization", 1, 1, convertSkipRmsNorm},
   };
   return ops;
 }

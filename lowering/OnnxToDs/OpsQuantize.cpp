@@ -17,7 +17,8 @@ static LogicalResult convertDequantizeLinear(NodeContext &n) {
     axis = *d;
   }
   SmallVector<OpFoldResult> none;
-  if (tensorType(scale).getRank() == 1 && tensorType(scale).getShape()[0] == 1 &&
+  if (tensorType(scale).getRank() == 1 &&
+      tensorType(scale).getShape()[0] == 1 &&
       tensorType(x).getShape()[axis] != 1) {
     scale = n.b.reshape(scale, none);
     zero = zero ? n.b.reshape(zero, none) : zero;
@@ -75,8 +76,8 @@ static LogicalResult convertQuantizeLinear(NodeContext &n) {
   }
   Type f32 = n.b.b.getF32Type();
   Value wide = n.b.cast(x, f32);
-  Value quotient = n.b.div(
-      wide, n.b.cast(alongAxis(n, scale, x, axis, block), f32));
+  Value quotient =
+      n.b.div(wide, n.b.cast(alongAxis(n, scale, x, axis, block), f32));
   Value wideZero =
       zero ? n.b.cast(alongAxis(n, zero, x, axis, block), f32) : Value();
   auto integer = dyn_cast<IntegerType>(to);
@@ -119,8 +120,7 @@ static LogicalResult convertDynamicQuantizeLinear(NodeContext &n) {
   Value point = n.b.elementwise(
       EK::RoundEven, {clampByte(n.b.sub(zero, n.b.div(low, divisor)))});
   Value rounded = n.b.elementwise(EK::RoundEven, {n.b.div(x, divisor)});
-  Type ui8 =
-      IntegerType::get(n.node.getContext(), 8, IntegerType::Unsigned);
+  Type ui8 = IntegerType::get(n.node.getContext(), 8, IntegerType::Unsigned);
   n.output(0, n.b.cast(clampByte(n.b.add(rounded, point)), ui8));
   n.output(1, scale);
   n.output(2, n.b.cast(point, ui8));
@@ -157,8 +157,8 @@ static FailureOr<Value> unpackBlocks(NodeContext &n, Value packed, Value scales,
         zeroPoints, RankedTensorType::get({rows, perRow}, element));
     if (!zero)
       return n.unsupported("zero points that are not constant");
-    zero = n.b.sliceAlong(zero, 1, n.b.sizes.number(0),
-                          n.b.sizes.number(blocks));
+    zero =
+        n.b.sliceAlong(zero, 1, n.b.sizes.number(0), n.b.sizes.number(blocks));
   } else {
     return n.unsupported("zero points that are no bytes");
   }

@@ -3,8 +3,8 @@
 
 using namespace mlir;
 using namespace mlir::onnx;
-using onnx::tensorType;
 using ds::ReduceKind;
+using onnx::tensorType;
 using EK = ElementwiseKind;
 
 namespace {
@@ -22,7 +22,8 @@ enum class Reduction {
 };
 }
 
-/// Axes of a reduction; nothing where it is the identity (noop_with_empty_axes).
+/// Axes of a reduction; nothing where it is the identity
+/// (noop_with_empty_axes).
 static FailureOr<std::optional<SmallVector<int64_t>>>
 reductionAxes(NodeContext &n, int64_t rank) {
   auto given = n.numbers("axes", 1);
@@ -87,8 +88,8 @@ template <Reduction kind> static LogicalResult reduction(NodeContext &n) {
     result = reduce(ReduceKind::Sum, n.b.elementwise(EK::Abs, {x}));
     break;
   case Reduction::L2:
-    result = n.b.elementwise(EK::Sqrt,
-                             {reduce(ReduceKind::Sum, n.b.mul(x, x))});
+    result =
+        n.b.elementwise(EK::Sqrt, {reduce(ReduceKind::Sum, n.b.mul(x, x))});
     break;
   case Reduction::LogSum:
     result = n.b.elementwise(EK::Log, {reduce(ReduceKind::Sum, x)});
@@ -123,12 +124,11 @@ template <ReduceKind kind> static LogicalResult argReduce(NodeContext &n) {
     return failure();
   SmallVector<OpFoldResult> dims = n.b.shape(x);
   dims[*axis] = n.b.sizes.number(1);
-  Value result = n.b.track(
-      ds::ArgReduceOp::create(n.b.b, n.b.loc,
-                              n.b.typeOf(dims, n.b.b.getI64Type()), kind, x,
-                              uint64_t(*axis),
-                              n.integer("select_last_index", 0) != 0),
-      dims);
+  Value result =
+      n.b.track(ds::ArgReduceOp::create(
+                    n.b.b, n.b.loc, n.b.typeOf(dims, n.b.b.getI64Type()), kind,
+                    x, uint64_t(*axis), n.integer("select_last_index", 0) != 0),
+                dims);
   if (!n.integer("keepdims", 1)) {
     dims.erase(dims.begin() + *axis);
     result = n.b.reshape(result, dims);
@@ -145,11 +145,11 @@ template <ReduceKind kind> static LogicalResult cumulative(NodeContext &n) {
       n.axis((**axes)[0], tensorType(n.input(0)).getRank());
   if (failed(axis))
     return failure();
-  n.output(0, n.b.track(ds::CumulativeOp::create(
-                            n.b.b, n.b.loc, n.input(0).getType(), kind,
-                            n.input(0), uint64_t(*axis),
-                            n.integer("exclusive", 0) != 0,
-                            n.integer("reverse", 0) != 0),
+  n.output(0, n.b.track(ds::CumulativeOp::create(n.b.b, n.b.loc,
+                                                 n.input(0).getType(), kind,
+                                                 n.input(0), uint64_t(*axis),
+                                                 n.integer("exclusive", 0) != 0,
+                                                 n.integer("reverse", 0) != 0),
                         n.b.shape(n.input(0))));
   return success();
 }

@@ -17,8 +17,7 @@ static LogicalResult convertConstant(NodeContext &n) {
       return success();
     }
     if (auto pair = dyn_cast<ArrayAttr>(value)) {
-      auto type =
-          cast<RankedTensorType>(cast<TypeAttr>(pair[0]).getValue());
+      auto type = cast<RankedTensorType>(cast<TypeAttr>(pair[0]).getValue());
       n.output(0, n.converter.parameter(n.node.getNodeName().empty()
                                             ? StringRef("constant")
                                             : n.node.getNodeName(),
@@ -35,11 +34,11 @@ static LogicalResult convertConstant(NodeContext &n) {
     n.output(0, n.b.constant(DenseElementsAttr::get(
                     vector(b.getI64Type(), values->size()),
                     ArrayRef<int64_t>(*values))));
-  else if (auto floats = dyn_cast_or_null<DenseF32ArrayAttr>(
-               n.attribute("value_floats")))
-    n.output(0, n.b.constant(DenseElementsAttr::get(
-                    vector(b.getF32Type(), floats.size()),
-                    floats.asArrayRef())));
+  else if (auto floats =
+               dyn_cast_or_null<DenseF32ArrayAttr>(n.attribute("value_floats")))
+    n.output(0,
+             n.b.constant(DenseElementsAttr::get(
+                 vector(b.getF32Type(), floats.size()), floats.asArrayRef())));
   else
     return n.unsupported("a constant of this kind");
   return success();
@@ -132,8 +131,7 @@ static LogicalResult convertReshape(NodeContext &n) {
                         n.b.sizes.number(1)));
     wanted[*inferred] = result;
   }
-  std::optional<int64_t> before =
-                             getConstantIntValue(n.b.sizes.product(dims)),
+  std::optional<int64_t> before = getConstantIntValue(n.b.sizes.product(dims)),
                          after = getConstantIntValue(n.b.sizes.product(wanted));
   if (before && after && *before != *after)
     return n.error("it reshapes " + Twine(*before) + " elements to " +
@@ -267,13 +265,13 @@ static LogicalResult convertSplit(NodeContext &n) {
   } else {
     // Equal parts, the last one smaller.
     OpFoldResult total = n.b.size(x, *axis);
-    OpFoldResult part = n.b.sizes.floorDiv(
-        n.b.sizes.add(total, n.b.sizes.number(count - 1)),
-        n.b.sizes.number(count));
+    OpFoldResult part =
+        n.b.sizes.floorDiv(n.b.sizes.add(total, n.b.sizes.number(count - 1)),
+                           n.b.sizes.number(count));
     for (unsigned i = 0; i + 1 < count; ++i)
       parts.push_back(part);
-    parts.push_back(n.b.sizes.sub(
-        total, n.b.sizes.mul(part, n.b.sizes.number(count - 1))));
+    parts.push_back(
+        n.b.sizes.sub(total, n.b.sizes.mul(part, n.b.sizes.number(count - 1))));
   }
   if (parts.size() != count)
     return n.error("it has " + Twine(count) + " outputs and " +
@@ -435,12 +433,13 @@ static LogicalResult convertRange(NodeContext &n) {
   auto first = n.b.elements(start), last = n.b.elements(limit),
        step = n.b.elements(delta);
   OpFoldResult length;
-  if (first && last && step && getConstantIntValue((*step)[0]).value_or(0) > 0) {
+  if (first && last && step &&
+      getConstantIntValue((*step)[0]).value_or(0) > 0) {
     int64_t by = *getConstantIntValue((*step)[0]);
     OpFoldResult distance = n.b.sizes.sub((*last)[0], (*first)[0]);
-    length = n.b.sizes.floorDiv(
-        n.b.sizes.add(distance, n.b.sizes.number(by - 1)),
-        n.b.sizes.number(by));
+    length =
+        n.b.sizes.floorDiv(n.b.sizes.add(distance, n.b.sizes.number(by - 1)),
+                           n.b.sizes.number(by));
     // A size is never negative; a difference of them may be.
     if (getConstantIntValue((*first)[0]) != 0)
       length = n.b.sizes.max(length, n.b.sizes.number(0));
@@ -448,8 +447,8 @@ static LogicalResult convertRange(NodeContext &n) {
     // max(ceil((limit − start) / delta), 0), in f64: exact for sizes.
     Type f64 = n.b.b.getF64Type();
     Value distance = n.b.sub(n.b.cast(limit, f64), n.b.cast(start, f64));
-    Value count = n.b.elementwise(
-        EK::Ceil, {n.b.div(distance, n.b.cast(delta, f64))});
+    Value count =
+        n.b.elementwise(EK::Ceil, {n.b.div(distance, n.b.cast(delta, f64))});
     count = n.b.elementwise(EK::Max, {count, n.b.scalarLike(count, 0)});
     length = (*n.b.readElements(n.b.cast(count, n.b.b.getI64Type())))[0];
   }
@@ -481,8 +480,8 @@ static LogicalResult convertTrilu(NodeContext &n) {
   Value rows = n.b.unsqueeze(n.b.iota(n.b.size(x, rank - 2)), {1});
   Value columns = n.b.unsqueeze(n.b.iota(n.b.size(x, rank - 1)), {0});
   bool upper = n.integer("upper", 1) != 0;
-  Value keep = n.b.elementwise(upper ? EK::Ge : EK::Le,
-                               {columns, n.b.add(rows, k)});
+  Value keep =
+      n.b.elementwise(upper ? EK::Ge : EK::Le, {columns, n.b.add(rows, k)});
   n.output(0, n.b.elementwise(EK::Select, {keep, x, n.b.scalarLike(x, 0)}));
   return success();
 }
@@ -564,8 +563,9 @@ template <bool toDepth> static LogicalResult depthSpace(NodeContext &n) {
     Value split = n.b.reshape(
         x, {d[0], d[1], s.floorDiv(d[2], bs), bs, s.floorDiv(d[3], bs), bs});
     Value moved = n.b.transpose(split, {0, 3, 5, 1, 2, 4});
-    n.output(0, n.b.reshape(moved, {d[0], s.mul(d[1], area),
-                                    s.floorDiv(d[2], bs), s.floorDiv(d[3], bs)}));
+    n.output(0,
+             n.b.reshape(moved, {d[0], s.mul(d[1], area), s.floorDiv(d[2], bs),
+                                 s.floorDiv(d[3], bs)}));
     return success();
   }
   bool crd = n.text("mode", "DCR") == "CRD";
@@ -575,8 +575,8 @@ template <bool toDepth> static LogicalResult depthSpace(NodeContext &n) {
   Value split = n.b.reshape(x, crd ? crdShape : dcr);
   Value moved = n.b.transpose(split, crd ? ArrayRef<int64_t>{0, 1, 4, 2, 5, 3}
                                          : ArrayRef<int64_t>{0, 3, 4, 1, 5, 2});
-  n.output(0, n.b.reshape(moved,
-                          {d[0], depth, s.mul(d[2], bs), s.mul(d[3], bs)}));
+  n.output(0,
+           n.b.reshape(moved, {d[0], depth, s.mul(d[2], bs), s.mul(d[3], bs)}));
   return success();
 }
 

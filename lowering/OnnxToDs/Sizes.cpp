@@ -158,9 +158,8 @@ OpFoldResult Sizes::selectNegative(OpFoldResult a, OpFoldResult x,
   if (known(a))
     return *known(a) < 0 ? x : y;
   Location loc = builder.getUnknownLoc();
-  Value negative =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, asValue(a),
-                            asValue(number(0)));
+  Value negative = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::slt, asValue(a), asValue(number(0)));
   return arith::SelectOp::create(builder, loc, negative, asValue(x), asValue(y))
       .getResult();
 }

@@ -95,9 +95,8 @@ int main(int argc, char **argv) {
 
   StringRef model = command.model;
   OwningOpRef<ModuleOp> module =
-      model.ends_with(".mlir")
-          ? parseSourceFile<ModuleOp>(model, &context)
-          : onnx::importOnnx(model, &context);
+      model.ends_with(".mlir") ? parseSourceFile<ModuleOp>(model, &context)
+                               : onnx::importOnnx(model, &context);
   if (!module)
     return 1;
   if (command.emit == "onnx")

@@ -1,4 +1,5 @@
-//===- ds-opt.cpp - runs any pass and pipeline of the project on MLIR text --===//
+//===- ds-opt.cpp - runs any pass and pipeline of the project on MLIR text
+//--===//
 #include "dialects/ds/IR/DsDialect.h"
 #include "dialects/onnx/IR/OnnxDialect.h"
 
@@ -20,5 +21,6 @@ int main(int argc, char **argv) {
   mlir::ds::registerDsPasses();
   mlir::onnx::registerOnnxToDsPasses();
   mlir::ds::registerPipelines();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "ds-mlir optimizer driver\n", registry));
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "ds-mlir optimizer driver\n", registry));
 }

@@ -1,6 +1,7 @@
 //===- DsDialect.h - the ds dialect ---------------------------*- C++ -*-===//
 //
-// Declares the model dialect. Each op's description in the .td files is its specification.
+// Declares the model dialect. Each op's description in the .td files is its
+// specification.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DIALECTS_DS_IR_DSDIALECT_H

@@ -1,6 +1,7 @@
 //===- OnnxDialect.h - the onnx dialect -----------------------*- C++ -*-===//
 //
-// Declares the dialect that holds an ONNX graph as it stands in the file. See OnnxOps.td for what each op means.
+// Declares the dialect that holds an ONNX graph as it stands in the file. See
+// OnnxOps.td for what each op means.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DIALECTS_ONNX_IR_ONNXDIALECT_H

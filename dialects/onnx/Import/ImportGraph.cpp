@@ -186,9 +186,9 @@ LogicalResult Importer::importNode(StringRef message, Scope &scope,
     return broken("node '" + name.str() + "'");
   if (domain == "ai.onnx")
     domain = "";
-  StringRef label = !name.empty()        ? name
-                    : !outputs.empty()   ? outputs.front()
-                                         : opType;
+  StringRef label = !name.empty()      ? name
+                    : !outputs.empty() ? outputs.front()
+                                       : opType;
   auto opset = opsets.find(domain);
   if (opset == opsets.end())
     return error("node '" + label + "' uses domain '" + domain +
@@ -197,7 +197,9 @@ LogicalResult Importer::importNode(StringRef message, Scope &scope,
   SmallVector<Value> operands;
   for (StringRef input : inputs) {
     Value value =
-        input.empty() ? Value(AbsentOp::create(builder, loc, builder.getNoneType())) : lookup(input, scope);
+        input.empty()
+            ? Value(AbsentOp::create(builder, loc, builder.getNoneType()))
+            : lookup(input, scope);
     if (!value)
       return error("node '" + label + "' (" + opType + ") reads '" + input +
                    "', which nothing before it makes; nodes must come after "
@@ -215,9 +217,9 @@ LogicalResult Importer::importNode(StringRef message, Scope &scope,
   SmallVector<Type> resultTypes;
   for (StringRef output : outputs) {
     auto it = types.find(output);
-    resultTypes.push_back(output.empty()        ? Type(builder.getNoneType())
+    resultTypes.push_back(output.empty()      ? Type(builder.getNoneType())
                           : it != types.end() ? it->second
-                                                : UnknownType::get(context));
+                                              : UnknownType::get(context));
   }
   Location nodeLoc = NameLoc::get(builder.getStringAttr(label), loc);
   auto op = NodeOp::create(
@@ -230,8 +232,10 @@ LogicalResult Importer::importNode(StringRef message, Scope &scope,
       return failure();
   for (auto [output, result] : llvm::zip_equal(outputs, op.getOutputs()))
     if (!output.empty() && !scope.values.try_emplace(output, result).second)
-      return error("value '" + output + "' is made twice; the second time by "
-                   "node '" + label + "'");
+      return error("value '" + output +
+                   "' is made twice; the second time by "
+                   "node '" +
+                   label + "'");
   return success();
 }
 
@@ -307,12 +311,13 @@ Importer::importAttribute(StringRef message,
   if (name.empty())
     return error("a node has an attribute without a name");
   static const char *const kinds[] = {
-      "UNDEFINED", "FLOAT",  "INT",           "STRING",     "TENSOR",
-      "GRAPH",     "FLOATS", "INTS",          "STRINGS",    "TENSORS",
-      "GRAPHS",    "SPARSE_TENSOR", "SPARSE_TENSORS", "TYPE_PROTO",
-      "TYPE_PROTOS"};
+      "UNDEFINED",      "FLOAT",      "INT",        "STRING",
+      "TENSOR",         "GRAPH",      "FLOATS",     "INTS",
+      "STRINGS",        "TENSORS",    "GRAPHS",     "SPARSE_TENSOR",
+      "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS"};
   if (kind < 0 || kind >= int64_t(std::size(kinds)))
-    return error("attribute '" + name + "' has the unknown kind " + Twine(kind));
+    return error("attribute '" + name + "' has the unknown kind " +
+                 Twine(kind));
   auto named = [&](Attribute value) -> FailureOr<NamedAttribute> {
     return NamedAttribute(builder.getStringAttr(name), value);
   };
@@ -323,8 +328,8 @@ Importer::importAttribute(StringRef message,
     if (failed(value))
       return failure();
     if (isa<FileRangeAttr>(value->value))
-      return Attribute(builder.getArrayAttr(
-          {TypeAttr::get(value->type), value->value}));
+      return Attribute(
+          builder.getArrayAttr({TypeAttr::get(value->type), value->value}));
     return value->value;
   };
   auto graphAttr = [&](StringRef graph) -> Attribute {
@@ -392,7 +397,8 @@ Importer::importAttribute(StringRef message,
     return named(builder.getArrayAttr(values));
   }
   default:
-    return error("attribute '" + name + "' is a sparse tensor, which is not "
+    return error("attribute '" + name +
+                 "' is a sparse tensor, which is not "
                  "supported; store it dense");
   }
 }

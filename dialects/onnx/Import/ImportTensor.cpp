@@ -16,8 +16,8 @@ static unsigned bitWidth(Type type) {
   return type.isInteger(1) ? 8 : type.getIntOrFloatBitWidth();
 }
 
-/// `raw` is ONNX raw_data: little endian, 4- and 2-bit types packed from the low
-/// bits, bool one byte.
+/// `raw` is ONNX raw_data: little endian, 4- and 2-bit types packed from the
+/// low bits, bool one byte.
 static DenseElementsAttr elementsFromRaw(RankedTensorType type,
                                          ArrayRef<char> raw) {
   Type element = type.getElementType();
@@ -42,9 +42,8 @@ static DenseElementsAttr elementsFromRaw(RankedTensorType type,
   SmallVector<APInt> numbers;
   for (int64_t i = 0; i < count; ++i) {
     unsigned shift = unsigned(i * width % 8);
-    numbers.push_back(
-        APInt(width, (uint8_t(raw[i * width / 8]) >> shift) &
-                         ((1u << width) - 1)));
+    numbers.push_back(APInt(width, (uint8_t(raw[i * width / 8]) >> shift) &
+                                       ((1u << width) - 1)));
   }
   if (auto floatType = dyn_cast<FloatType>(element)) {
     SmallVector<APFloat> floats;
@@ -60,10 +59,10 @@ Attribute Importer::rangeInModel(StringRef data) {
                             data.size());
 }
 
-FailureOr<Attribute>
-Importer::externalRange(StringRef location, uint64_t offset,
-                        std::optional<uint64_t> length, uint64_t needed,
-                        StringRef owner) {
+FailureOr<Attribute> Importer::externalRange(StringRef location,
+                                             uint64_t offset,
+                                             std::optional<uint64_t> length,
+                                             uint64_t needed, StringRef owner) {
   namespace path = llvm::sys::path;
   bool climbs = llvm::is_contained(
       llvm::make_range(path::begin(location), path::end(location)), "..");
@@ -83,7 +82,8 @@ Importer::externalRange(StringRef location, uint64_t offset,
         llvm::sys::fs::real_path(folder, realFolder))
       return error("cannot resolve '" + full + "'");
     realFolder += "/";
-    if (!StringRef(real).starts_with(realFolder == "//" ? StringRef("/") : StringRef(realFolder)))
+    if (!StringRef(real).starts_with(
+            realFolder == "//" ? StringRef("/") : StringRef(realFolder)))
       return error("external data of '" + owner + "' at '" + location +
                    "' is a link that leaves the model's folder");
     it = externalSizes.try_emplace(location, size).first;
@@ -139,7 +139,7 @@ FailureOr<ImportedTensor> Importer::importTensor(StringRef message,
     case 1:
       tensor.forEachVarint([&](uint64_t d) { dims.push_back(int64_t(d)); });
       break;
-    case 4: // float_data
+    case 4:  // float_data
     case 10: // double_data
       hasNumbers = true;
       if (tensor.isBytes()) {

@@ -120,8 +120,8 @@ FailureOr<Type> Importer::importType(StringRef message, StringRef owner,
           if (size < 0 && !ShapedType::isDynamic(size))
             return error("'" + owner + "' has a negative size " + Twine(size));
           shape.push_back(size);
-          names.push_back(builder.getStringAttr(
-              ShapedType::isDynamic(size) ? name : ""));
+          names.push_back(
+              builder.getStringAttr(ShapedType::isDynamic(size) ? name : ""));
         }
         if (dims.isBroken())
           return broken("a shape");

@@ -1,7 +1,7 @@
 //===- Importer.h - shared state of one import ----------------*- C++ -*-===//
 //
-// Private to dialects/onnx/Import: what types, tensors and graphs need from each
-// other while one model is read.
+// Private to dialects/onnx/Import: what types, tensors and graphs need from
+// each other while one model is read.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DIALECTS_ONNX_IMPORT_IMPORTER_H
@@ -54,8 +54,8 @@ private:
   LogicalResult importNode(StringRef message, Scope &scope,
                            const llvm::StringMap<Type> &types);
   LogicalResult importSubgraph(StringRef message, Region &region, Scope *outer);
-  FailureOr<NamedAttribute>
-  importAttribute(StringRef message, SmallVectorImpl<StringRef> &graphs);
+  FailureOr<NamedAttribute> importAttribute(StringRef message,
+                                            SmallVectorImpl<StringRef> &graphs);
   Value lookup(StringRef name, Scope &scope);
 
   // ImportType.cpp

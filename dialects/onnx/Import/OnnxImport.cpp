@@ -177,9 +177,8 @@ OwningOpRef<ModuleOp> Importer::importModel() {
     return nullptr;
   }
   if (irVersion < minIrVersion || irVersion > maxIrVersion) {
-    error("the file has ONNX IR version " + Twine(irVersion) +
-          "; versions " + Twine(minIrVersion) + " to " + Twine(maxIrVersion) +
-          " can be read");
+    error("the file has ONNX IR version " + Twine(irVersion) + "; versions " +
+          Twine(minIrVersion) + " to " + Twine(maxIrVersion) + " can be read");
     return nullptr;
   }
   OwningOpRef<ModuleOp> result = ModuleOp::create(loc);
@@ -190,8 +189,9 @@ OwningOpRef<ModuleOp> Importer::importModel() {
       return nullptr;
   module->setAttr("onnx.ir_version", builder.getI64IntegerAttr(irVersion));
   module->setAttr("onnx.opset_imports", importAttrs.getDictionary(context));
-  module->setAttr("onnx.producer",
-                  builder.getStringAttr((producer + " " + producerVersion).str()));
+  module->setAttr(
+      "onnx.producer",
+      builder.getStringAttr((producer + " " + producerVersion).str()));
   if (!metadata.empty())
     module->setAttr("onnx.metadata", metadata.getDictionary(context));
   for (StringRef function : functions)

@@ -1,8 +1,8 @@
 //===- WireReader.h - walks protobuf's wire format in place ---*- C++ -*-===//
 //
-// ONNX files are protobuf messages, of any size. Generated classes copy all of a
-// message and stop at 2 GB; this reader walks the mapped bytes, so a weight of
-// 10 GB costs nothing to step over. Every length is checked against the
+// ONNX files are protobuf messages, of any size. Generated classes copy all of
+// a message and stop at 2 GB; this reader walks the mapped bytes, so a weight
+// of 10 GB costs nothing to step over. Every length is checked against the
 // enclosing message before it is believed.
 //
 //===----------------------------------------------------------------------===//
