@@ -1,5 +1,6 @@
 //===- Pipelines.cpp - from a model file to each stage --------------------===//
 #include "lowering/Pipelines.h"
+#include "lowering/DsToLinalg/Passes.h"
 #include "lowering/OnnxToDs/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -41,6 +42,7 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
 }
 
 void ds::registerPipelines() {
+  registerDsToLinalgPasses();
   PassPipelineRegistration<>("ds-raise",
                              "tensor ops to the ops that models are made of",
                              buildRaisePipeline);

@@ -7,6 +7,7 @@
 #include "dialects/ds/IR/DsDialect.h"
 #include "dialects/onnx/IR/OnnxDialect.h"
 #include "dialects/onnx/Import/OnnxImport.h"
+#include "lowering/DsToLinalg/Passes.h"
 #include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Pipelines.h"
 #include "tools/ds-compile/CommandLine.h"
@@ -111,6 +112,8 @@ int main(int argc, char **argv) {
                    : command.mode == "lm"  ? ds::Mode::LanguageModel
                                            : ds::Mode::Auto;
     ds::buildModelPipeline(pm, options);
+    if (command.emit != "ds-opt")
+      pm.addPass(ds::createDsToLinalg());
   }
   if (failed(pm.run(*module)))
     return 1;

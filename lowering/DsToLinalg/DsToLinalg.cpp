@@ -1,0 +1,137 @@
+//===- DsToLinalg.cpp - ds ops become linalg on tensors -------------------===//
+//
+// See Passes.td.
+//
+//===----------------------------------------------------------------------===//
+#include "lowering/DsToLinalg/Helpers.h"
+#include "mlir/Dialect/Func/Transforms/FuncConversions.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_DSTOLINALG
+#include "lowering/DsToLinalg/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+
+namespace {
+
+/// Constants and tensor ops of unsigned types, made signless.
+struct RetypeConstant : OpConversionPattern<arith::ConstantOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(arith::ConstantOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto dense = dyn_cast<DenseElementsAttr>(op.getValue());
+    if (!dense)
+      return failure();
+    Type element = signless(dense.getElementType());
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(op, dense.bitcast(element));
+    return success();
+  }
+};
+
+/// Ops that only pass tensors on.
+struct RetypeGeneric : ConversionPattern {
+  RetypeGeneric(TypeConverter &types, MLIRContext *context)
+      : ConversionPattern(types, MatchAnyOpTypeTag(), 1, context) {}
+  LogicalResult
+  matchAndRewrite(Operation *op, ArrayRef<Value> operands,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!isa<tensor::TensorDialect>(op->getDialect()) &&
+        !isa<LoadParameterOp>(op))
+      return failure();
+    if (op->getNumRegions() != 0)
+      return failure();
+    SmallVector<Type> results;
+    if (failed(getTypeConverter()->convertTypes(op->getResultTypes(), results)))
+      return failure();
+    Operation *retyped =
+        rewriter.create(op->getLoc(), op->getName().getIdentifier(), operands,
+                        results, op->getAttrs());
+    rewriter.replaceOp(op, retyped->getResults());
+    return success();
+  }
+};
+
+struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    MLIRContext *context = &getContext();
+    recordUnsigned(module);
+    if (!module.lookupSymbol(reportIndexFunction)) {
+      OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+      auto report =
+          func::FuncOp::create(builder, module.getLoc(), reportIndexFunction,
+                               builder.getFunctionType({}, {}));
+      report.setPrivate();
+    }
+
+    TypeConverter types;
+    types.addConversion([](Type type) { return type; });
+    types.addConversion([](RankedTensorType type) -> Type {
+      return RankedTensorType::get(type.getShape(),
+                                   signless(type.getElementType()));
+    });
+    RewritePatternSet patterns(context);
+    populateAttention(patterns, types);
+    populateElementwise(patterns, types);
+    populateIndexing(patterns, types);
+    populateModel(patterns, types);
+    populateReductions(patterns, types);
+    populateViews(patterns, types);
+    patterns.add<RetypeConstant, RetypeGeneric>(types, context);
+    populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
+                                                                   types);
+    populateReturnOpTypeConversionPattern(patterns, types);
+    populateCallOpTypeConversionPattern(patterns, types);
+
+    ConversionTarget target(*context);
+    target.addLegalDialect<affine::AffineDialect, linalg::LinalgDialect,
+                           math::MathDialect, scf::SCFDialect>();
+    target.addLegalOp<ModuleOp, ParameterOp>();
+    target.addIllegalDialect<DsDialect>();
+    auto isSignless = [&](Operation *op) { return types.isLegal(op); };
+    target
+        .addDynamicallyLegalDialect<arith::ArithDialect, tensor::TensorDialect>(
+            isSignless);
+    target.addLegalOp<ParameterOp>();
+    target.addDynamicallyLegalOp<LoadParameterOp, func::ReturnOp, func::CallOp>(
+        isSignless);
+    target.addDynamicallyLegalOp<func::FuncOp>([&](func::FuncOp op) {
+      return types.isSignatureLegal(op.getFunctionType()) &&
+             types.isLegal(&op.getBody());
+    });
+    if (failed(applyFullConversion(module, target, std::move(patterns))))
+      signalPassFailure();
+  }
+
+private:
+  /// Keeps what the signless type forgets: "ui8" and the like.
+  static void recordUnsigned(ModuleOp module) {
+    Builder builder(module.getContext());
+    auto nameOf = [&](Type type) -> StringAttr {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      auto element =
+          tensor ? dyn_cast<IntegerType>(tensor.getElementType()) : nullptr;
+      if (!element || !element.isUnsigned())
+        return nullptr;
+      return builder.getStringAttr("ui" + Twine(element.getWidth()));
+    };
+    for (auto function : module.getOps<func::FuncOp>()) {
+      for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+        if (StringAttr name = nameOf(type))
+          function.setArgAttr(i, "ds.type", name);
+      for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+        if (StringAttr name = nameOf(type))
+          function.setResultAttr(i, "ds.type", name);
+    }
+    for (auto parameter : module.getOps<ParameterOp>()) {
+      auto type = cast<RankedTensorType>(parameter.getType());
+      parameter.setType(RankedTensorType::get(type.getShape(),
+                                              signless(type.getElementType())));
+    }
+  }
+};
+
+} // namespace
