@@ -69,6 +69,7 @@ static int emitText(ModuleOp module, StringRef path) {
     return 1;
   }
   module.print(file.os());
+  file.os() << "\n";
   file.os().flush();
   if (file.os().has_error()) {
     llvm::errs() << "ds-compile: error: cannot write '" << path

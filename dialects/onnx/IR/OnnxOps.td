@@ -74,6 +74,7 @@ def Onnx_FileRangeAttr : Onnx_Attr<"FileRange", "file_range"> {
   }];
   let parameters = (ins StringRefParameter<"path relative to the model's folder">:$file, "uint64_t":$offset, "uint64_t":$length);
   let assemblyFormat = "`<` $file `,` $offset `,` $length `>`";
+  let genVerifyDecl = 1;
 }
 def Onnx_RefAttr : Onnx_Attr<"Ref", "ref"> {
   let summary = "inside a function: the value of the caller's attribute of this name (ref_attr_name)";
@@ -100,6 +101,7 @@ def Onnx_GraphOp : Onnx_Op<"graph", [IsolatedFromAbove, Symbol, SingleBlock]> {
                        ArrayAttr:$input_dims, ArrayAttr:$output_dims);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `inputs` $input_names $input_dims `outputs` $output_names $output_dims attr-dict-with-keyword $body";
+  let hasVerifier = 1;
 }
 
 def Onnx_FunctionOp : Onnx_Op<"function", [IsolatedFromAbove, SingleBlock]> {
@@ -112,6 +114,7 @@ def Onnx_FunctionOp : Onnx_Op<"function", [IsolatedFromAbove, SingleBlock]> {
                        StrArrayAttr:$attr_names, DictionaryAttr:$defaults, DictionaryAttr:$opset_imports);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "attr-dict-with-keyword $body";
+  let hasVerifier = 1;
 }
 
 def Onnx_InitializerOp : Onnx_Op<"initializer", [Pure]> {
@@ -123,6 +126,7 @@ def Onnx_InitializerOp : Onnx_Op<"initializer", [Pure]> {
   let arguments = (ins StrAttr:$name, AnyAttr:$value);
   let results = (outs AnyType:$result);
   let assemblyFormat = "$name `=` $value attr-dict `to` type($result)";
+  let hasVerifier = 1;
 }
 
 def Onnx_AbsentOp : Onnx_Op<"absent", [Pure]> {
@@ -150,9 +154,10 @@ def Onnx_NodeOp : Onnx_Op<"node"> {
   let assemblyFormat = [{
     $op_type `(` $inputs `)` `version` $version $attrs attr-dict `:` functional-type($inputs, $outputs) $bodies
   }];
+  let hasVerifier = 1;
 }
 
-def Onnx_ReturnOp : Onnx_Op<"return", [Terminator]> {
+def Onnx_ReturnOp : Onnx_Op<"return", [Terminator, ParentOneOf<["GraphOp", "FunctionOp", "NodeOp"]>]> {
   let summary = "outputs of the enclosing graph or function";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
