@@ -26,6 +26,12 @@ void buildRaisePipeline(OpPassManager &pm);
 /// onnx → ds → raised, and flattened to @step as the mode asks.
 void buildModelPipeline(OpPassManager &pm, const RaiseOptions &options);
 
+/// linalg on tensors → LLVM dialect.
+void buildCpuPipeline(OpPassManager &pm);
+
+/// What bufferization and translation need to know of upstream dialects.
+void registerLoweringInterfaces(DialectRegistry &registry);
+
 void registerPipelines();
 
 } // namespace mlir::ds

@@ -9,12 +9,15 @@
 #include "dialects/onnx/Import/OnnxImport.h"
 #include "lowering/DsToLinalg/Passes.h"
 #include "lowering/OnnxToDs/Passes.h"
+#include "lowering/Link/Link.h"
 #include "lowering/Pipelines.h"
 #include "tools/ds-compile/CommandLine.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -81,6 +84,99 @@ static int emitText(ModuleOp module, StringRef path) {
   return 0;
 }
 
+namespace {
+/// Runs passes stage by stage; with --save-temps writes the IR after each.
+struct Stages {
+  ModuleOp module;
+  const tool::CompileCommand &command;
+  unsigned count = 0;
+
+  bool run(StringRef name, llvm::function_ref<void(PassManager &)> add) {
+    PassManager pm(module.getContext());
+    add(pm);
+    if (failed(pm.run(module)))
+      return false;
+    if (command.saveTemps.empty())
+      return true;
+    SmallString<128> path(command.saveTemps);
+    if (std::error_code code = llvm::sys::fs::create_directories(path)) {
+      llvm::errs() << "ds-compile: error: cannot make '" << path
+                   << "': " << code.message() << "\n";
+      return false;
+    }
+    llvm::sys::path::append(path, Twine(++count) + "-" + name + ".mlir");
+    return emitText(module, path) == 0;
+  }
+};
+} // namespace
+
+/// The text of a file beside the model, or nothing.
+static std::optional<std::string> readText(StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return std::nullopt;
+  return (*buffer)->getBuffer().str();
+}
+
+/// Tokenizer and configuration: those named, else those beside the model.
+static bool readModelFiles(const tool::CompileCommand &command,
+                           ds::LinkOptions &link) {
+  namespace path = llvm::sys::path;
+  StringRef folder = path::parent_path(command.model);
+  link.name = path::stem(folder.empty() ? StringRef(command.model) : folder).str();
+  auto beside = [&](StringRef name) {
+    SmallString<128> full(folder);
+    path::append(full, name);
+    return full;
+  };
+  auto error = [&](const Twine &message) {
+    llvm::errs() << "ds-compile: error: " << message << "\n";
+    return false;
+  };
+  auto find = [&](const std::string &named, StringRef otherwise,
+                  std::string &text) {
+    std::optional<std::string> found =
+        readText(named.empty() ? StringRef(beside(otherwise)) : named);
+    if (!found && !named.empty())
+      return error("cannot read '" + named + "'");
+    text = found.value_or("");
+    return true;
+  };
+  std::string config, generation;
+  if (!find(command.tokenizer, "tokenizer.json", link.tokenizer) ||
+      !find("", "tokenizer_config.json", link.tokenizerConfig) ||
+      !find(command.config, "config.json", config) ||
+      !find("", "generation_config.json", generation))
+    return false;
+  // The generation's ids win over the configuration's.
+  for (const std::string *text : {&config, &generation}) {
+    if (text->empty())
+      continue;
+    auto parsed = llvm::json::parse(*text);
+    if (!parsed)
+      return error("a configuration beside the model is no JSON: " +
+                   llvm::toString(parsed.takeError()));
+    const llvm::json::Object *object = parsed->getAsObject();
+    if (!object)
+      continue;
+    if (auto length = object->getInteger("max_position_embeddings"))
+      link.maxLength = *length;
+    if (auto bos = object->getInteger("bos_token_id"))
+      link.bosId = int32_t(*bos);
+    if (auto eos = object->getInteger("eos_token_id"))
+      link.eosIds = {int32_t(*eos)};
+    else if (const llvm::json::Array *list = object->getArray("eos_token_id")) {
+      link.eosIds.clear();
+      for (const llvm::json::Value &id : *list)
+        if (auto number = id.getAsInteger())
+          link.eosIds.push_back(int32_t(*number));
+    }
+  }
+  if (command.maxLength > 0)
+    link.maxLength = command.maxLength;
+  return true;
+}
+
 int main(int argc, char **argv) {
   tool::CompileCommand command;
   if (int code = tool::parseCommandLine(argc, argv, command); code >= 0)
@@ -93,6 +189,7 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   registry.insert<ds::DsDialect, onnx::OnnxDialect, func::FuncDialect,
                   tensor::TensorDialect, arith::ArithDialect>();
+  ds::registerLoweringInterfaces(registry);
   context.appendDialectRegistry(registry);
 
   StringRef model = command.model;
@@ -104,19 +201,45 @@ int main(int argc, char **argv) {
   if (command.emit == "onnx")
     return emitText(*module, command.output);
 
-  PassManager pm(&context);
-  if (command.emit == "ds") {
-    pm.addPass(onnx::createConvertOnnxToDs());
-  } else {
-    ds::RaiseOptions options;
-    options.mode = command.mode == "graph" ? ds::Mode::Graph
-                   : command.mode == "lm"  ? ds::Mode::LanguageModel
-                                           : ds::Mode::Auto;
-    ds::buildModelPipeline(pm, options);
-    if (command.emit != "ds-opt")
-      pm.addPass(ds::createDsToLinalg());
-  }
-  if (failed(pm.run(*module)))
+  ds::RaiseOptions raise;
+  raise.mode = command.mode == "graph" ? ds::Mode::Graph
+               : command.mode == "lm"  ? ds::Mode::LanguageModel
+                                       : ds::Mode::Auto;
+  Stages stages{*module, command};
+  if (command.emit == "ds")
+    return stages.run("ds", [](PassManager &pm) {
+             pm.addPass(onnx::createConvertOnnxToDs());
+           })
+               ? emitText(*module, command.output)
+               : 1;
+  if (!stages.run("ds-opt", [&](PassManager &pm) {
+        ds::buildModelPipeline(pm, raise);
+      }))
     return 1;
-  return emitText(*module, command.output);
+  if (raise.mode == ds::Mode::LanguageModel && !module->lookupSymbol("step")) {
+    llvm::errs() << "ds-compile: error: " << model
+                 << ": --mode=lm, but the graph could not be proven to be one "
+                    "causal language model with a cache; --remarks says why\n";
+    return 1;
+  }
+  if (command.emit == "ds-opt")
+    return emitText(*module, command.output);
+  if (!stages.run("linalg", [](PassManager &pm) {
+        pm.addPass(ds::createDsToLinalg());
+      }))
+    return 1;
+  if (command.emit == "linalg")
+    return emitText(*module, command.output);
+  FailureOr<ds::ModelDescription> description = ds::describeModel(*module);
+  if (failed(description) ||
+      !stages.run("llvm", [](PassManager &pm) { ds::buildCpuPipeline(pm); }))
+    return 1;
+  if (command.emit == "llvm")
+    return emitText(*module, command.output);
+  ds::LinkOptions link;
+  link.output = command.output;
+  link.cpu = command.cpu;
+  if (!readModelFiles(command, link))
+    return 1;
+  return failed(ds::linkModel(*module, *description, link)) ? 1 : 0;
 }

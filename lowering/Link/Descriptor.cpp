@@ -1,0 +1,127 @@
+//===- Descriptor.cpp - what the library says about itself ----------------===//
+#include "dialects/ds/IR/DsDialect.h"
+#include "lowering/Link/Link.h"
+#include "runtime/include/ds/model_abi.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+static uint32_t typeCode(Type type, StringAttr unsignedName) {
+  StringRef name = unsignedName ? unsignedName.getValue() : "";
+  if (!name.empty())
+    return llvm::StringSwitch<uint32_t>(name)
+        .Case("ui4", DS_TYPE_U4)
+        .Case("ui8", DS_TYPE_U8)
+        .Case("ui16", DS_TYPE_U16)
+        .Case("ui32", DS_TYPE_U32)
+        .Default(DS_TYPE_U64);
+  return llvm::TypeSwitch<Type, uint32_t>(type)
+      .Case([](Float32Type) { return DS_TYPE_F32; })
+      .Case([](Float64Type) { return DS_TYPE_F64; })
+      .Case([](Float16Type) { return DS_TYPE_F16; })
+      .Case([](BFloat16Type) { return DS_TYPE_BF16; })
+      .Case([](Float8E4M3FNType) { return DS_TYPE_F8_E4M3; })
+      .Case([](Float8E5M2Type) { return DS_TYPE_F8_E5M2; })
+      .Default([](Type t) -> uint32_t {
+        switch (t.getIntOrFloatBitWidth()) {
+        case 1:
+          return DS_TYPE_BOOL;
+        case 4:
+          return DS_TYPE_I4;
+        case 8:
+          return DS_TYPE_I8;
+        case 16:
+          return DS_TYPE_I16;
+        case 32:
+          return DS_TYPE_I32;
+        default:
+          return DS_TYPE_I64;
+        }
+      });
+}
+
+static EntryValue describe(RankedTensorType type, StringRef name,
+                           ArrayAttr dims, StringAttr unsignedName) {
+  EntryValue value;
+  value.name = name.str();
+  value.type = typeCode(type.getElementType(), unsignedName);
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    bool dynamic = type.isDynamicDim(d);
+    value.dims.push_back(dynamic ? -1 : type.getDimSize(d));
+    value.dimNames.push_back(
+        dims && dynamic ? cast<StringAttr>(dims[d]).str() : "");
+  }
+  return value;
+}
+
+FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
+  ModelDescription result;
+  func::FuncOp entry;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr("ds.entry"))
+      entry = function;
+  if (!entry)
+    return emitError(module.getLoc())
+           << "the module has no function with ds.entry";
+  result.isLanguageModel =
+      entry->getAttrOfType<StringAttr>("ds.entry").getValue() == "step";
+  auto checkRank = [&](RankedTensorType type, StringRef name) {
+    return type.getRank() <= DS_MAX_RANK
+               ? success()
+               : LogicalResult(emitError(module.getLoc())
+                               << "'" << name << "' has " << type.getRank()
+                               << " dimensions, more than "
+                               << DS_MAX_RANK);
+  };
+  for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
+    auto type = cast<RankedTensorType>(entry.getArgumentTypes()[i]);
+    auto name = entry.getArgAttrOfType<StringAttr>(i, "ds.name");
+    EntryValue value =
+        describe(type, name ? name.getValue() : "",
+                 entry.getArgAttrOfType<ArrayAttr>(i, "ds.dims"),
+                 entry.getArgAttrOfType<StringAttr>(i, "ds.type"));
+    if (failed(checkRank(type, value.name)))
+      return failure();
+    if (!result.isLanguageModel)
+      result.inputs.push_back(value);
+    else if (StringRef(value.name).starts_with("cache."))
+      result.caches.push_back(value);
+  }
+  for (unsigned i = 0; i < entry.getNumResults() && !result.isLanguageModel;
+       ++i) {
+    auto type = cast<RankedTensorType>(entry.getResultTypes()[i]);
+    auto name = entry.getResultAttrOfType<StringAttr>(i, "ds.name");
+    result.outputs.push_back(
+        describe(type, name ? name.getValue() : "",
+                 entry.getResultAttrOfType<ArrayAttr>(i, "ds.dims"),
+                 entry.getResultAttrOfType<StringAttr>(i, "ds.type")));
+    if (failed(checkRank(type, result.outputs.back().name)))
+      return failure();
+  }
+  for (auto parameter : module.getOps<ParameterOp>()) {
+    EntryParameter described;
+    auto type = cast<RankedTensorType>(parameter.getType());
+    if (failed(checkRank(type, parameter.getSymName())))
+      return failure();
+    described.value =
+        describe(type, parameter.getSymName(), {},
+                 parameter->getAttrOfType<StringAttr>("ds.type"));
+    described.source = parameter.getSource();
+    unsigned width = type.getElementTypeBitWidth();
+    // Bits and 4-bit numbers take a byte each where code reads them.
+    described.bytes =
+        uint64_t(type.getNumElements()) * ((std::max(width, 8u)) / 8);
+    result.parameters.push_back(described);
+  }
+  if (auto facts = module->getAttrOfType<DictionaryAttr>("ds.model")) {
+    auto number = [&](StringRef name) {
+      auto attr = facts.getAs<IntegerAttr>(name);
+      return attr ? attr.getInt() : 0;
+    };
+    result.vocabulary = number("vocabulary");
+    result.hiddenSize = number("hidden_size");
+    result.layers = number("layers");
+  }
+  return result;
+}

@@ -1,0 +1,393 @@
+//===- Link.cpp - machine code, descriptor, lld ---------------------------===//
+#include "lowering/Link/Link.h"
+#include "lowering/LinalgToCPU/Passes.h"
+#include "runtime/include/ds/model_abi.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "lld/Common/Driver.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+
+LLD_HAS_DRIVER(elf)
+
+using namespace mlir;
+using namespace mlir::ds;
+
+namespace {
+
+/// Files that exist while a model is linked; gone when this goes.
+struct TemporaryFiles {
+  std::vector<std::string> paths;
+  ~TemporaryFiles() {
+    for (const std::string &path : paths)
+      llvm::sys::fs::remove(path);
+  }
+};
+
+std::unique_ptr<llvm::TargetMachine> targetMachine(const CpuVariant &variant,
+                                                   std::string &error) {
+  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return nullptr;
+  llvm::TargetOptions options;
+  // Else constructors go to .ctors, which today's libc never runs.
+  options.UseInitArray = true;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, variant.cpu, variant.features, options, llvm::Reloc::PIC_,
+      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+      .run(module, modules);
+}
+
+LogicalResult emitObject(Location loc, llvm::Module &module,
+                         llvm::TargetMachine &machine, StringRef path) {
+  std::error_code code;
+  llvm::raw_fd_ostream out(path, code, llvm::sys::fs::CD_CreateAlways);
+  if (code)
+    return emitError(loc) << "cannot write '" << path
+                          << "': " << code.message();
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, out, nullptr,
+                                  llvm::CodeGenFileType::ObjectFile))
+    return emitError(loc) << "this LLVM cannot write object files";
+  passes.run(module);
+  out.flush();
+  if (out.has_error()) {
+    std::error_code failure = out.error();
+    out.clear_error();
+    return emitError(loc) << "cannot write '" << path
+                          << "': " << failure.message();
+  }
+  return success();
+}
+
+/// Writes structs of model_abi.h as constants, field by field: the layout is
+/// the C compiler's, found by sizeof and offsetof.
+class DescriptorBuilder {
+public:
+  explicit DescriptorBuilder(llvm::Module &module)
+      : module(module), context(module.getContext()),
+        pointer(llvm::PointerType::get(context, 0)) {}
+
+  using Field = std::pair<size_t, llvm::Constant *>;
+
+  llvm::Constant *i32(int64_t value) {
+    return llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), value);
+  }
+  llvm::Constant *i64(uint64_t value) {
+    return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value);
+  }
+  llvm::Constant *null() { return llvm::ConstantPointerNull::get(pointer); }
+  llvm::Constant *text(StringRef value) {
+    return global(llvm::ConstantDataArray::getString(context, value));
+  }
+  llvm::Constant *function(StringRef name, bool exists) {
+    if (!exists)
+      return null();
+    auto *type = llvm::FunctionType::get(llvm::Type::getInt32Ty(context),
+                                         {pointer}, false);
+    auto *result = llvm::cast<llvm::Function>(
+        module.getOrInsertFunction(name, type).getCallee());
+    result->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    return result;
+  }
+
+  /// A struct of `size` bytes with `fields` at their offsets, zero elsewhere.
+  llvm::Constant *record(size_t size, std::vector<Field> fields) {
+    llvm::sort(fields, llvm::less_first());
+    std::vector<llvm::Constant *> parts;
+    size_t at = 0;
+    auto pad = [&](size_t to) {
+      if (to > at)
+        parts.push_back(llvm::ConstantAggregateZero::get(llvm::ArrayType::get(
+            llvm::Type::getInt8Ty(context), to - at)));
+      at = to;
+    };
+    for (auto &[offset, value] : fields) {
+      pad(offset);
+      parts.push_back(value);
+      at += module.getDataLayout().getTypeAllocSize(value->getType());
+    }
+    pad(size);
+    return llvm::ConstantStruct::getAnon(context, parts, /*Packed=*/true);
+  }
+
+  /// An array of records; null where there are none.
+  llvm::Constant *array(ArrayRef<llvm::Constant *> records) {
+    if (records.empty())
+      return null();
+    // Records differ in type (padding), so the array is a packed struct.
+    return global(llvm::ConstantStruct::getAnon(context, records, true));
+  }
+
+  llvm::Constant *global(llvm::Constant *value) {
+    auto *result = new llvm::GlobalVariable(
+        module, value->getType(), /*isConstant=*/true,
+        llvm::GlobalValue::PrivateLinkage, value);
+    result->setAlignment(llvm::Align(16));
+    return result;
+  }
+
+  llvm::Module &module;
+  llvm::LLVMContext &context;
+  llvm::PointerType *pointer;
+};
+
+/// Rank and sizes, common to several structs.
+void addDims(DescriptorBuilder &b, std::vector<DescriptorBuilder::Field> &fields,
+             const EntryValue &value, size_t typeAt, size_t rankAt,
+             size_t dimsAt) {
+  fields.push_back({typeAt, b.i32(value.type)});
+  fields.push_back({rankAt, b.i32(value.dims.size())});
+  for (auto [d, size] : llvm::enumerate(value.dims))
+    fields.push_back({dimsAt + d * sizeof(int64_t), b.i64(uint64_t(size))});
+}
+
+llvm::Constant *valueInfo(DescriptorBuilder &b, const EntryValue &value) {
+  std::vector<DescriptorBuilder::Field> fields{
+      {offsetof(DsValueInfo, name), b.text(value.name)}};
+  addDims(b, fields, value, offsetof(DsValueInfo, type),
+          offsetof(DsValueInfo, rank), offsetof(DsValueInfo, dims));
+  for (auto [d, name] : llvm::enumerate(value.dimNames))
+    fields.push_back({offsetof(DsValueInfo, dim_names) + d * sizeof(void *),
+                      b.text(name)});
+  return b.record(sizeof(DsValueInfo), fields);
+}
+
+std::string entryName(StringRef name, StringRef variant) {
+  return (name + "." + variant).str();
+}
+
+void buildDescriptor(llvm::Module &module, const ModelDescription &description,
+                     const LinkOptions &options,
+                     ArrayRef<CpuVariant> variants, StringRef weightsFile,
+                     uint64_t weightsBytes) {
+  DescriptorBuilder b(module);
+  std::vector<llvm::Constant *> inputs, outputs, parameters, caches, codes;
+  for (const EntryValue &value : description.inputs)
+    inputs.push_back(valueInfo(b, value));
+  for (const EntryValue &value : description.outputs)
+    outputs.push_back(valueInfo(b, value));
+  for (const EntryParameter &parameter : description.parameters) {
+    std::vector<DescriptorBuilder::Field> fields{
+        {offsetof(DsParameter, name), b.text(parameter.value.name)},
+        {offsetof(DsParameter, offset), b.i64(parameter.offset)},
+        {offsetof(DsParameter, bytes), b.i64(parameter.bytes)},
+        {offsetof(DsParameter, checksum), b.i64(parameter.checksum)}};
+    addDims(b, fields, parameter.value, offsetof(DsParameter, type),
+            offsetof(DsParameter, rank), offsetof(DsParameter, dims));
+    parameters.push_back(b.record(sizeof(DsParameter), fields));
+  }
+  for (auto [i, cache] : llvm::enumerate(description.caches))
+    caches.push_back(b.record(
+        sizeof(DsCache), {{offsetof(DsCache, name), b.text(cache.name)},
+                          {offsetof(DsCache, type), b.i32(cache.type)},
+                          {offsetof(DsCache, layer), b.i32(i / 2)},
+                          {offsetof(DsCache, heads), b.i64(cache.dims[1])},
+                          {offsetof(DsCache, width), b.i64(cache.dims[3])}}));
+  bool lm = description.isLanguageModel;
+  for (const CpuVariant &variant : variants)
+    codes.push_back(b.record(
+        sizeof(DsVariant),
+        {{offsetof(DsVariant, name), b.text(variant.name)},
+         {offsetof(DsVariant, features), b.text(variant.required)},
+         {offsetof(DsVariant, graph),
+          b.function(entryName(graphEntryName, variant.name), !lm)},
+         {offsetof(DsVariant, step),
+          b.function(entryName(stepEntryName, variant.name), lm)},
+         {offsetof(DsVariant, workspace_bytes), b.null()}}));
+  std::vector<llvm::Constant *> eos;
+  for (int32_t id : options.eosIds)
+    eos.push_back(b.i32(id));
+
+  auto optionalText = [&](const std::string &value) {
+    return value.empty() ? b.null() : b.text(value);
+  };
+#define AT(field) offsetof(DsModel, field)
+  llvm::Constant *model = b.record(
+      sizeof(DsModel),
+      {{AT(magic), b.i64(DS_MAGIC)},
+       {AT(abi_version), b.i32(DS_ABI_VERSION)},
+       {AT(mode), b.i32(lm ? DS_MODE_LANGUAGE_MODEL : DS_MODE_GRAPH)},
+       {AT(name), b.text(options.name)},
+       {AT(compiler), b.text("ds-mlir 0.1.0")},
+       {AT(options), b.text(options.optionsText)},
+       {AT(variant_count), b.i32(variants.size())},
+       {AT(input_count), b.i32(inputs.size())},
+       {AT(output_count), b.i32(outputs.size())},
+       {AT(parameter_count), b.i32(parameters.size())},
+       {AT(cache_count), b.i32(caches.size())},
+       {AT(eos_count), b.i32(eos.size())},
+       {AT(variants), b.array(codes)},
+       {AT(inputs), b.array(inputs)},
+       {AT(outputs), b.array(outputs)},
+       {AT(parameters), b.array(parameters)},
+       {AT(caches), b.array(caches)},
+       {AT(weights_file), weightsFile.empty() ? b.null() : b.text(weightsFile)},
+       {AT(embedded_weights), b.null()},
+       {AT(weights_bytes), b.i64(weightsBytes)},
+       {AT(vocabulary), b.i64(description.vocabulary)},
+       {AT(hidden_size), b.i64(description.hiddenSize)},
+       {AT(layer_count), b.i64(description.layers)},
+       {AT(max_length), b.i64(options.maxLength)},
+       {AT(eos_ids), b.array(eos)},
+       {AT(bos_id), b.i32(options.bosId)},
+       {AT(slow_op_count), b.i32(0)},
+       {AT(tokenizer_json), optionalText(options.tokenizer)},
+       {AT(tokenizer_json_bytes), b.i64(options.tokenizer.size())},
+       {AT(tokenizer_config_json), optionalText(options.tokenizerConfig)},
+       {AT(tokenizer_config_json_bytes),
+        b.i64(options.tokenizerConfig.size())}});
+#undef AT
+  llvm::Constant *global = b.global(model);
+  auto *type = llvm::FunctionType::get(b.pointer, false);
+  auto *symbol = llvm::Function::Create(
+      type, llvm::GlobalValue::ExternalLinkage, DS_MODEL_SYMBOL, module);
+  auto *block = llvm::BasicBlock::Create(module.getContext(), "", symbol);
+  llvm::ReturnInst::Create(module.getContext(), global, block);
+}
+
+/// Keeps `keep` visible to the other objects as `keep.variant`, all else local.
+void renameForVariant(llvm::Module &module, const CpuVariant &variant) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", variant.cpu);
+    if (*variant.features)
+      function.addFnAttr("target-features", variant.features);
+    function.addFnAttr("prefer-vector-width",
+                       StringRef(variant.cpu) == "x86-64-v3" ? "256" : "512");
+    StringRef name = function.getName();
+    if (name == graphEntryName || name == stepEntryName) {
+      function.setName(entryName(name, variant.name));
+      function.setVisibility(llvm::GlobalValue::HiddenVisibility);
+    } else {
+      function.setLinkage(llvm::GlobalValue::InternalLinkage);
+    }
+  }
+}
+
+LogicalResult runLld(Location loc, ArrayRef<std::string> objects,
+                     const std::string &output) {
+  std::vector<const char *> args{"ld.lld", "-shared", "-o", output.c_str(),
+                                 "--gc-sections", "-z", "now"};
+  for (const std::string &object : objects)
+    args.push_back(object.c_str());
+  std::string out, err;
+  llvm::raw_string_ostream outStream(out), errStream(err);
+  lld::Result result = lld::lldMain(args, outStream, errStream,
+                                    {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode != 0)
+    return emitError(loc) << "linking failed: " << err;
+  return success();
+}
+
+} // namespace
+
+LogicalResult mlir::ds::linkModel(ModuleOp module, ModelDescription description,
+                                  const LinkOptions &options) {
+  static const bool initialised = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)initialised;
+  Location loc = module.getLoc();
+  MLIRContext *context = module.getContext();
+  registerBuiltinDialectTranslation(*context);
+  registerLLVMDialectTranslation(*context);
+
+  namespace path = llvm::sys::path;
+  TemporaryFiles temporary;
+  std::string stamp = ".tmp" + std::to_string(::getpid());
+  auto temporaryPath = [&](const Twine &suffix) {
+    temporary.paths.push_back((options.output + stamp + suffix).str());
+    return temporary.paths.back();
+  };
+
+  // Weights first: the descriptor holds their offsets.
+  SmallString<128> weightsPath(options.output);
+  path::replace_extension(weightsPath, "weights.safetensors");
+  std::string weightsTemporary;
+  uint64_t weightsBytes = 0;
+  if (!description.parameters.empty()) {
+    weightsTemporary = temporaryPath(".weights");
+    if (failed(writeWeights(loc, description, weightsTemporary, weightsBytes)))
+      return failure();
+  }
+
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, llvmContext);
+  if (!code)
+    return emitError(loc) << "translation to LLVM IR failed";
+  std::vector<std::string> objects;
+  std::vector<CpuVariant> variants = variantsFor(options.cpu);
+  for (const CpuVariant &variant : variants) {
+    std::string problem;
+    std::unique_ptr<llvm::TargetMachine> machine =
+        targetMachine(variant, problem);
+    if (!machine)
+      return emitError(loc) << problem;
+    std::unique_ptr<llvm::Module> clone = llvm::CloneModule(*code);
+    clone->setDataLayout(machine->createDataLayout());
+    clone->setTargetTriple(machine->getTargetTriple());
+    renameForVariant(*clone, variant);
+    optimise(*clone, *machine);
+    objects.push_back(temporaryPath("." + Twine(variant.name) + ".o"));
+    if (failed(emitObject(loc, *clone, *machine, objects.back())))
+      return failure();
+    if (variant.name == variants.front().name) {
+      llvm::Module descriptor("descriptor", llvmContext);
+      descriptor.setDataLayout(machine->createDataLayout());
+      descriptor.setTargetTriple(machine->getTargetTriple());
+      buildDescriptor(descriptor, description, options, variants,
+                      weightsTemporary.empty() ? StringRef()
+                                               : path::filename(weightsPath),
+                      weightsBytes);
+      objects.push_back(temporaryPath(".descriptor.o"));
+      if (failed(emitObject(loc, descriptor, *machine, objects.back())))
+        return failure();
+    }
+  }
+  std::string library = temporaryPath(".so");
+  if (failed(runLld(loc, objects, library)))
+    return failure();
+
+  // Both files appear whole, the weights before the library that wants them.
+  auto publish = [&](StringRef from, StringRef to) -> LogicalResult {
+    if (std::error_code code = llvm::sys::fs::rename(from, to))
+      return emitError(loc)
+             << "cannot write '" << to << "': " << code.message();
+    return success();
+  };
+  if (!weightsTemporary.empty() &&
+      failed(publish(weightsTemporary, weightsPath)))
+    return failure();
+  return publish(library, options.output);
+}
