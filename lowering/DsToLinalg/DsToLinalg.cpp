@@ -128,6 +128,8 @@ private:
     }
     for (auto parameter : module.getOps<ParameterOp>()) {
       auto type = cast<RankedTensorType>(parameter.getType());
+      if (StringAttr name = nameOf(type))
+        parameter->setAttr("ds.type", name);
       parameter.setType(RankedTensorType::get(type.getShape(),
                                               signless(type.getElementType())));
     }

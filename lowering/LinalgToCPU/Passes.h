@@ -12,6 +12,7 @@
 
 namespace mlir::ds {
 #define GEN_PASS_DECL_BUILDENTRIES
+#define GEN_PASS_DECL_LOWERCOPIES
 #define GEN_PASS_REGISTRATION
 #include "lowering/LinalgToCPU/Passes.h.inc"
 

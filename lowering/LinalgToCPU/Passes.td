@@ -15,4 +15,13 @@ def BuildEntries : Pass<"ds-build-entries", "ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
 }
+
+def LowerCopies : Pass<"ds-lower-copies"> {
+  let summary = "copies between strided buffers become linalg.copy";
+  let description = [{
+    Upstream would call a library function that is not in libc. Copies between contiguous buffers stay: they become memcpy.
+    Run after bufferization.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
 #endif // LOWERING_LINALGTOCPU_PASSES

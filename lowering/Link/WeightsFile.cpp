@@ -46,7 +46,6 @@ static const char *typeName(uint32_t type) {
   case DS_TYPE_F8_E5M2:
     return "F8_E5M2";
   case DS_TYPE_I8:
-  case DS_TYPE_I4:
     return "I8";
   default:
     return "U8";
@@ -72,8 +71,8 @@ public:
       wide.clear();
       for (char packed : bytes.substr(start, piece))
         for (unsigned shift : {0u, 4u}) {
-          uint8_t nibble = (uint8_t(packed) >> shift) & 15;
-          wide += char(type == DS_TYPE_I4 ? int8_t(nibble << 4) >> 4 : nibble);
+          // Upper bits zero, signed or not: what LLVM assumes of an i4.
+          wide += char((uint8_t(packed) >> shift) & 15);
         }
       put(wide);
     }

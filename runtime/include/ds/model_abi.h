@@ -51,7 +51,7 @@ typedef enum DsType {
   DS_TYPE_BOOL = 13,    /* one byte, 0 or 1 */
   DS_TYPE_F8_E4M3 = 14, /* e4m3fn */
   DS_TYPE_F8_E5M2 = 15,
-  DS_TYPE_I4 = 16, /* at an entry one byte per element, sign extended; in files two per byte, low nibble first */
+  DS_TYPE_I4 = 16, /* one byte per element, the upper four bits zero */
   DS_TYPE_U4 = 17
 } DsType;
 

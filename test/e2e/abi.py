@@ -1,0 +1,115 @@
+"""A compiled model through ctypes: the structs of runtime/include/ds/model_abi.h, for tests of the compiler alone."""
+import ctypes as C
+import os
+
+import ml_dtypes
+import numpy as np
+
+MAX_RANK = 8
+TYPES = {1: np.float32, 2: np.float64, 3: np.float16, 4: ml_dtypes.bfloat16, 5: np.int8, 6: np.int16, 7: np.int32,
+         8: np.int64, 9: np.uint8, 10: np.uint16, 11: np.uint32, 12: np.uint64, 13: np.bool_,
+         14: ml_dtypes.float8_e4m3fn, 15: ml_dtypes.float8_e5m2, 16: np.int8, 17: np.uint8}
+P, U32, I64, U64, I32, S = C.c_void_p, C.c_uint32, C.c_int64, C.c_uint64, C.c_int32, C.c_char_p
+
+
+def struct(name, fields):
+    return type(name, (C.Structure,), {"_fields_": fields})
+
+
+Tensor = struct("Tensor", [("data", P), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK)])
+ValueInfo = struct("ValueInfo", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("dim_names", S * MAX_RANK)])
+Parameter = struct("Parameter", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("offset", U64),
+                                 ("bytes", U64), ("checksum", U64)])
+Cache = struct("Cache", [("name", S), ("type", U32), ("layer", U32), ("heads", I64), ("width", I64)])
+GraphCall = struct("GraphCall", [("parameters", P), ("inputs", P), ("outputs", P)])
+StepCall = struct("StepCall", [("parameters", P), ("caches", P), ("cache_slots", I64), ("cache_length", I64),
+                               ("token_count", I64), ("sequence_count", I64), ("logit_row_count", I64), ("tokens", P),
+                               ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("logits", P),
+                               ("hidden", P), ("workspace", P), ("workspace_bytes", U64)])
+Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P)])
+Descriptor = struct("Descriptor", [
+    ("magic", U64), ("abi_version", U32), ("mode", U32), ("name", S), ("compiler", S), ("options", S),
+    ("variant_count", U32), ("input_count", U32), ("output_count", U32), ("parameter_count", U32), ("cache_count", U32),
+    ("eos_count", U32), ("variants", C.POINTER(Variant)), ("inputs", C.POINTER(ValueInfo)),
+    ("outputs", C.POINTER(ValueInfo)), ("parameters", C.POINTER(Parameter)), ("caches", C.POINTER(Cache)),
+    ("weights_file", S), ("embedded_weights", P), ("weights_bytes", U64), ("vocabulary", I64), ("hidden_size", I64),
+    ("layer_count", I64), ("max_length", I64), ("eos_ids", C.POINTER(I32)), ("bos_id", I32), ("slow_op_count", U32),
+    ("tokenizer_json", S), ("tokenizer_json_bytes", U64), ("tokenizer_config_json", S), ("tokenizer_config_json_bytes", U64)])
+
+
+def code_of(dtype):
+    return next(code for code, t in TYPES.items() if np.dtype(t) == np.dtype(dtype))
+
+
+class Model:
+    def __init__(self, path):
+        self.library = C.CDLL(os.path.abspath(path))
+        self.library.ds_model.restype = C.POINTER(Descriptor)
+        self.model = self.library.ds_model().contents
+        with open("/proc/cpuinfo") as info:
+            flags = next(line for line in info if line.startswith("flags")).split()
+        self.variant = next(v for v in self.model.variants[: self.model.variant_count]
+                            if all(f in flags for f in v.features.decode().split(",")))
+        self.pointers = (P * max(1, self.model.parameter_count))()
+        if self.model.weights_file:
+            self.weights = np.memmap(os.path.join(os.path.dirname(os.path.abspath(path)), self.model.weights_file.decode()),
+                                     np.uint8, "r")
+            assert len(self.weights) == self.model.weights_bytes
+            for i in range(self.model.parameter_count):
+                self.pointers[i] = self.weights.ctypes.data + self.model.parameters[i].offset
+
+    def graph(self, inputs):
+        """Outputs by name; `inputs` maps names to arrays."""
+        n, m = self.model.input_count, self.model.output_count
+        keep, ins, outs = [], (Tensor * max(1, n))(), (Tensor * max(1, m))()
+        for i in range(n):
+            info = self.model.inputs[i]
+            array = np.ascontiguousarray(inputs[info.name.decode()])
+            keep.append(array)
+            ins[i].data, ins[i].type, ins[i].rank = array.ctypes.data, info.type, array.ndim
+            assert np.dtype(TYPES[info.type]) == array.dtype, (info.name, array.dtype)
+            for d, size in enumerate(array.shape):
+                ins[i].dims[d] = size
+        call = GraphCall(C.cast(self.pointers, P), C.cast(ins, P), C.cast(outs, P))
+        status = C.CFUNCTYPE(I32, P)(self.variant.graph)(C.addressof(call))
+        if status:
+            raise RuntimeError(f"status {status}")
+        libc = C.CDLL(None)
+        libc.free.argtypes = [P]
+        result = {}
+        for i in range(m):
+            shape = tuple(outs[i].dims[: outs[i].rank])
+            dtype = np.dtype(TYPES[outs[i].type])
+            count = int(np.prod(shape, dtype=np.int64))
+            raw = C.string_at(outs[i].data, count * dtype.itemsize) if count else b""
+            result[self.model.outputs[i].name.decode()] = np.frombuffer(raw, dtype).reshape(shape).copy()
+            libc.free(outs[i].data)
+        return result
+
+
+class Session:
+    """Caches of a language model; step() is one call of its entry."""
+
+    def __init__(self, model, slots, length):
+        self.model, self.length, self.slots = model, length, slots
+        d = model.model
+        self.caches = [np.full((slots, d.caches[i].heads, length, d.caches[i].width), np.nan, TYPES[d.caches[i].type])
+                       for i in range(d.cache_count)]
+        self.pointers = (P * d.cache_count)(*[c.ctypes.data for c in self.caches])
+
+    def step(self, sequences, past, slots, all_logits=True):
+        """`sequences`: one list of new tokens each. Logits of all rows, or of each sequence's last; hidden of all rows."""
+        d = self.model.model
+        ids = np.concatenate([np.asarray(s, np.int32) for s in sequences])
+        starts = np.cumsum([0] + [len(s) for s in sequences]).astype(np.int32)
+        rows = np.arange(len(ids), dtype=np.int32) if all_logits else (starts[1:] - 1).astype(np.int32)
+        past, slots = np.asarray(past, np.int32), np.asarray(slots, np.int32)
+        logits = np.zeros((len(rows), d.vocabulary), np.float32)
+        hidden = np.zeros((len(ids), d.hidden_size), np.float32)
+        call = StepCall(C.cast(self.model.pointers, P), C.cast(self.pointers, P), self.slots, self.length, len(ids),
+                        len(sequences), len(rows), ids.ctypes.data, starts.ctypes.data, past.ctypes.data,
+                        slots.ctypes.data, rows.ctypes.data, logits.ctypes.data, hidden.ctypes.data, None, 0)
+        status = C.CFUNCTYPE(I32, P)(self.model.variant.step)(C.addressof(call))
+        if status:
+            raise RuntimeError(f"status {status}")
+        return logits, hidden

@@ -1,0 +1,203 @@
+"""Compiles every golden ONNX file and compares with what its README promises.
+
+usage: run_golden.py DS_COMPILE GOLDEN [--mode graph|lm|all] [--only TEXT] [--work DIR]
+
+graph: outputs of each run of io.safetensors within the tolerance of about.json, padded tokens left out.
+lm:    golden.safetensors of the case (all prompt logits, generated ids, a long prompt, two sequences in a batch) for files that
+       hold the whole model in f32; the `single` run of io.safetensors for the others.
+Prints a line per failure and, last, `N passed, N failed`.
+"""
+import argparse
+import glob
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import ml_dtypes
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(__file__))
+import abi  # noqa: E402
+
+GRAPH_ONLY = ("dynamo-nocache", "dynamo-static", "mobius-static")
+
+
+def read(path):
+    with open(path, "rb") as f:
+        length = int.from_bytes(f.read(8), "little")
+        header = json.loads(f.read(length))
+        data = f.read()
+    names = {"F32": "f4", "F64": "f8", "F16": "f2", "I8": "i1", "I16": "i2", "I32": "i4", "I64": "i8", "U8": "u1", "BOOL": "?"}
+    tensors = {}
+    for name, info in header.items():
+        if name == "__metadata__":
+            continue
+        dtype = np.dtype(ml_dtypes.bfloat16) if info["dtype"] == "BF16" else np.dtype(names[info["dtype"]])
+        start, end = info["data_offsets"]
+        tensors[name] = np.frombuffer(data[start:end], dtype).reshape(info["shape"])
+    return tensors
+
+
+def compare(name, got, want, tolerance, rows=None):
+    """None, or why `got` is not `want`."""
+    if got.shape != want.shape:
+        return f"{name}: shape {got.shape}, expected {want.shape}"
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    if rows is not None and got.ndim >= 2 and got.shape[:2] == rows.shape:
+        got, want = got[rows], want[rows]
+    if got.size == 0:
+        return None
+    limit = tolerance * max(1.0, np.abs(want).max() / 15)
+    error = np.abs(got - want).max()
+    return None if error <= limit else f"{name}: off by {error:.3g}, allowed {limit:.3g}"
+
+
+def graph(compiler, folder, work):
+    about = json.load(open(os.path.join(folder, "about.json")))
+    library = os.path.join(work, "graph.so")
+    result = subprocess.run([compiler, os.path.join(folder, "model.onnx"), "--mode=graph", "--cpu=native", "-o", library],
+                            capture_output=True, text=True)
+    if result.returncode:
+        return [result.stderr.strip()[:300]]
+    model = abi.Model(library)
+    io = read(os.path.join(folder, "io.safetensors"))
+    problems = []
+    for run in sorted({name.split(".")[0] for name in io}):
+        inputs = {n[len(run) + 7:]: v for n, v in io.items() if n.startswith(run + ".input.")}
+        if not inputs:
+            continue
+        outputs = model.graph(inputs)
+        rows = None
+        ids, mask = inputs.get("input_ids"), inputs.get("attention_mask")
+        if mask is not None and ids is not None and mask.ndim == 2:
+            rows = mask[:, mask.shape[1] - ids.shape[1]:] != 0
+        for name, want in io.items():
+            if name.startswith(run + ".output."):
+                key = name[len(run) + 8:]
+                if key not in outputs:
+                    problems.append(f"{run}: no output {key}")
+                    continue
+                got = outputs[key]
+                if rows is not None and want.ndim == 4 and mask is not None and not mask.all():
+                    continue  # a cache of padded tokens
+                why = compare(f"{run}.{key}", got, want, about["tolerance"], rows)
+                if why:
+                    problems.append(why)
+    return problems
+
+
+def greedy(session, prompt, count, slot=0):
+    logits, _ = session.step([prompt], [0], [slot], False)
+    rows, ids, length = [logits[0]], [int(logits[0].argmax())], len(prompt)
+    while len(ids) < count:
+        logits, _ = session.step([[ids[-1]]], [length], [slot], False)
+        length += 1
+        rows.append(logits[0])
+        ids.append(int(logits[0].argmax()))
+    return np.stack(rows), ids
+
+
+def language_model(compiler, folder, work):
+    about = json.load(open(os.path.join(folder, "about.json")))
+    library = os.path.join(work, "lm.so")
+    result = subprocess.run([compiler, os.path.join(folder, "model.onnx"), "--mode=lm", "--cpu=native", "-o", library],
+                            capture_output=True, text=True)
+    if result.returncode:
+        return [result.stderr.strip()[:300]]
+    model = abi.Model(library)
+    if about["layers"] != "all" or about["arithmetic"] != "f32":
+        io = read(os.path.join(folder, "io.safetensors"))
+        ids, want = io["single.input.input_ids"], io["single.output.logits"]
+        logits, _ = abi.Session(model, 1, 64).step([ids[0]], [0], [0])
+        why = compare("single.logits", logits, want[0], about["tolerance"])
+        return [why] if why else []
+    case = os.path.dirname(os.path.dirname(folder))
+    golden = read(os.path.join(case, "golden.safetensors"))
+    problems = []
+
+    def check(name, got, want, limit=1e-4):
+        error = np.abs(got.astype(np.float64) - want).max()
+        if not error <= limit:
+            problems.append(f"{name}: off by {error:.3g}, allowed {limit:.3g}")
+
+    prompt = golden["single.ids"]
+    session = abi.Session(model, 2, 128)
+    logits, hidden = session.step([prompt], [0], [0])
+    check("single.logits", logits, golden["single.logits"])
+    check("single.hidden", hidden, golden["single.hidden"], 3e-5)
+    rows, ids = greedy(session, prompt, len(golden["gen.ids"]), 1)
+    check("gen.logits", rows, golden["gen.logits"])
+    if ids != list(golden["gen.ids"]):
+        problems.append("gen.ids differ")
+    for name in ("short", "repeat"):
+        logits, _ = abi.Session(model, 1, 64).step([golden[name + ".ids"]], [0], [0])
+        check(name, logits, golden[name + ".logits"])
+    logits, _ = abi.Session(model, 1, 300).step([golden["long.ids"]], [0], [0], False)
+    check("long", logits[0], golden["long.logits"])
+    # Two sequences in one step; the padding of the golden batch taken away.
+    short = golden["batch.ids"][1][golden["batch.mask"][1] != 0]
+    both, _ = abi.Session(model, 2, 64).step([prompt, short], [0, 0], [1, 0])
+    check("batch.short", both[len(prompt):], golden["batch.logits_short"])
+    # The bits of a sequence depend on neither company nor chunks.
+    alone, _ = abi.Session(model, 1, 64).step([prompt], [0], [0])
+    if not np.array_equal(both[: len(prompt)], alone):
+        problems.append("a batch changes bits")
+    for chunk in (1, 7):
+        session, parts = abi.Session(model, 1, 64), []
+        for start in range(0, len(prompt), chunk):
+            parts.append(session.step([prompt[start:start + chunk]], [start], [0])[0])
+        if not np.array_equal(np.concatenate(parts), alone):
+            problems.append(f"chunks of {chunk} change bits")
+    return problems
+
+
+def apart(test, compiler, folder):
+    """The problems of one test, run in a process of its own: a crash is one failure."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with tempfile.TemporaryDirectory() as work:
+            try:
+                problems = test(compiler, folder, work)
+            except Exception as error:  # noqa: BLE001  reported as a failure
+                problems = [f"{type(error).__name__}: {error}"]
+        os.write(writer, json.dumps(problems).encode()[:60000])
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return json.loads(text) if status == 0 and text else [f"crashed, status {status}"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("compiler")
+    parser.add_argument("golden")
+    parser.add_argument("--mode", default="all", choices=["graph", "lm", "all"])
+    parser.add_argument("--only", default="")
+    args = parser.parse_args()
+    passed = failed = 0
+    for path in sorted(glob.glob(os.path.join(args.golden, "*", "onnx", "*", "model.onnx"))):
+        folder = os.path.dirname(path)
+        name = os.path.relpath(folder, args.golden)
+        if args.only not in name:
+            continue
+        kinds = [("graph", graph)] if args.mode != "lm" else []
+        if args.mode != "graph" and os.path.basename(folder) not in GRAPH_ONLY:
+            kinds.append(("lm", language_model))
+        for kind, test in kinds:
+            problems = apart(test, args.compiler, folder)
+            if problems:
+                failed += 1
+                print(f"FAILED {kind} {name}: {problems[0]}" + (f" (and {len(problems) - 1} more)" if problems[1:] else ""), flush=True)
+            else:
+                passed += 1
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
