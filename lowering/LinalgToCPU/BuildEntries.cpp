@@ -122,8 +122,7 @@ private:
     SymbolTable symbols(function->getParentOfType<ModuleOp>());
     function.walk([&](LoadParameterOp load) {
       auto parameter = symbols.lookup<ParameterOp>(load.getParameter());
-      int64_t at =
-          parameter->getAttrOfType<IntegerAttr>("ds.index").getInt();
+      int64_t at = parameter->getAttrOfType<IntegerAttr>("ds.index").getInt();
       OpBuilder builder(load);
       EntryMemory memory{builder, load.getLoc()};
       auto type = cast<RankedTensorType>(load.getType());
@@ -158,8 +157,7 @@ private:
 
   void updateType(func::FuncOp function, TypeRange results) {
     function.setFunctionType(FunctionType::get(
-        &getContext(), function.getBody().front().getArgumentTypes(),
-        results));
+        &getContext(), function.getBody().front().getArgumentTypes(), results));
   }
 
   func::FuncOp makeEntry(ModuleOp module, StringRef name, OpBuilder &builder) {
@@ -172,9 +170,10 @@ private:
   }
 
   /// `status` unless it is still OK and `isFine` does not hold.
-  Value require(EntryMemory &m, Value status, Value isFine, DsStatus otherwise) {
-    Value fine = arith::CmpIOp::create(m.b, m.loc, P::eq, status,
-                                       m.i32(DS_STATUS_OK));
+  Value require(EntryMemory &m, Value status, Value isFine,
+                DsStatus otherwise) {
+    Value fine =
+        arith::CmpIOp::create(m.b, m.loc, P::eq, status, m.i32(DS_STATUS_OK));
     Value code = arith::SelectOp::create(m.b, m.loc, isFine,
                                          m.i32(DS_STATUS_OK), m.i32(otherwise));
     return arith::SelectOp::create(m.b, m.loc, fine, code, status);
@@ -183,8 +182,8 @@ private:
   /// Runs `body` where `status` is OK; returns its status or the old one.
   Value ifFine(EntryMemory &m, Value status,
                llvm::function_ref<Value(EntryMemory &)> body) {
-    Value fine = arith::CmpIOp::create(m.b, m.loc, P::eq, status,
-                                       m.i32(DS_STATUS_OK));
+    Value fine =
+        arith::CmpIOp::create(m.b, m.loc, P::eq, status, m.i32(DS_STATUS_OK));
     auto branch = scf::IfOp::create(m.b, m.loc, TypeRange{m.b.getI32Type()},
                                     fine, /*withElseRegion=*/true);
     {
@@ -277,10 +276,10 @@ private:
     Value status = m.i32(DS_STATUS_OK);
     for (Value count : {tokenCount, sequences, slots, length})
       status = require(m, status, positive(count), DS_STATUS_SHAPE);
-    status = require(m, status,
-                     arith::CmpIOp::create(builder, m.loc, P::sge, logitRows,
-                                           m.i64(0)),
-                     DS_STATUS_SHAPE);
+    status = require(
+        m, status,
+        arith::CmpIOp::create(builder, m.loc, P::sge, logitRows, m.i64(0)),
+        DS_STATUS_SHAPE);
     status = ifFine(m, status, [&](EntryMemory &n) {
       return checkStep(n, tokenCount, sequences, logitRows, slots, length,
                        tokens, rowStart, past, slot, rows,
@@ -288,18 +287,18 @@ private:
     });
     status = ifFine(m, status, [&](EntryMemory &n) {
       auto vector = [&](Value data, Value count) {
-        return n.memref(data, count,
-                        MemRefType::get({ShapedType::kDynamic},
-                                        n.b.getI32Type()));
+        return n.memref(
+            data, count,
+            MemRefType::get({ShapedType::kDynamic}, n.b.getI32Type()));
       };
       Value ends = arith::AddIOp::create(n.b, n.loc, sequences, n.i64(1));
       SmallVector<Value> args{vector(tokens, tokenCount),
                               vector(rowStart, ends), vector(past, sequences),
-                              vector(slot, sequences),
-                              vector(rows, logitRows)};
+                              vector(slot, sequences), vector(rows, logitRows)};
       Value cacheArray = n.loadPointer(call, offsetof(DsStepCall, caches));
       for (unsigned i = 0; i < caches; ++i) {
-        auto type = cast<MemRefType>(step.getArgument(firstCache + i).getType());
+        auto type =
+            cast<MemRefType>(step.getArgument(firstCache + i).getType());
         Value data = n.loadPointer(cacheArray, i * sizeof(void *));
         args.push_back(n.memref(data,
                                 {slots, n.i64(type.getDimSize(1)), length,
@@ -335,14 +334,12 @@ private:
     Value status = n.i32(DS_STATUS_OK);
     Value first = element(n, rowStart, n.i64(0)),
           last = element(n, rowStart, sequences);
-    status = require(
-        n, status,
-        arith::CmpIOp::create(n.b, n.loc, P::eq, first, n.i64(0)),
-        DS_STATUS_SHAPE);
-    status = require(
-        n, status,
-        arith::CmpIOp::create(n.b, n.loc, P::eq, last, tokenCount),
-        DS_STATUS_SHAPE);
+    status = require(n, status,
+                     arith::CmpIOp::create(n.b, n.loc, P::eq, first, n.i64(0)),
+                     DS_STATUS_SHAPE);
+    status = require(n, status,
+                     arith::CmpIOp::create(n.b, n.loc, P::eq, last, tokenCount),
+                     DS_STATUS_SHAPE);
     auto next = [&](EntryMemory &e, Value i) {
       return element(e, rowStart,
                      arith::AddIOp::create(e.b, e.loc, i, e.i64(1)));
@@ -369,8 +366,7 @@ private:
       Value count = arith::SubIOp::create(e.b, e.loc, next(e, i),
                                           element(e, rowStart, i));
       Value total = arith::AddIOp::create(e.b, e.loc, before, count);
-      Value low =
-          arith::CmpIOp::create(e.b, e.loc, P::sge, before, e.i64(0));
+      Value low = arith::CmpIOp::create(e.b, e.loc, P::sge, before, e.i64(0));
       Value high = arith::CmpIOp::create(e.b, e.loc, P::sle, total, length);
       return arith::AndIOp::create(e.b, e.loc, low, high);
     });
@@ -433,8 +429,7 @@ private:
     func::ReturnOp::create(builder, returnOp.getLoc(), words);
     returnOp.erase();
     removeResults(graph);
-    updateType(graph,
-               SmallVector<Type>(words.size(), builder.getI64Type()));
+    updateType(graph, SmallVector<Type>(words.size(), builder.getI64Type()));
     graph.setPrivate();
     graph->removeAttr("ds.entry");
 
@@ -459,18 +454,18 @@ private:
                e.i32(typeCode(type.getElementType(),
                               unsignedName ? unsignedName.getValue() : ""))),
           DS_STATUS_SHAPE);
-      status = require(
-          e, status,
-          same(e.loadI32(inputArray, base + offsetof(DsTensor, rank)),
-               e.i32(type.getRank())),
-          DS_STATUS_SHAPE);
+      status =
+          require(e, status,
+                  same(e.loadI32(inputArray, base + offsetof(DsTensor, rank)),
+                       e.i32(type.getRank())),
+                  DS_STATUS_SHAPE);
       data.push_back(
           e.loadPointer(inputArray, base + offsetof(DsTensor, data)));
       auto names = graph.getArgAttrOfType<ArrayAttr>(i, "ds.dims");
       shapes.emplace_back();
       for (int64_t d = 0; d < type.getRank(); ++d) {
-        Value size = e.loadI64(
-            inputArray, base + offsetof(DsTensor, dims) + d * sizeof(int64_t));
+        Value size = e.loadI64(inputArray, base + offsetof(DsTensor, dims) +
+                                               d * sizeof(int64_t));
         shapes.back().push_back(size);
         Value fine;
         if (!type.isDynamicDim(d)) {
@@ -483,8 +478,8 @@ private:
             Value &first = named[name.str()];
             if (!first)
               first = size;
-            fine = arith::AndIOp::create(builder, e.loc, fine,
-                                         same(size, first));
+            fine =
+                arith::AndIOp::create(builder, e.loc, fine, same(size, first));
           }
         }
         status = require(e, status, fine, DS_STATUS_SHAPE);

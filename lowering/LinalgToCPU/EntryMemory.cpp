@@ -53,8 +53,7 @@ Value EntryMemory::memref(Value pointer, ValueRange sizes, MemRefType type) {
     auto array = LLVM::LLVMArrayType::get(i64Type, rank);
     fields.append({array, array});
   }
-  auto structType =
-      LLVM::LLVMStructType::getLiteral(b.getContext(), fields);
+  auto structType = LLVM::LLVMStructType::getLiteral(b.getContext(), fields);
   Value result = LLVM::UndefOp::create(b, loc, structType);
   auto insert = [&](Value value, ArrayRef<int64_t> position) {
     result = LLVM::InsertValueOp::create(b, loc, result, value, position);
@@ -73,8 +72,7 @@ Value EntryMemory::memref(Value pointer, ValueRange sizes, MemRefType type) {
 }
 
 Value EntryMemory::pointerOf(Value memref) {
-  Value index =
-      memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
+  Value index = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
   return LLVM::IntToPtrOp::create(
       b, loc, LLVM::LLVMPointerType::get(b.getContext()), toI64(index));
 }

@@ -1,8 +1,8 @@
 //===- Descriptor.cpp - what the library says about itself ----------------===//
 #include "dialects/ds/IR/DsDialect.h"
 #include "lowering/Link/Link.h"
-#include "runtime/include/ds/model_abi.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/include/ds/model_abi.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -49,8 +49,8 @@ static EntryValue describe(RankedTensorType type, StringRef name,
   for (int64_t d = 0; d < type.getRank(); ++d) {
     bool dynamic = type.isDynamicDim(d);
     value.dims.push_back(dynamic ? -1 : type.getDimSize(d));
-    value.dimNames.push_back(
-        dims && dynamic ? cast<StringAttr>(dims[d]).str() : "");
+    value.dimNames.push_back(dims && dynamic ? cast<StringAttr>(dims[d]).str()
+                                             : "");
   }
   return value;
 }
@@ -71,8 +71,7 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
                ? success()
                : LogicalResult(emitError(module.getLoc())
                                << "'" << name << "' has " << type.getRank()
-                               << " dimensions, more than "
-                               << DS_MAX_RANK);
+                               << " dimensions, more than " << DS_MAX_RANK);
   };
   for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
     auto type = cast<RankedTensorType>(entry.getArgumentTypes()[i]);
@@ -104,9 +103,8 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
     auto type = cast<RankedTensorType>(parameter.getType());
     if (failed(checkRank(type, parameter.getSymName())))
       return failure();
-    described.value =
-        describe(type, parameter.getSymName(), {},
-                 parameter->getAttrOfType<StringAttr>("ds.type"));
+    described.value = describe(type, parameter.getSymName(), {},
+                               parameter->getAttrOfType<StringAttr>("ds.type"));
     described.source = parameter.getSource();
     unsigned width = type.getElementTypeBitWidth();
     // Bits and 4-bit numbers take a byte each where code reads them.

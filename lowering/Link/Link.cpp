@@ -3,10 +3,10 @@
 #include "lowering/LinalgToCPU/Passes.h"
 #include "runtime/include/ds/model_abi.h"
 
+#include "lld/Common/Driver.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "lld/Common/Driver.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -125,8 +125,8 @@ public:
     size_t at = 0;
     auto pad = [&](size_t to) {
       if (to > at)
-        parts.push_back(llvm::ConstantAggregateZero::get(llvm::ArrayType::get(
-            llvm::Type::getInt8Ty(context), to - at)));
+        parts.push_back(llvm::ConstantAggregateZero::get(
+            llvm::ArrayType::get(llvm::Type::getInt8Ty(context), to - at)));
       at = to;
     };
     for (auto &[offset, value] : fields) {
@@ -147,9 +147,9 @@ public:
   }
 
   llvm::Constant *global(llvm::Constant *value) {
-    auto *result = new llvm::GlobalVariable(
-        module, value->getType(), /*isConstant=*/true,
-        llvm::GlobalValue::PrivateLinkage, value);
+    auto *result =
+        new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                                 llvm::GlobalValue::PrivateLinkage, value);
     result->setAlignment(llvm::Align(16));
     return result;
   }
@@ -160,7 +160,8 @@ public:
 };
 
 /// Rank and sizes, common to several structs.
-void addDims(DescriptorBuilder &b, std::vector<DescriptorBuilder::Field> &fields,
+void addDims(DescriptorBuilder &b,
+             std::vector<DescriptorBuilder::Field> &fields,
              const EntryValue &value, size_t typeAt, size_t rankAt,
              size_t dimsAt) {
   fields.push_back({typeAt, b.i32(value.type)});
@@ -175,8 +176,8 @@ llvm::Constant *valueInfo(DescriptorBuilder &b, const EntryValue &value) {
   addDims(b, fields, value, offsetof(DsValueInfo, type),
           offsetof(DsValueInfo, rank), offsetof(DsValueInfo, dims));
   for (auto [d, name] : llvm::enumerate(value.dimNames))
-    fields.push_back({offsetof(DsValueInfo, dim_names) + d * sizeof(void *),
-                      b.text(name)});
+    fields.push_back(
+        {offsetof(DsValueInfo, dim_names) + d * sizeof(void *), b.text(name)});
   return b.record(sizeof(DsValueInfo), fields);
 }
 
@@ -185,9 +186,8 @@ std::string entryName(StringRef name, StringRef variant) {
 }
 
 void buildDescriptor(llvm::Module &module, const ModelDescription &description,
-                     const LinkOptions &options,
-                     ArrayRef<CpuVariant> variants, StringRef weightsFile,
-                     uint64_t weightsBytes) {
+                     const LinkOptions &options, ArrayRef<CpuVariant> variants,
+                     StringRef weightsFile, uint64_t weightsBytes) {
   DescriptorBuilder b(module);
   std::vector<llvm::Constant *> inputs, outputs, parameters, caches, codes;
   for (const EntryValue &value : description.inputs)
@@ -213,15 +213,15 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
                           {offsetof(DsCache, width), b.i64(cache.dims[3])}}));
   bool lm = description.isLanguageModel;
   for (const CpuVariant &variant : variants)
-    codes.push_back(b.record(
-        sizeof(DsVariant),
-        {{offsetof(DsVariant, name), b.text(variant.name)},
-         {offsetof(DsVariant, features), b.text(variant.required)},
-         {offsetof(DsVariant, graph),
-          b.function(entryName(graphEntryName, variant.name), !lm)},
-         {offsetof(DsVariant, step),
-          b.function(entryName(stepEntryName, variant.name), lm)},
-         {offsetof(DsVariant, workspace_bytes), b.null()}}));
+    codes.push_back(
+        b.record(sizeof(DsVariant),
+                 {{offsetof(DsVariant, name), b.text(variant.name)},
+                  {offsetof(DsVariant, features), b.text(variant.required)},
+                  {offsetof(DsVariant, graph),
+                   b.function(entryName(graphEntryName, variant.name), !lm)},
+                  {offsetof(DsVariant, step),
+                   b.function(entryName(stepEntryName, variant.name), lm)},
+                  {offsetof(DsVariant, workspace_bytes), b.null()}}));
   std::vector<llvm::Constant *> eos;
   for (int32_t id : options.eosIds)
     eos.push_back(b.i32(id));
@@ -295,14 +295,14 @@ void renameForVariant(llvm::Module &module, const CpuVariant &variant) {
 
 LogicalResult runLld(Location loc, ArrayRef<std::string> objects,
                      const std::string &output) {
-  std::vector<const char *> args{"ld.lld", "-shared", "-o", output.c_str(),
-                                 "--gc-sections", "-z", "now"};
+  std::vector<const char *> args{
+      "ld.lld", "-shared", "-o", output.c_str(), "--gc-sections", "-z", "now"};
   for (const std::string &object : objects)
     args.push_back(object.c_str());
   std::string out, err;
   llvm::raw_string_ostream outStream(out), errStream(err);
-  lld::Result result = lld::lldMain(args, outStream, errStream,
-                                    {{lld::Gnu, &lld::elf::link}});
+  lld::Result result =
+      lld::lldMain(args, outStream, errStream, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
     return emitError(loc) << "linking failed: " << err;
   return success();
@@ -343,7 +343,8 @@ LogicalResult mlir::ds::linkModel(ModuleOp module, ModelDescription description,
   }
 
   llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, llvmContext);
+  std::unique_ptr<llvm::Module> code =
+      translateModuleToLLVMIR(module, llvmContext);
   if (!code)
     return emitError(loc) << "translation to LLVM IR failed";
   std::vector<std::string> objects;

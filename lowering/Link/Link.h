@@ -15,7 +15,8 @@
 namespace mlir::ds {
 
 struct LinkOptions {
-  /// The library to write. Its weights go to NAME.weights.safetensors beside it.
+  /// The library to write. Its weights go to NAME.weights.safetensors beside
+  /// it.
   std::string output;
   /// "fat", "native", "x86-64-v3" or "x86-64-v4".
   std::string cpu = "fat";

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "dialects/ds/IR/DsDialect.h"
 #include "lowering/Link/Link.h"
-#include "runtime/include/ds/model_abi.h"
 #include "mlir/IR/Diagnostics.h"
+#include "runtime/include/ds/model_abi.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"

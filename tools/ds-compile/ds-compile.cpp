@@ -8,8 +8,8 @@
 #include "dialects/onnx/IR/OnnxDialect.h"
 #include "dialects/onnx/Import/OnnxImport.h"
 #include "lowering/DsToLinalg/Passes.h"
-#include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Link/Link.h"
+#include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Pipelines.h"
 #include "tools/ds-compile/CommandLine.h"
 
@@ -123,7 +123,8 @@ static bool readModelFiles(const tool::CompileCommand &command,
                            ds::LinkOptions &link) {
   namespace path = llvm::sys::path;
   StringRef folder = path::parent_path(command.model);
-  link.name = path::stem(folder.empty() ? StringRef(command.model) : folder).str();
+  link.name =
+      path::stem(folder.empty() ? StringRef(command.model) : folder).str();
   auto beside = [&](StringRef name) {
     SmallString<128> full(folder);
     path::append(full, name);
@@ -207,14 +208,14 @@ int main(int argc, char **argv) {
                                        : ds::Mode::Auto;
   Stages stages{*module, command};
   if (command.emit == "ds")
-    return stages.run("ds", [](PassManager &pm) {
-             pm.addPass(onnx::createConvertOnnxToDs());
-           })
+    return stages.run("ds",
+                      [](PassManager &pm) {
+                        pm.addPass(onnx::createConvertOnnxToDs());
+                      })
                ? emitText(*module, command.output)
                : 1;
-  if (!stages.run("ds-opt", [&](PassManager &pm) {
-        ds::buildModelPipeline(pm, raise);
-      }))
+  if (!stages.run("ds-opt",
+                  [&](PassManager &pm) { ds::buildModelPipeline(pm, raise); }))
     return 1;
   if (raise.mode == ds::Mode::LanguageModel && !module->lookupSymbol("step")) {
     llvm::errs() << "ds-compile: error: " << model
@@ -224,9 +225,8 @@ int main(int argc, char **argv) {
   }
   if (command.emit == "ds-opt")
     return emitText(*module, command.output);
-  if (!stages.run("linalg", [](PassManager &pm) {
-        pm.addPass(ds::createDsToLinalg());
-      }))
+  if (!stages.run("linalg",
+                  [](PassManager &pm) { pm.addPass(ds::createDsToLinalg()); }))
     return 1;
   if (command.emit == "linalg")
     return emitText(*module, command.output);
