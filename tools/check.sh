@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Installs, builds, runs every test, and ends with one line: N passed, N failed.
+#   tools/check.sh              all tests on the release build
+#   tools/check.sh --sanitize   unit tests and end to end on an address- and undefined-behaviour-sanitizer build
+source "$(dirname "$0")/setup.sh"
+
+preset=release
+case "${1:-}" in
+  "") ;;
+  --sanitize) preset=sanitize ;;
+  *) echo "usage: tools/check.sh [--sanitize]" >&2; exit 2 ;;
+esac
+
+install_packages
+install_python
+configure "$preset"
+build "$preset" all
+
+passed=0
+failed=0
+logs=build/check
+mkdir -p "$logs"
+bin=build/$preset/bin
+python=build/venv/bin/python
+
+# suite NAME PATTERN-OF-COUNTS COMMAND...: runs, shows the last line, adds up "N passed" and "N failed" as PATTERN prints them.
+count() {
+  local name=$1 good=$2 bad=$3
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  printf '    %s: %d passed, %d failed\n' "$name" "$good" "$bad"
+}
+
+say "Formatting of C++ files"
+if git ls-files '*.cpp' '*.h' ':!third_party' | xargs clang-format-22 --dry-run -Werror 2> "$logs/format.log"; then
+  count format 1 0
+else
+  head -20 "$logs/format.log"
+  count format 0 1
+fi
+
+if [ "$preset" = release ]; then
+  say "lit tests"
+  PATH="$PWD/build/venv/bin:$PATH" /usr/lib/llvm-22/bin/lit -sv "build/$preset/test" > "$logs/lit.log" 2>&1 || true
+  grep -E '^(FAIL|XPASS|TIMEOUT|UNRESOLVED):' "$logs/lit.log" || true
+  good=$(sed -n 's/^ *\(Passed\|Unsupported\) *: *\([0-9]*\).*/\2/p' "$logs/lit.log" | awk '{s += $1} END {print s + 0}')
+  total=$(sed -n 's/^Total Discovered Tests: *\([0-9]*\).*/\1/p' "$logs/lit.log")
+  if [ -z "$total" ]; then tail -20 "$logs/lit.log"; fi
+  count lit "$good" $((${total:-1} - good))
+fi
+
+say "Unit tests"
+for test in "$bin"/unit-*; do
+  name=$(basename "$test")
+  "$test" > "$logs/$name.log" 2>&1 || true
+  good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$logs/$name.log")
+  total=$(sed -n 's/^\[==========\] \([0-9]*\) tests\{0,1\} from .* ran.*/\1/p' "$logs/$name.log")
+  if [ -z "$total" ] || [ "${good:-0}" != "$total" ]; then
+    grep -E '^\[  FAILED  \]|Failure|ERROR: ' "$logs/$name.log" || tail -20 "$logs/$name.log"
+  fi
+  count "$name" "${good:-0}" $((${total:-1} - ${good:-0}))
+done
+
+# script NAME COMMAND...: a suite that ends with the line "N passed, N failed" itself.
+script() {
+  local name=$1
+  shift
+  say "$name"
+  "$@" > "$logs/$name.log" 2>&1 || true
+  grep -E '^FAILED' "$logs/$name.log" || true
+  local line
+  line=$(tail -1 "$logs/$name.log")
+  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    count "$name" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+  else
+    tail -20 "$logs/$name.log"
+    count "$name" 0 1
+  fi
+}
+script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
+script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
