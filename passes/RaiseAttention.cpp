@@ -39,9 +39,33 @@ struct RaiseAttention : ds::impl::RaiseAttentionBase<RaiseAttention> {
     for (MatmulOp op : products)
       if (SoftmaxOp softmax = matchProbabilities(op.getLhs()))
         raise(op, softmax);
+    SmallVector<AttentionOp> attentions;
+    getOperation()->walk([&](AttentionOp op) { attentions.push_back(op); });
+    for (AttentionOp op : attentions)
+      peelRepeats(op);
   }
 
 private:
+  /// An exporter's own attention operator may read heads that were repeated
+  /// for it: the op takes the kv heads as they are.
+  void peelRepeats(AttentionOp op) {
+    SymbolicElements symbols;
+    double scale = 1;
+    Heads key = peelHeads(op.getKey(), symbols, &scale),
+          value = peelHeads(op.getValue(), symbols, &scale);
+    if (!key.repeated || !value.repeated || scale != 1 ||
+        !(product(key.heads) == product(value.heads)))
+      return;
+    OpBuilder builder(op);
+    auto peeled = [&](Heads &heads) {
+      auto &dims = heads.chain.dims;
+      return heads.chain.materialize(builder, op.getLoc(),
+                                     {dims[0], heads.heads, dims[2], dims[3]});
+    };
+    op.getKeyMutable().assign(peeled(key));
+    op.getValueMutable().assign(peeled(value));
+  }
+
   /// The softmax whose result `value` is, seen through casts and the guard that
   /// replaces NaN (a row without any key) by 0.
   SoftmaxOp matchProbabilities(Value value) {

@@ -34,7 +34,8 @@ struct RaiseEmbedding : ds::impl::RaiseEmbeddingBase<RaiseEmbedding> {
       RankedTensorType table = tensorType(op.getInput());
       if (op.getAxis() != 0 || table.getRank() != 2 ||
           !isa<FloatType>(table.getElementType()) ||
-          !isParameterValue(op.getInput()) || isParameterValue(op.getIndices()))
+          !isParameterValue(op.getInput()) ||
+          isParameterValue(op.getIndices()) || isRotation(op))
         continue;
       // The op widens rows as it reads them: no wide copy of the table.
       Value tableValue = op.getInput();

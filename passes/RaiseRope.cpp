@@ -77,7 +77,7 @@ private:
       bool doubled = int64_t(concat.getAxis()) == last &&
                      concat.getInputs().size() == 2 &&
                      concat.getInputs()[0] == concat.getInputs()[1];
-      return doubled ? Value(concat.getInputs()[0]) : nullptr;
+      return doubled ? Value(concat.getInputs()[0]) : Value();
     }
     if (isa<ElementwiseOp, CastOp>(op)) {
       SmallVector<Value> operands;
@@ -101,32 +101,35 @@ private:
               type.getShape().back())
         return nullptr;
       Value input = of(reshape.getInput());
-      return input ? ReshapeOp::create(builder, op->getLoc(), halfType(table),
-                                       input, reshape.getDims())
-                   : nullptr;
+      if (!input)
+        return nullptr;
+      return ReshapeOp::create(builder, op->getLoc(), halfType(table), input,
+                               reshape.getDims());
     }
     if (auto broadcast = dyn_cast<BroadcastOp>(op)) {
       Value input = of(broadcast.getInput());
-      return input ? BroadcastOp::create(builder, op->getLoc(), halfType(table),
-                                         input, broadcast.getDims())
-                   : nullptr;
+      if (!input)
+        return nullptr;
+      return BroadcastOp::create(builder, op->getLoc(), halfType(table), input,
+                                 broadcast.getDims());
     }
     if (auto transpose = dyn_cast<TransposeOp>(op)) {
       if (transpose.getPerm().back() != last)
         return nullptr;
       Value input = of(transpose.getInput());
-      return input ? TransposeOp::create(builder, op->getLoc(), halfType(table),
-                                         input, transpose.getPermAttr())
-                   : nullptr;
+      if (!input)
+        return nullptr;
+      return TransposeOp::create(builder, op->getLoc(), halfType(table), input,
+                                 transpose.getPermAttr());
     }
     if (auto gather = dyn_cast<GatherOp>(op)) {
       if (int64_t(gather.getAxis()) == lastDim(gather.getInput()))
         return nullptr;
       Value input = of(gather.getInput());
-      return input ? GatherOp::create(builder, op->getLoc(), halfType(table),
-                                      input, gather.getIndices(),
-                                      gather.getAxisAttr())
-                   : nullptr;
+      if (!input)
+        return nullptr;
+      return GatherOp::create(builder, op->getLoc(), halfType(table), input,
+                              gather.getIndices(), gather.getAxisAttr());
     }
     return nullptr;
   }

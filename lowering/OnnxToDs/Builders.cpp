@@ -247,6 +247,72 @@ Value Builders::foldSizes(ElementwiseKind kind, ValueRange operands) {
   return fromSizes(result, isScalar, tensorType(operands[0]).getElementType());
 }
 
+/// Whether `value` is a size of a tensor or made of sizes by adding and
+/// multiplying, so never negative.
+static bool isSize(OpFoldResult value) {
+  if (std::optional<int64_t> number = getConstantIntValue(value))
+    return *number >= 0;
+  Operation *op = cast<Value>(value).getDefiningOp();
+  return op &&
+         (isa<tensor::DimOp>(op) ||
+          (isa<arith::AddIOp, arith::MulIOp, arith::MaxSIOp>(op) &&
+           llvm::all_of(op->getOperands(), [](Value v) { return isSize(v); })));
+}
+
+/// Comparisons of sizes that are decided (exporters test shapes for −1), and
+/// selections by such a comparison.
+Value Builders::foldChoices(ElementwiseKind kind, ValueRange operands) {
+  if (kind == ElementwiseKind::Eq) {
+    auto a = elements(operands[0]), c = elements(operands[1]);
+    if (!a || !c ||
+        (a->size() != c->size() && a->size() != 1 && c->size() != 1))
+      return nullptr;
+    SmallVector<bool> truth;
+    for (size_t i = 0; i < std::max(a->size(), c->size()); ++i) {
+      OpFoldResult x = a->size() == 1 ? (*a)[0] : (*a)[i],
+                   y = c->size() == 1 ? (*c)[0] : (*c)[i];
+      std::optional<int64_t> p = getConstantIntValue(x),
+                             q = getConstantIntValue(y);
+      if (p && q)
+        truth.push_back(*p == *q);
+      else if (x == y)
+        truth.push_back(true);
+      else if ((p && *p < 0 && isSize(y)) || (q && *q < 0 && isSize(x)))
+        truth.push_back(false);
+      else
+        return nullptr;
+    }
+    bool scalar = tensorType(operands[0]).getRank() == 0 &&
+                  tensorType(operands[1]).getRank() == 0;
+    SmallVector<int64_t> shape;
+    if (!scalar)
+      shape.push_back(truth.size());
+    return constant(DenseElementsAttr::get(
+        RankedTensorType::get(shape, b.getI1Type()), truth));
+  }
+  if (kind != ElementwiseKind::Select)
+    return nullptr;
+  DenseElementsAttr condition = constantOf(operands[0]);
+  auto x = elements(operands[1]), y = elements(operands[2]);
+  if (!condition || !x || !y || condition.getType().getRank() > 1)
+    return nullptr;
+  size_t count =
+      std::max({size_t(condition.getNumElements()), x->size(), y->size()});
+  SmallVector<OpFoldResult> result;
+  auto pick = [](ArrayRef<OpFoldResult> values, size_t i) {
+    return values.size() == 1 ? values[0] : values[i];
+  };
+  for (size_t i = 0; i < count; ++i) {
+    bool first = condition.getNumElements() == 1
+                     ? condition.getValues<bool>()[0]
+                     : condition.getValues<bool>()[i];
+    result.push_back(pick(first ? *x : *y, i));
+  }
+  bool scalar = llvm::all_of(
+      operands, [](Value v) { return tensorType(v).getRank() == 0; });
+  return fromSizes(result, scalar, tensorType(operands[1]).getElementType());
+}
+
 /// Scalar constants, as in `sqrt(64)` or `1 / sqrt(64)`.
 Value Builders::foldScalars(ElementwiseKind kind, ValueRange operands) {
   SmallVector<double> args;
@@ -319,6 +385,8 @@ Value Builders::foldIdentity(ElementwiseKind kind, ValueRange operands) {
 
 Value Builders::elementwise(ElementwiseKind kind, ValueRange operands) {
   if (Value folded = foldSizes(kind, operands))
+    return folded;
+  if (Value folded = foldChoices(kind, operands))
     return folded;
   if (Value folded = foldScalars(kind, operands))
     return folded;

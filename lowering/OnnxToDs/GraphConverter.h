@@ -107,6 +107,7 @@ private:
   std::optional<double> scalarValue(Value value);
   Value foldScalars(ElementwiseKind kind, ValueRange operands);
   Value foldSizes(ElementwiseKind kind, ValueRange operands);
+  Value foldChoices(ElementwiseKind kind, ValueRange operands);
   Value foldIdentity(ElementwiseKind kind, ValueRange operands);
 
   llvm::DenseMap<Value, SmallVector<OpFoldResult>> known;

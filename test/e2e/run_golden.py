@@ -5,7 +5,7 @@ usage: run_golden.py DS_COMPILE GOLDEN [--mode graph|lm|all] [--only TEXT] [--wo
 graph: outputs of each run of io.safetensors within the tolerance of about.json, padded tokens left out.
 lm:    golden.safetensors of the case (all prompt logits, generated ids, a long prompt, two sequences in a batch) for files that
        hold the whole model in f32; the `single` run of io.safetensors for the others.
-Prints a line per failure and, last, `N passed, N failed`.
+Files of not_yet.txt are expected to fail and are counted apart. Prints a line per failure and, last, `N passed, N failed`.
 """
 import argparse
 import glob
@@ -179,7 +179,9 @@ def main():
     parser.add_argument("--mode", default="all", choices=["graph", "lm", "all"])
     parser.add_argument("--only", default="")
     args = parser.parse_args()
-    passed = failed = 0
+    not_yet = {" ".join(line.split()[:2]) for line in open(os.path.join(os.path.dirname(__file__), "not_yet.txt"))
+               if line.strip() and not line.startswith("#")}
+    passed = failed = skipped = 0
     for path in sorted(glob.glob(os.path.join(args.golden, "*", "onnx", "*", "model.onnx"))):
         folder = os.path.dirname(path)
         name = os.path.relpath(folder, args.golden)
@@ -190,11 +192,18 @@ def main():
             kinds.append(("lm", language_model))
         for kind, test in kinds:
             problems = apart(test, args.compiler, folder)
-            if problems:
+            expected = f"{kind} {name}" in not_yet
+            if expected and problems:
+                skipped += 1
+            elif expected:
+                failed += 1
+                print(f"FAILED {kind} {name}: passes now; take it off test/e2e/not_yet.txt", flush=True)
+            elif problems:
                 failed += 1
                 print(f"FAILED {kind} {name}: {problems[0]}" + (f" (and {len(problems) - 1} more)" if problems[1:] else ""), flush=True)
             else:
                 passed += 1
+    print(f"not yet: {skipped} (test/e2e/not_yet.txt)")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
