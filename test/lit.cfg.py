@@ -20,7 +20,8 @@ llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.add_tool_substitutions(["FileCheck", "not", "count", "split-file"], config.llvm_tools_dir)
 bin_dir = os.path.join(config.ds_binary_dir, "bin")
 llvm_config.add_tool_substitutions(
-    [ToolSubst(t, unresolved="ignore") for t in ("ds-opt", "ds-compile", "ds-run", "ds-info", "ds-bench")], bin_dir)
+    # Not behind "=": --emit=ds-opt names a stage, not the tool.
+    [ToolSubst(t, pre=r".-^/\<=", unresolved="ignore") for t in ("ds-opt", "ds-compile", "ds-run", "ds-info", "ds-bench")], bin_dir)
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%examples", os.path.join(config.ds_source_dir, "examples")))
 config.substitutions.append(("%e2e", os.path.join(config.ds_source_dir, "test", "e2e")))

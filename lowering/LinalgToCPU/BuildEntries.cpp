@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/EntryMemory.h"
 #include "runtime/include/ds/model_abi.h"
+#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include <cstddef>
 
 namespace mlir::ds {
@@ -380,6 +381,25 @@ private:
     }
   }
 
+  /// After an error no output is left allocated.
+  void freeOnError(EntryMemory &n, ModuleOp module, Value code,
+                   Value outputArray, size_t count) {
+    Value failed = arith::CmpIOp::create(n.b, n.loc, P::ne, code,
+                                         n.i32(DS_STATUS_OK));
+    auto branch = scf::IfOp::create(n.b, n.loc, failed,
+                                    /*withElseRegion=*/false);
+    OpBuilder inner = branch.getThenBodyBuilder();
+    EntryMemory e{inner, n.loc};
+    auto release = LLVM::lookupOrCreateFreeFn(inner, module);
+    for (size_t i = 0; i < count; ++i) {
+      Value data = e.loadPointer(outputArray, i * sizeof(DsTensor) +
+                                                  offsetof(DsTensor, data));
+      LLVM::CallOp::create(inner, e.loc, *release, data);
+      e.store(LLVM::ZeroOp::create(inner, e.loc, pointerType()), outputArray,
+              i * sizeof(DsTensor) + offsetof(DsTensor, data));
+    }
+  }
+
   void buildGraph(ModuleOp module, func::FuncOp graph) {
     OpBuilder builder(&getContext());
     unsigned inputs = graph.getNumArguments() - 1;
@@ -511,6 +531,7 @@ private:
           n.store(result.getResult(word++), outputArray,
                   base + offsetof(DsTensor, dims) + d * sizeof(int64_t));
       }
+      freeOnError(n, module, code, outputArray, results.size());
       return code;
     });
     func::ReturnOp::create(builder, e.loc, status);

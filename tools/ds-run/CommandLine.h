@@ -1,0 +1,34 @@
+//===- CommandLine.h - what ds-run is asked to do -------------*- C++ -*-===//
+//
+// An interface that scripts outside this repository call; DESIGN §6 binds it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef TOOLS_DS_RUN_COMMANDLINE_H
+#define TOOLS_DS_RUN_COMMANDLINE_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tool {
+
+struct RunCommand {
+  std::string model, prompt, file, messages, chatTemplate, logitsOut;
+  std::vector<int32_t> tokenIds;
+  std::vector<std::string> stops;
+  int64_t count = -1, length = 0, chunk = 0;
+  int threads = 0;
+  float temperature = 0, topP = 0, minP = 0, repeatPenalty = 0;
+  int topK = 0;
+  uint64_t seed = 0;
+  bool hasPrompt = false, ignoreEos = false, printIds = false,
+       allLogits = false, stats = false;
+};
+
+/// Fills `command`. Returns the exit code where the program is to end at once
+/// (help 0, wrong usage 2), −1 otherwise.
+int parseCommandLine(int argc, char **argv, RunCommand &command);
+
+} // namespace tool
+
+#endif // TOOLS_DS_RUN_COMMANDLINE_H
