@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/EntryMemory.h"
-#include "runtime/include/ds/model_abi.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
+#include "runtime/include/ds/model_abi.h"
 #include <cstddef>
 
 namespace mlir::ds {
@@ -384,8 +384,8 @@ private:
   /// After an error no output is left allocated.
   void freeOnError(EntryMemory &n, ModuleOp module, Value code,
                    Value outputArray, size_t count) {
-    Value failed = arith::CmpIOp::create(n.b, n.loc, P::ne, code,
-                                         n.i32(DS_STATUS_OK));
+    Value failed =
+        arith::CmpIOp::create(n.b, n.loc, P::ne, code, n.i32(DS_STATUS_OK));
     auto branch = scf::IfOp::create(n.b, n.loc, failed,
                                     /*withElseRegion=*/false);
     OpBuilder inner = branch.getThenBodyBuilder();

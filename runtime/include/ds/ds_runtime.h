@@ -1,4 +1,4 @@
-/*===- ds_runtime.h - load and run a compiled model ---------------------------------------------------------------------===
+/*===- ds_runtime.h - load and run a compiled model ------------------------===
  *
  * The C interface of libds_runtime.so. In short:
  *
@@ -6,21 +6,26 @@
  *     ds_session_t *session;
  *     ds_load("model.so", NULL, &model);
  *     ds_session_create(model, NULL, &session);
- *     ds_feed feed = {.slot = 0, .tokens = ids, .token_count = n, .logits = DS_LOGITS_LAST};
+ *     ds_feed feed = {.slot = 0, .tokens = ids, .token_count = n,
+ *                     .logits = DS_LOGITS_LAST};
  *     ds_session_feed(session, &feed, 1, logits, vocabulary, NULL);
  *
- * Errors: every function that can fail returns a ds_result; ds_last_error() then holds, for the calling thread, one line
- * saying what was wrong and where. A call that fails has changed nothing, except where its comment says so. No function
- * throws, exits, or writes to a stream. Null where an object is required is DS_ERROR_ARGUMENT; the free functions accept
- * null.
+ * Errors: every function that can fail returns a ds_result; ds_last_error()
+ * then holds, for the calling thread, one line saying what was wrong and where.
+ * A call that fails has changed nothing, except where its comment says so. No
+ * function throws, exits, or writes to a stream. Null where an object is
+ * required is DS_ERROR_ARGUMENT; the free functions accept null.
  *
- * Threads: a model is read-only after ds_load() and may be used by any number of threads and sessions at once. A session
- * or sampler belongs to one thread at a time. Freeing a model that sessions still use is allowed: the last one releases it.
+ * Threads: a model is read-only after ds_load() and may be used by any number
+ * of threads and sessions at once. A session or sampler belongs to one thread
+ * at a time. Freeing a model that sessions still use is allowed: the last one
+ * releases it.
  *
- * Memory: pointers that functions return live as long as the object they came from, unless said otherwise; ds_free()
- * releases what a function allocated for the caller. Nothing is allocated per token once a session is warm.
+ * Memory: pointers that functions return live as long as the object they came
+ * from, unless said otherwise; ds_free() releases what a function allocated for
+ * the caller. Nothing is allocated per token once a session is warm.
  *
- *===--------------------------------------------------------------------------------------------------------------------===*/
+ *===----------------------------------------------------------------------===*/
 #ifndef DS_RUNTIME_H
 #define DS_RUNTIME_H
 
@@ -41,72 +46,92 @@ extern "C" {
 
 typedef enum ds_result {
   DS_OK = 0,
-  DS_ERROR_ARGUMENT = 1,    /* a null or contradicting argument: the caller's mistake */
-  DS_ERROR_FILE = 2,        /* a file cannot be opened, read or written */
-  DS_ERROR_FORMAT = 3,      /* a file's content is not what it must be */
-  DS_ERROR_ABI = 4,         /* the library is no model, or of another ABI version */
-  DS_ERROR_CPU = 5,         /* no code variant for this processor, or DS_CPU names none */
-  DS_ERROR_SHAPE = 6,       /* sizes or types do not fit the model */
-  DS_ERROR_INDEX = 7,       /* a token id, slot or row outside its range */
-  DS_ERROR_CAPACITY = 8,    /* more tokens than the cache holds */
-  DS_ERROR_MEMORY = 9,      /* an allocation failed */
-  DS_ERROR_UNSUPPORTED = 10 /* the model has no such part (mode, tokenizer, …) */
+  DS_ERROR_ARGUMENT =
+      1, /* a null or contradicting argument: the caller's mistake */
+  DS_ERROR_FILE = 2,   /* a file cannot be opened, read or written */
+  DS_ERROR_FORMAT = 3, /* a file's content is not what it must be */
+  DS_ERROR_ABI = 4,    /* the library is no model, or of another ABI version */
+  DS_ERROR_CPU =
+      5, /* no code variant for this processor, or DS_CPU names none */
+  DS_ERROR_SHAPE = 6,    /* sizes or types do not fit the model */
+  DS_ERROR_INDEX = 7,    /* a token id, slot or row outside its range */
+  DS_ERROR_CAPACITY = 8, /* more tokens than the cache holds */
+  DS_ERROR_MEMORY = 9,   /* an allocation failed */
+  DS_ERROR_UNSUPPORTED =
+      10 /* the model has no such part (mode, tokenizer, …) */
 } ds_result;
 
-/* The message of the calling thread's last failed call; "" if none failed. Valid until this thread's next failing call. */
+/* The message of the calling thread's last failed call; "" if none failed.
+ * Valid until this thread's next failing call. */
 DS_API const char *ds_last_error(void);
 
 /* Releases memory that a function of this header allocated for the caller. */
 DS_API void ds_free(void *memory);
 
-/*===--------------------------------------------------------------------------------------------------------------------===
+/*===----------------------------------------------------------------------===
  * Models
- *===--------------------------------------------------------------------------------------------------------------------===*/
+ *===----------------------------------------------------------------------===*/
 
 typedef struct ds_model ds_model_t;
 
 typedef struct ds_load_options {
-  const char *cpu;  /* name of the code variant to use; null: the environment's DS_CPU, else the first that this machine runs */
-  int32_t verify;   /* nonzero: also compare the checksum of every parameter (reads the whole file) */
+  const char *cpu; /* name of the code variant to use; null: the environment's
+                      DS_CPU, else the first that this machine runs */
+  int32_t verify;  /* nonzero: also compare the checksum of every parameter
+                      (reads the whole file) */
 } ds_load_options;
 
-/* Opens a compiled model and maps its weights. `options` may be null. Loading runs the library's code, so load only what
- * you trust. Errors: FILE, FORMAT (weights of another size or with another header; a checksum), ABI, CPU. */
-DS_API ds_result ds_load(const char *path, const ds_load_options *options, ds_model_t **model);
+/* Opens a compiled model and maps its weights. `options` may be null. Loading
+ * runs the library's code, so load only what you trust. Errors: FILE, FORMAT
+ * (weights of another size or with another header; a checksum), ABI, CPU. */
+DS_API ds_result ds_load(const char *path, const ds_load_options *options,
+                         ds_model_t **model);
 DS_API void ds_model_free(ds_model_t *model);
 
-/* The descriptor as the compiler wrote it: inputs, outputs, parameters, caches, vocabulary, eos ids. */
+/* The descriptor as the compiler wrote it: inputs, outputs, parameters, caches,
+ * vocabulary, eos ids. */
 DS_API const DsModel *ds_model_descriptor(const ds_model_t *model);
 
-/* The descriptor as JSON text with the variant in use; release with ds_free(). */
+/* The descriptor as JSON text with the variant in use; release with ds_free().
+ */
 DS_API ds_result ds_model_describe(const ds_model_t *model, char **json);
 
 /* Compares all checksums. Errors: FORMAT, naming the parameter. */
 DS_API ds_result ds_model_verify(const ds_model_t *model);
 
-/* Calls the graph (mode DS_MODE_GRAPH). `inputs` holds input_count dense tensors in the descriptor's order, element types
- * and ranks as there, dimensions of one name equal. Fills `outputs[output_count]`; each data pointer is released with
- * ds_free(). `threads` 0: all processors. Any number of threads may call at once.
- * Errors: UNSUPPORTED (not a graph), SHAPE, INDEX, MEMORY; no output is left allocated. */
-DS_API ds_result ds_model_call(const ds_model_t *model, const DsTensor *inputs, DsTensor *outputs, int32_t threads);
+/* Calls the graph (mode DS_MODE_GRAPH). `inputs` holds input_count dense
+ * tensors in the descriptor's order, element types and ranks as there,
+ * dimensions of one name equal. Fills `outputs[output_count]`; each data
+ * pointer is released with ds_free(). `threads` 0: all processors. Any number
+ * of threads may call at once. Errors: UNSUPPORTED (not a graph), SHAPE, INDEX,
+ * MEMORY; no output is left allocated. */
+DS_API ds_result ds_model_call(const ds_model_t *model, const DsTensor *inputs,
+                               DsTensor *outputs, int32_t threads);
 
-/*===--------------------------------------------------------------------------------------------------------------------===
+/*===----------------------------------------------------------------------===
  * Sessions: the caches of several sequences
- *===--------------------------------------------------------------------------------------------------------------------===*/
+ *===----------------------------------------------------------------------===*/
 
 typedef struct ds_session ds_session_t;
 
 typedef struct ds_session_options {
-  int64_t slots;         /* sequences held at once; 0: 1 */
-  int64_t length;        /* tokens a slot's cache holds; 0: the model's max_length; more is allowed */
-  int64_t chunk;         /* most tokens per call of the model; 0: 512. Results do not depend on it, memory and speed do */
-  int32_t threads;       /* 0: all processors. Results do not depend on it */
-  int32_t poison_caches; /* nonzero: fill caches with NaN where nothing is stored, so that a read beyond a length shows
-                            (slow; for tests) */
+  int64_t slots;   /* sequences held at once; 0: 1 */
+  int64_t length;  /* tokens a slot's cache holds; 0: the model's max_length;
+                      more is allowed */
+  int64_t chunk;   /* most tokens per call of the model; 0: 512. Results do not
+                      depend on it, memory and speed do */
+  int32_t threads; /* 0: all processors. Results do not depend on it */
+  int32_t poison_caches; /* nonzero: fill caches with NaN where nothing is
+                            stored, so that a read beyond a length shows (slow;
+                            for tests) */
 } ds_session_options;
 
 /* Which rows of a feed get logits. */
-typedef enum ds_logits { DS_LOGITS_NONE = 0, DS_LOGITS_LAST = 1, DS_LOGITS_ALL = 2 } ds_logits;
+typedef enum ds_logits {
+  DS_LOGITS_NONE = 0,
+  DS_LOGITS_LAST = 1,
+  DS_LOGITS_ALL = 2
+} ds_logits;
 
 /* Tokens to append to one sequence. */
 typedef struct ds_feed {
@@ -116,65 +141,88 @@ typedef struct ds_feed {
   int32_t logits;        /* ds_logits */
 } ds_feed;
 
-/* Creates a session of a language model; all memory is reserved here. `options` may be null.
- * Errors: UNSUPPORTED (graph mode), ARGUMENT, MEMORY. */
-DS_API ds_result ds_session_create(const ds_model_t *model, const ds_session_options *options, ds_session_t **session);
+/* Creates a session of a language model; all memory is reserved here. `options`
+ * may be null. Errors: UNSUPPORTED (graph mode), ARGUMENT, MEMORY. */
+DS_API ds_result ds_session_create(const ds_model_t *model,
+                                   const ds_session_options *options,
+                                   ds_session_t **session);
 DS_API void ds_session_free(ds_session_t *session);
 
-/* Appends tokens to `feed_count` different slots, all as one batch. Logits f32 [rows, vocabulary] come in the order of the
- * feeds, within a feed in the order of its tokens; `logits` has room for `logits_capacity` floats (null and 0 if no feed
- * wants any). `hidden`, if not null, receives f32 [sum of token_count, hidden_size]: the states after the last norm, in
- * the same order. The numbers of a token depend on its own sequence only: not on its company, the chunk or the threads.
- * Everything is checked before anything is computed. Errors: INDEX (token, slot, slot twice), CAPACITY, ARGUMENT. */
-DS_API ds_result ds_session_feed(ds_session_t *session, const ds_feed *feeds, int64_t feed_count, float *logits,
+/* Appends tokens to `feed_count` different slots, all as one batch. Logits f32
+ * [rows, vocabulary] come in the order of the feeds, within a feed in the order
+ * of its tokens; `logits` has room for `logits_capacity` floats (null and 0 if
+ * no feed wants any). `hidden`, if not null, receives f32 [sum of token_count,
+ * hidden_size]: the states after the last norm, in the same order. The numbers
+ * of a token depend on its own sequence only: not on its company, the chunk or
+ * the threads. Everything is checked before anything is computed. Errors: INDEX
+ * (token, slot, slot twice), CAPACITY, ARGUMENT. */
+DS_API ds_result ds_session_feed(ds_session_t *session, const ds_feed *feeds,
+                                 int64_t feed_count, float *logits,
                                  int64_t logits_capacity, float *hidden);
 
 /* Tokens a slot holds now; -1 for a slot outside the range. */
 DS_API int64_t ds_session_length(const ds_session_t *session, int64_t slot);
 
-/* Forgets all tokens of a slot from `length` on (0: the whole sequence). Errors: INDEX, ARGUMENT (longer than now). */
-DS_API ds_result ds_session_rewind(ds_session_t *session, int64_t slot, int64_t length);
+/* Forgets all tokens of a slot from `length` on (0: the whole sequence).
+ * Errors: INDEX, ARGUMENT (longer than now). */
+DS_API ds_result ds_session_rewind(ds_session_t *session, int64_t slot,
+                                   int64_t length);
 
-/*===--------------------------------------------------------------------------------------------------------------------===
+/*===----------------------------------------------------------------------===
  * Sampling
- *===--------------------------------------------------------------------------------------------------------------------===*/
+ *===----------------------------------------------------------------------===*/
 
 typedef struct ds_sampler ds_sampler_t;
 
 typedef struct ds_sampler_options {
-  float temperature;    /* 0: greedy, the first of the largest logits; the next four are then without effect */
-  int32_t top_k;        /* keep the k most likely; 0: all */
-  float top_p;          /* then the fewest whose probabilities add up to p or more; 0 or 1: all */
-  float min_p;          /* then those with at least min_p times the largest probability; 0: all */
+  float temperature; /* 0: greedy, the first of the largest logits; the next
+                        four are then without effect */
+  int32_t top_k;     /* keep the k most likely; 0: all */
+  float top_p; /* then the fewest whose probabilities add up to p or more; 0 or
+                  1: all */
+  float min_p; /* then those with at least min_p times the largest probability;
+                  0: all */
   uint64_t seed;        /* same seed, logits and calls: same ids */
-  float repeat_penalty; /* first of all: logits of ids in `history` are divided (if > 0) or multiplied by it; 0 or 1: off */
-  int32_t vocabulary;   /* ids from here on are never chosen (the tokenizer's size); 0: all may be */
+  float repeat_penalty; /* first of all: logits of ids in `history` are divided
+                           (if > 0) or multiplied by it; 0 or 1: off */
+  int32_t vocabulary;   /* ids from here on are never chosen (the tokenizer's
+                           size); 0: all may be */
 } ds_sampler_options;
 
-/* `options` may be null: greedy. Errors: ARGUMENT (a value outside its range). */
-DS_API ds_result ds_sampler_create(const ds_sampler_options *options, ds_sampler_t **sampler);
+/* `options` may be null: greedy. Errors: ARGUMENT (a value outside its range).
+ */
+DS_API ds_result ds_sampler_create(const ds_sampler_options *options,
+                                   ds_sampler_t **sampler);
 DS_API void ds_sampler_free(ds_sampler_t *sampler);
 
-/* Chooses an id from f32 logits[count]. `history` [history_count] is what the repetition penalty looks at: prompt and text
- * so far. Errors: ARGUMENT (no logit is a number: the model computed NaN). */
-DS_API ds_result ds_sampler_sample(ds_sampler_t *sampler, const float *logits, int64_t count, const int32_t *history,
+/* Chooses an id from f32 logits[count]. `history` [history_count] is what the
+ * repetition penalty looks at: prompt and text so far. Errors: ARGUMENT (no
+ * logit is a number: the model computed NaN). */
+DS_API ds_result ds_sampler_sample(ds_sampler_t *sampler, const float *logits,
+                                   int64_t count, const int32_t *history,
                                    int64_t history_count, int32_t *token);
 
-/*===--------------------------------------------------------------------------------------------------------------------===
+/*===----------------------------------------------------------------------===
  * Text
- *===--------------------------------------------------------------------------------------------------------------------===*/
+ *===----------------------------------------------------------------------===*/
 
-/* Token ids of UTF-8 text. Nonzero `add_special` adds what the tokenizer puts around a text (BOS), never twice. `*tokens` is
- * released with ds_free(). Errors: UNSUPPORTED (the model carries no tokenizer), FORMAT (it cannot be read). */
-DS_API ds_result ds_tokenize(const ds_model_t *model, const char *text, size_t text_bytes, int32_t add_special,
+/* Token ids of UTF-8 text. Nonzero `add_special` adds what the tokenizer puts
+ * around a text (BOS), never twice. `*tokens` is released with ds_free().
+ * Errors: UNSUPPORTED (the model carries no tokenizer), FORMAT (it cannot be
+ * read). */
+DS_API ds_result ds_tokenize(const ds_model_t *model, const char *text,
+                             size_t text_bytes, int32_t add_special,
                              int32_t **tokens, int64_t *token_count);
 
-/* UTF-8 text of ids, null terminated; bytes that are no UTF-8 become U+FFFD. Nonzero `skip_special` leaves special tokens
- * out. `*text` is released with ds_free(). Errors: as ds_tokenize(), INDEX. */
-DS_API ds_result ds_detokenize(const ds_model_t *model, const int32_t *tokens, int64_t token_count, int32_t skip_special,
+/* UTF-8 text of ids, null terminated; bytes that are no UTF-8 become U+FFFD.
+ * Nonzero `skip_special` leaves special tokens out. `*text` is released with
+ * ds_free(). Errors: as ds_tokenize(), INDEX. */
+DS_API ds_result ds_detokenize(const ds_model_t *model, const int32_t *tokens,
+                               int64_t token_count, int32_t skip_special,
                                char **text);
 
-/* Number of ids the model's tokenizer knows; the model's vocabulary if it carries none. */
+/* Number of ids the model's tokenizer knows; the model's vocabulary if it
+ * carries none. */
 DS_API int64_t ds_tokenizer_vocabulary(const ds_model_t *model);
 
 #ifdef __cplusplus

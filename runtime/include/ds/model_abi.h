@@ -1,15 +1,18 @@
-/*===- model_abi.h - what a compiled model and the runtime agree on -------------------------------------------------===
+/*===- model_abi.h - what a compiled model and the runtime agree on --------===
  *
- * The one header that compiler and runtime share. A model is a shared library that exports
+ * The one header that compiler and runtime share. A model is a shared library
+ * that exports
  *
  *     const DsModel *ds_model(void);
  *
- * All pointers in the descriptor live as long as the library is loaded. The library needs libc, libm and libomp, and
- * never calls the runtime: entries take everything through their argument and return a DsStatus.
+ * All pointers in the descriptor live as long as the library is loaded. The
+ * library needs libc, libm and libomp, and never calls the runtime: entries
+ * take everything through their argument and return a DsStatus.
  *
- * Plain C, fixed-width types, no bit fields: the compiler writes these structs as LLVM constants (lowering/Link).
+ * Plain C, fixed-width types, no bit fields: the compiler writes these structs
+ * as LLVM constants (lowering/Link).
  *
- *===--------------------------------------------------------------------------------------------------------------===*/
+ *===----------------------------------------------------------------------===*/
 #ifndef DS_MODEL_ABI_H
 #define DS_MODEL_ABI_H
 
@@ -19,7 +22,8 @@
 extern "C" {
 #endif
 
-/* Raised by one at every change of this header. The runtime refuses any other value. */
+/* Raised by one at every change of this header. The runtime refuses any other
+ * value. */
 #define DS_ABI_VERSION 1u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
@@ -27,11 +31,15 @@ extern "C" {
 
 typedef enum DsStatus {
   DS_STATUS_OK = 0,
-  DS_STATUS_SHAPE = 1,     /* sizes of the arguments do not fit the signature or each other */
-  DS_STATUS_INDEX = 2,     /* a token id, row, slot or gather index outside its range */
-  DS_STATUS_CAPACITY = 3,  /* past_length + new tokens exceed the cache */
-  DS_STATUS_WORKSPACE = 4, /* the workspace is smaller than workspace_bytes() says */
-  DS_STATUS_MEMORY = 5     /* allocation failed (graph mode only: `step` never allocates) */
+  DS_STATUS_SHAPE =
+      1, /* sizes of the arguments do not fit the signature or each other */
+  DS_STATUS_INDEX =
+      2, /* a token id, row, slot or gather index outside its range */
+  DS_STATUS_CAPACITY = 3, /* past_length + new tokens exceed the cache */
+  DS_STATUS_WORKSPACE =
+      4, /* the workspace is smaller than workspace_bytes() says */
+  DS_STATUS_MEMORY =
+      5 /* allocation failed (graph mode only: `step` never allocates) */
 } DsStatus;
 
 /* Element types. The names in comments are those of safetensors. */
@@ -63,8 +71,9 @@ typedef struct DsTensor {
   int64_t dims[DS_MAX_RANK];
 } DsTensor;
 
-/* One input or output of the graph. dims[i] is the size, or -1: then dim_names[i] names it ("" if unnamed; two dimensions of
- * one name have one size in a call). */
+/* One input or output of the graph. dims[i] is the size, or -1: then
+ * dim_names[i] names it ("" if unnamed; two dimensions of one name have one
+ * size in a call). */
 typedef struct DsValueInfo {
   const char *name;
   uint32_t type;
@@ -73,8 +82,9 @@ typedef struct DsValueInfo {
   const char *dim_names[DS_MAX_RANK];
 } DsValueInfo;
 
-/* A tensor of the weights file NAME.weights.safetensors (or of embedded_weights). `offset` counts from the file's first byte
- * and is a multiple of 64. */
+/* A tensor of the weights file NAME.weights.safetensors (or of
+ * embedded_weights). `offset` counts from the file's first byte and is a
+ * multiple of 64. */
 typedef struct DsParameter {
   const char *name;
   uint32_t type;
@@ -85,7 +95,8 @@ typedef struct DsParameter {
   uint64_t checksum; /* XXH3 64 bit of the bytes */
 } DsParameter;
 
-/* One cache tensor [slots, heads, length, width], owned by the runtime, updated in place. */
+/* One cache tensor [slots, heads, length, width], owned by the runtime, updated
+ * in place. */
 typedef struct DsCache {
   const char *name; /* "cache.{layer}.k", "cache.{layer}.v" */
   uint32_t type;
@@ -94,8 +105,9 @@ typedef struct DsCache {
   int64_t width;
 } DsCache;
 
-/* Graph mode. inputs/outputs in the descriptor's order. The entry allocates every output with malloc and stores pointer and
- * sizes; the caller frees them. On an error no output is left allocated. */
+/* Graph mode. inputs/outputs in the descriptor's order. The entry allocates
+ * every output with malloc and stores pointer and sizes; the caller frees them.
+ * On an error no output is left allocated. */
 typedef struct DsGraphCall {
   const void *const *parameters; /* one pointer per DsParameter */
   const DsTensor *inputs;
@@ -105,31 +117,38 @@ typedef struct DsGraphCall {
 /* Language-model mode: N tokens of B sequences laid end to end. */
 typedef struct DsStepCall {
   const void *const *parameters;
-  void *const *caches;         /* one pointer per DsCache: [cache_slots, heads, cache_length, width] */
+  void *const *caches; /* one pointer per DsCache: [cache_slots, heads,
+                          cache_length, width] */
   int64_t cache_slots;
   int64_t cache_length;
-  int64_t token_count;         /* N > 0 */
-  int64_t sequence_count;      /* B > 0 */
-  int64_t logit_row_count;     /* R >= 0 */
-  const int32_t *tokens;       /* [N], each in [0, vocabulary) */
-  const int32_t *row_start;    /* [B+1], row_start[0] = 0, ascending, row_start[B] = N */
-  const int32_t *past_length;  /* [B], tokens of the sequence already in its cache */
-  const int32_t *cache_slot;   /* [B], distinct, in [0, cache_slots) */
-  const int32_t *logit_rows;   /* [R], rows of tokens whose logits are wanted */
-  float *logits;               /* [R, vocabulary] out */
-  void *hidden;                /* [N, hidden_size] f32 out: states after the last norm; null = not wanted */
-  void *workspace;             /* 64-byte aligned */
+  int64_t token_count;     /* N > 0 */
+  int64_t sequence_count;  /* B > 0 */
+  int64_t logit_row_count; /* R >= 0 */
+  const int32_t *tokens;   /* [N], each in [0, vocabulary) */
+  const int32_t
+      *row_start; /* [B+1], row_start[0] = 0, ascending, row_start[B] = N */
+  const int32_t
+      *past_length; /* [B], tokens of the sequence already in its cache */
+  const int32_t *cache_slot; /* [B], distinct, in [0, cache_slots) */
+  const int32_t *logit_rows; /* [R], rows of tokens whose logits are wanted */
+  float *logits;             /* [R, vocabulary] out */
+  void *hidden; /* [N, hidden_size] f32 out: states after the last norm; null =
+                   not wanted */
+  void *workspace; /* 64-byte aligned */
   uint64_t workspace_bytes;
 } DsStepCall;
 
-/* One code variant, for one set of CPU features. The runtime takes the first whose features the machine has, or the one
- * that DS_CPU names. Unused functions are null. */
+/* One code variant, for one set of CPU features. The runtime takes the first
+ * whose features the machine has, or the one that DS_CPU names. Unused
+ * functions are null. */
 typedef struct DsVariant {
   const char *name;     /* "x86-64-v4-bf16", "x86-64-v4", "x86-64-v3" */
-  const char *features; /* comma separated, as /proc/cpuinfo spells them: "avx512f,avx512_bf16" */
+  const char *features; /* comma separated, as /proc/cpuinfo spells them:
+                           "avx512f,avx512_bf16" */
   int32_t (*graph)(const DsGraphCall *);
   int32_t (*step)(const DsStepCall *);
-  uint64_t (*workspace_bytes)(int64_t token_count, int64_t sequence_count, int64_t logit_row_count, int64_t cache_length);
+  uint64_t (*workspace_bytes)(int64_t token_count, int64_t sequence_count,
+                              int64_t logit_row_count, int64_t cache_length);
 } DsVariant;
 
 typedef enum DsMode { DS_MODE_GRAPH = 1, DS_MODE_LANGUAGE_MODEL = 2 } DsMode;
@@ -154,9 +173,10 @@ typedef struct DsModel {
   const DsParameter *parameters;
   const DsCache *caches;
 
-  const char *weights_file;      /* file name beside the library, null if embedded or if there are no parameters */
-  const void *embedded_weights;  /* or null */
-  uint64_t weights_bytes;        /* exact size of the file or of the embedded bytes */
+  const char *weights_file; /* file name beside the library, null if embedded or
+                               if there are no parameters */
+  const void *embedded_weights; /* or null */
+  uint64_t weights_bytes; /* exact size of the file or of the embedded bytes */
 
   /* Facts of a language model; 0 / null in graph mode. */
   int64_t vocabulary;
@@ -164,11 +184,12 @@ typedef struct DsModel {
   int64_t layer_count;
   int64_t max_length; /* longest sequence the model was made for */
   const int32_t *eos_ids;
-  int32_t bos_id; /* -1: none */
-  uint32_t slow_op_count;            /* ops that went through a scalar path */
-  const char *tokenizer_json;        /* text of tokenizer.json, or null */
+  int32_t bos_id;             /* -1: none */
+  uint32_t slow_op_count;     /* ops that went through a scalar path */
+  const char *tokenizer_json; /* text of tokenizer.json, or null */
   uint64_t tokenizer_json_bytes;
-  const char *tokenizer_config_json; /* text of tokenizer_config.json, or null */
+  const char
+      *tokenizer_config_json; /* text of tokenizer_config.json, or null */
   uint64_t tokenizer_config_json_bytes;
 } DsModel;
 
