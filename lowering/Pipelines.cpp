@@ -58,7 +58,11 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
   pm.addPass(createSymbolDCEPass());
 }
 
-void ds::buildCpuPipeline(OpPassManager &pm) {
+void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &) {
+  pm.addPass(createDsToLinalg());
+}
+
+void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
   pm.addPass(createBuildEntries());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -115,10 +119,21 @@ void ds::registerLoweringInterfaces(DialectRegistry &registry) {
   memref::registerAllocationOpInterfaceExternalModels(registry);
 }
 
+namespace {
+struct CpuPipelineOptions : PassPipelineOptions<CpuPipelineOptions> {
+  Option<std::string> cpu{
+      *this, "cpu", llvm::cl::init("x86-64-v3"),
+      llvm::cl::desc("native, x86-64-v3 or x86-64-v4: the best variant of it")};
+};
+} // namespace
+
 void ds::registerPipelines() {
   registerLinalgToCPUPasses();
-  PassPipelineRegistration<>("ds-cpu", "linalg on tensors to LLVM",
-                             buildCpuPipeline);
+  PassPipelineRegistration<CpuPipelineOptions>(
+      "ds-cpu", "linalg on tensors to LLVM",
+      [](OpPassManager &pm, const CpuPipelineOptions &options) {
+        buildCpuPipeline(pm, variantsFor(options.cpu).front());
+      });
   registerDsToLinalgPasses();
   PassPipelineRegistration<>("ds-raise",
                              "tensor ops to the ops that models are made of",

@@ -7,6 +7,7 @@
 #ifndef LOWERING_PIPELINES_H
 #define LOWERING_PIPELINES_H
 
+#include "lowering/LinalgToCPU/CpuVariant.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -26,8 +27,11 @@ void buildRaisePipeline(OpPassManager &pm);
 /// onnx → ds → raised, and flattened to @step as the mode asks.
 void buildModelPipeline(OpPassManager &pm, const RaiseOptions &options);
 
+/// ds → linalg on tensors, as `variant` computes it.
+void buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant);
+
 /// linalg on tensors → LLVM dialect.
-void buildCpuPipeline(OpPassManager &pm);
+void buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant);
 
 /// What bufferization and translation need to know of upstream dialects.
 void registerLoweringInterfaces(DialectRegistry &registry);

@@ -17,7 +17,6 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
-#include "llvm/Transforms/Utils/Cloning.h"
 
 LLD_HAS_DRIVER(elf)
 
@@ -282,7 +281,7 @@ void renameForVariant(llvm::Module &module, const CpuVariant &variant) {
     if (*variant.features)
       function.addFnAttr("target-features", variant.features);
     function.addFnAttr("prefer-vector-width",
-                       StringRef(variant.cpu) == "x86-64-v3" ? "256" : "512");
+                       std::to_string(variant.lanes * 32));
     StringRef name = function.getName();
     if (name == graphEntryName || name == stepEntryName) {
       function.setName(entryName(name, variant.name));
@@ -310,7 +309,8 @@ LogicalResult runLld(Location loc, ArrayRef<std::string> objects,
 
 } // namespace
 
-LogicalResult mlir::ds::linkModel(ModuleOp module, ModelDescription description,
+LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
+                                  ModelDescription description,
                                   const LinkOptions &options) {
   static const bool initialised = [] {
     llvm::InitializeNativeTarget();
@@ -318,8 +318,9 @@ LogicalResult mlir::ds::linkModel(ModuleOp module, ModelDescription description,
     return true;
   }();
   (void)initialised;
-  Location loc = module.getLoc();
-  MLIRContext *context = module.getContext();
+  ModuleOp first = *code.front().module;
+  Location loc = first.getLoc();
+  MLIRContext *context = first.getContext();
   registerBuiltinDialectTranslation(*context);
   registerLLVMDialectTranslation(*context);
 
@@ -343,27 +344,29 @@ LogicalResult mlir::ds::linkModel(ModuleOp module, ModelDescription description,
   }
 
   llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> code =
-      translateModuleToLLVMIR(module, llvmContext);
-  if (!code)
-    return emitError(loc) << "translation to LLVM IR failed";
   std::vector<std::string> objects;
-  std::vector<CpuVariant> variants = variantsFor(options.cpu);
-  for (const CpuVariant &variant : variants) {
+  std::vector<CpuVariant> variants;
+  for (const VariantCode &each : code)
+    variants.push_back(each.variant);
+  for (const VariantCode &each : code) {
+    const CpuVariant &variant = each.variant;
     std::string problem;
     std::unique_ptr<llvm::TargetMachine> machine =
         targetMachine(variant, problem);
     if (!machine)
       return emitError(loc) << problem;
-    std::unique_ptr<llvm::Module> clone = llvm::CloneModule(*code);
-    clone->setDataLayout(machine->createDataLayout());
-    clone->setTargetTriple(machine->getTargetTriple());
-    renameForVariant(*clone, variant);
-    optimise(*clone, *machine);
+    std::unique_ptr<llvm::Module> llvmModule =
+        translateModuleToLLVMIR(*each.module, llvmContext);
+    if (!llvmModule)
+      return emitError(loc) << "translation to LLVM IR failed";
+    llvmModule->setDataLayout(machine->createDataLayout());
+    llvmModule->setTargetTriple(machine->getTargetTriple());
+    renameForVariant(*llvmModule, variant);
+    optimise(*llvmModule, *machine);
     objects.push_back(temporaryPath("." + Twine(variant.name) + ".o"));
-    if (failed(emitObject(loc, *clone, *machine, objects.back())))
+    if (failed(emitObject(loc, *llvmModule, *machine, objects.back())))
       return failure();
-    if (variant.name == variants.front().name) {
+    if (objects.size() == 1) {
       llvm::Module descriptor("descriptor", llvmContext);
       descriptor.setDataLayout(machine->createDataLayout());
       descriptor.setTargetTriple(machine->getTargetTriple());

@@ -7,7 +7,9 @@
 #ifndef LOWERING_LINK_LINK_H
 #define LOWERING_LINK_LINK_H
 
+#include "lowering/LinalgToCPU/CpuVariant.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,8 +20,6 @@ struct LinkOptions {
   /// The library to write. Its weights go to NAME.weights.safetensors beside
   /// it.
   std::string output;
-  /// "fat", "native", "x86-64-v3" or "x86-64-v4".
-  std::string cpu = "fat";
   /// Facts that the graph does not hold; 0, empty or −1 where unknown.
   std::string name;
   int64_t maxLength = 0;
@@ -56,20 +56,19 @@ struct ModelDescription {
 /// ds-build-entries.
 FailureOr<ModelDescription> describeModel(ModuleOp module);
 
-/// Translates `module` (LLVM dialect), writes weights and library. On failure
-/// after an error neither file is there.
-LogicalResult linkModel(ModuleOp module, ModelDescription description,
+/// The model's code for one kind of processor, in the LLVM dialect.
+struct VariantCode {
+  CpuVariant variant;
+  OwningOpRef<ModuleOp> module;
+};
+
+/// Translates the code of all variants, best first, writes weights and library.
+/// On failure after an error neither file is there.
+LogicalResult linkModel(ArrayRef<VariantCode> code,
+                        ModelDescription description,
                         const LinkOptions &options);
 
 // Parts, in files of their own.
-
-/// A set of CPU features that code is generated for.
-struct CpuVariant {
-  const char *name, *cpu, *features;
-  /// As /proc/cpuinfo spells what the code needs.
-  const char *required;
-};
-std::vector<CpuVariant> variantsFor(StringRef cpu);
 
 /// Writes the parameters to `path` and fills in offsets and checksums.
 LogicalResult writeWeights(Location loc, ModelDescription &description,

@@ -90,6 +90,8 @@ struct Stages {
   ModuleOp module;
   const tool::CompileCommand &command;
   unsigned count = 0;
+  /// Of file names: which variant.
+  std::string suffix = "";
 
   bool run(StringRef name, llvm::function_ref<void(PassManager &)> add) {
     PassManager pm(module.getContext());
@@ -104,7 +106,8 @@ struct Stages {
                    << "': " << code.message() << "\n";
       return false;
     }
-    llvm::sys::path::append(path, Twine(++count) + "-" + name + ".mlir");
+    llvm::sys::path::append(path,
+                            Twine(++count) + "-" + name + suffix + ".mlir");
     return emitText(module, path) == 0;
   }
 };
@@ -225,21 +228,36 @@ int main(int argc, char **argv) {
   }
   if (command.emit == "ds-opt")
     return emitText(*module, command.output);
-  if (!stages.run("linalg",
-                  [](PassManager &pm) { pm.addPass(ds::createDsToLinalg()); }))
-    return 1;
-  if (command.emit == "linalg")
-    return emitText(*module, command.output);
-  FailureOr<ds::ModelDescription> description = ds::describeModel(*module);
-  if (failed(description) ||
-      !stages.run("llvm", [](PassManager &pm) { ds::buildCpuPipeline(pm); }))
-    return 1;
-  if (command.emit == "llvm")
-    return emitText(*module, command.output);
+  std::vector<ds::VariantCode> code;
+  std::optional<ds::ModelDescription> description;
+  for (const ds::CpuVariant &variant : ds::variantsFor(command.cpu)) {
+    code.push_back({variant, OwningOpRef<ModuleOp>(module->clone())});
+    Stages lowering{*code.back().module, command, stages.count,
+                    "-" + std::string(variant.name)};
+    if (!lowering.run("linalg", [&](PassManager &pm) {
+          ds::buildLinalgPipeline(pm, variant);
+        }))
+      return 1;
+    // Text is of the best variant.
+    if (command.emit == "linalg")
+      return emitText(*code.back().module, command.output);
+    if (!description) {
+      FailureOr<ds::ModelDescription> described =
+          ds::describeModel(*code.back().module);
+      if (failed(described))
+        return 1;
+      description = *described;
+    }
+    if (!lowering.run("llvm", [&](PassManager &pm) {
+          ds::buildCpuPipeline(pm, variant);
+        }))
+      return 1;
+    if (command.emit == "llvm")
+      return emitText(*code.back().module, command.output);
+  }
   ds::LinkOptions link;
   link.output = command.output;
-  link.cpu = command.cpu;
   if (!readModelFiles(command, link))
     return 1;
-  return failed(ds::linkModel(*module, *description, link)) ? 1 : 0;
+  return failed(ds::linkModel(code, *description, link)) ? 1 : 0;
 }
