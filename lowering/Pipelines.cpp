@@ -1,6 +1,7 @@
 //===- Pipelines.cpp - from a model file to each stage --------------------===//
 #include "lowering/Pipelines.h"
 #include "lowering/DsToLinalg/Passes.h"
+#include "lowering/DsToReference/Passes.h"
 #include "lowering/LinalgToCPU/Passes.h"
 #include "lowering/OnnxToDs/Passes.h"
 #include "mlir/Conversion/Passes.h"
@@ -60,6 +61,10 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
 
 void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &) {
   pm.addPass(createDsToLinalg());
+}
+
+void ds::buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(createDsToReference());
 }
 
 void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
@@ -135,6 +140,7 @@ void ds::registerPipelines() {
         buildCpuPipeline(pm, variantsFor(options.cpu).front());
       });
   registerDsToLinalgPasses();
+  registerDsToReferencePasses();
   PassPipelineRegistration<>("ds-raise",
                              "tensor ops to the ops that models are made of",
                              buildRaisePipeline);

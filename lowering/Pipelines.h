@@ -17,7 +17,8 @@ enum class Mode { Auto, Graph, LanguageModel };
 
 struct RaiseOptions {
   Mode mode = Mode::Auto;
-  /// Element type of the caches of a language model: "f32" or "bf16".
+  /// Element type of the caches of a language model: "f32", "bf16", or "f64"
+  /// for the reference.
   std::string cacheType = "f32";
 };
 
@@ -29,6 +30,9 @@ void buildModelPipeline(OpPassManager &pm, const RaiseOptions &options);
 
 /// ds → linalg on tensors, as `variant` computes it.
 void buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant);
+
+/// ds → scalar loops in f64, instead of it.
+void buildReferencePipeline(OpPassManager &pm);
 
 /// linalg on tensors → LLVM dialect.
 void buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant);

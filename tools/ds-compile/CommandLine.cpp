@@ -36,6 +36,10 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
   app.add_option("--max-length", command.maxLength,
                  "longest sequence, tokens (default: the configuration's)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--ds-reference", command.reference,
+                 "compile to plain scalar loops, everything computed and kept "
+                 "in double precision (caches too): slow, to check against")
+      ->check(CLI::IsMember({"f64"}));
   app.add_option("--save-temps", command.saveTemps,
                  "write the IR after each stage into this folder")
       ->type_name("DIR");

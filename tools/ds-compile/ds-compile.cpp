@@ -7,7 +7,6 @@
 #include "dialects/ds/IR/DsDialect.h"
 #include "dialects/onnx/IR/OnnxDialect.h"
 #include "dialects/onnx/Import/OnnxImport.h"
-#include "lowering/DsToLinalg/Passes.h"
 #include "lowering/Link/Link.h"
 #include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Pipelines.h"
@@ -209,6 +208,9 @@ int main(int argc, char **argv) {
   raise.mode = command.mode == "graph" ? ds::Mode::Graph
                : command.mode == "lm"  ? ds::Mode::LanguageModel
                                        : ds::Mode::Auto;
+  bool reference = !command.reference.empty();
+  if (reference)
+    raise.cacheType = "f64";
   Stages stages{*module, command};
   if (command.emit == "ds")
     return stages.run("ds",
@@ -235,7 +237,10 @@ int main(int argc, char **argv) {
     Stages lowering{*code.back().module, command, stages.count,
                     "-" + std::string(variant.name)};
     if (!lowering.run("linalg", [&](PassManager &pm) {
-          ds::buildLinalgPipeline(pm, variant);
+          if (reference)
+            ds::buildReferencePipeline(pm);
+          else
+            ds::buildLinalgPipeline(pm, variant);
         }))
       return 1;
     // Text is of the best variant.

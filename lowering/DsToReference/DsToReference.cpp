@@ -1,0 +1,264 @@
+//===- DsToReference.cpp - ds ops become scalar loops in f64 --------------===//
+//
+// See Passes.td.
+//
+//===----------------------------------------------------------------------===//
+#include "lowering/DsToReference/Emitter.h"
+#include "mlir/Dialect/Func/Transforms/FuncConversions.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_DSTOREFERENCE
+#include "lowering/DsToReference/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+using namespace mlir::ds::reference;
+
+/// The element type as memory holds it: without its sign.
+static Type signless(Type type) {
+  auto integer = dyn_cast<IntegerType>(type);
+  return integer ? IntegerType::get(type.getContext(), integer.getWidth())
+                 : type;
+}
+static RankedTensorType signless(RankedTensorType type) {
+  return RankedTensorType::get(type.getShape(),
+                               signless(type.getElementType()));
+}
+
+/// f64 → a type that a caller reads, to the nearest, ties to even.
+static Value rounded(Emitter &e, Value x, FloatType to) {
+  if (to.isF64())
+    return x;
+  Type f32 = e.b.getF32Type(), i32 = e.b.getI32Type();
+  Value single = arith::TruncFOp::create(e.b, e.loc, f32, x);
+  if (to.isF32())
+    return single;
+  // On the way to 16 bits f32 must not round to even too: where it is not
+  // exact it is cut off and its last bit set, which no tie survives.
+  Num exact{&e, x}, back = e.toReal(Num{&e, single});
+  Num bits{&e, arith::BitcastOp::create(e.b, e.loc, i32, single)};
+  Num magnitude{&e, math::AbsFOp::create(e.b, e.loc, exact.value)},
+      backMagnitude{&e, math::AbsFOp::create(e.b, e.loc, back.value)};
+  Num cut = select(backMagnitude > magnitude, bits - 1, bits) | bits.like(1);
+  Num isInexact = (back < exact) | (back > exact);
+  Value odd = arith::BitcastOp::create(e.b, e.loc, f32,
+                                       select(isInexact, cut, bits).value);
+  return arith::TruncFOp::create(e.b, e.loc, to, odd);
+}
+
+namespace {
+
+/// Constants take their converted type.
+struct RetypeConstant : OpConversionPattern<arith::ConstantOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(arith::ConstantOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto dense = dyn_cast<DenseElementsAttr>(op.getValue());
+    if (!dense)
+      return failure();
+    if (auto floats = dyn_cast<DenseFPElementsAttr>(dense)) {
+      dense = floats.mapValues(rewriter.getF64Type(), [](const APFloat &x) {
+        APFloat wide = x;
+        bool losesInfo;
+        wide.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
+                     &losesInfo);
+        return wide.bitcastToAPInt();
+      });
+    } else {
+      dense = dense.bitcast(signless(dense.getElementType()));
+    }
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(op, dense);
+    return success();
+  }
+};
+
+/// Ops that only pass tensors on.
+struct RetypeGeneric : ConversionPattern {
+  RetypeGeneric(TypeConverter &types, MLIRContext *context)
+      : ConversionPattern(types, MatchAnyOpTypeTag(), 1, context) {}
+  LogicalResult
+  matchAndRewrite(Operation *op, ArrayRef<Value> operands,
+                  ConversionPatternRewriter &rewriter) const override {
+    SmallVector<Type> results;
+    if (!isa<tensor::TensorDialect>(op->getDialect()) ||
+        op->getNumRegions() != 0 ||
+        failed(getTypeConverter()->convertTypes(op->getResultTypes(), results)))
+      return failure();
+    rewriter.replaceOp(op,
+                       rewriter
+                           .create(op->getLoc(), op->getName().getIdentifier(),
+                                   operands, results, op->getAttrs())
+                           ->getResults());
+    return success();
+  }
+};
+
+/// Parameters stay as they are in memory. The widened tensor is written out for
+/// whoever wants it whole; rules read the one in memory through `stored`, so
+/// that it is most often removed as dead.
+struct LowerLoadParameter : OpConversionPattern<LoadParameterOp> {
+  LowerLoadParameter(TypeConverter &types, MLIRContext *context,
+                     DenseMap<Value, Value> &stored)
+      : OpConversionPattern(types, context), stored(stored) {}
+  LogicalResult
+  matchAndRewrite(LoadParameterOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto inMemory = signless(cast<RankedTensorType>(op.getType()));
+    Value memory = LoadParameterOp::create(rewriter, op.getLoc(), inMemory,
+                                           op.getParameterAttr());
+    auto type = getTypeConverter()->convertType<RankedTensorType>(op.getType());
+    if (type == inMemory) {
+      rewriter.replaceOp(op, memory);
+      return success();
+    }
+    Emitter e(rewriter, op.getLoc(), stored);
+    Value widened = e.generate(type, e.sizes(memory),
+                               [&](Nums at) { return e.read(memory, at); });
+    stored[widened] = memory;
+    rewriter.replaceOp(op, widened);
+    return success();
+  }
+  DenseMap<Value, Value> &stored;
+};
+
+struct DsToReference : ds::impl::DsToReferenceBase<DsToReference> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    MLIRContext *context = &getContext();
+    recordUnsigned(module);
+    if (!module.lookupSymbol("ds_report_index")) {
+      OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+      func::FuncOp::create(builder, module.getLoc(), "ds_report_index",
+                           builder.getFunctionType({}, {}))
+          .setPrivate();
+    }
+    // Types that callers of entries see.
+    struct Entry {
+      func::FuncOp function;
+      FunctionType type;
+    };
+    SmallVector<Entry> entries;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (function->hasAttr("ds.entry"))
+        entries.push_back({function, function.getFunctionType()});
+
+    TypeConverter types;
+    types.addConversion([](Type type) { return type; });
+    types.addConversion([](FloatType type) -> Type {
+      return Float64Type::get(type.getContext());
+    });
+    types.addConversion([&types](RankedTensorType type) -> Type {
+      return RankedTensorType::get(
+          type.getShape(), types.convertType(signless(type.getElementType())));
+    });
+    DenseMap<Value, Value> stored;
+    RewritePatternSet patterns(context);
+    Rules rules{patterns, types, stored};
+    addElementwise(rules);
+    addIndexing(rules);
+    addModel(rules);
+    addReductions(rules);
+    addViews(rules);
+    patterns.add<LowerLoadParameter>(types, context, stored);
+    patterns.add<RetypeConstant, RetypeGeneric>(types, context);
+    populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
+                                                                   types);
+    populateReturnOpTypeConversionPattern(patterns, types);
+    populateCallOpTypeConversionPattern(patterns, types);
+
+    // What the rules write is legal, with the types that it has; only ops that
+    // were there before are converted.
+    DenseSet<Operation *> before;
+    module.walk([&](Operation *op) { before.insert(op); });
+    ConversionTarget target(*context);
+    scf::populateSCFStructuralTypeConversionsAndLegality(types, patterns,
+                                                         target);
+    target.markUnknownOpDynamicallyLegal([&](Operation *op) {
+      if (!before.contains(op) || isa<ModuleOp, ParameterOp>(op))
+        return true;
+      if (auto function = dyn_cast<func::FuncOp>(op))
+        return types.isSignatureLegal(function.getFunctionType()) &&
+               types.isLegal(&function.getBody());
+      return !isa<DsDialect>(op->getDialect()) && types.isLegal(op);
+    });
+    if (failed(applyFullConversion(module, target, std::move(patterns))))
+      return signalPassFailure();
+    for (Entry &entry : entries)
+      restoreTypes(entry.function, entry.type);
+  }
+
+private:
+  /// Keeps what the signless type forgets: "ui8" and the like.
+  static void recordUnsigned(ModuleOp module) {
+    Builder builder(module.getContext());
+    auto nameOf = [&](Type type) -> StringAttr {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!tensor || !tensor.getElementType().isUnsignedInteger())
+        return nullptr;
+      return builder.getStringAttr(
+          "ui" + Twine(tensor.getElementType().getIntOrFloatBitWidth()));
+    };
+    for (auto function : module.getOps<func::FuncOp>()) {
+      for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+        if (StringAttr name = nameOf(type))
+          function.setArgAttr(i, "ds.type", name);
+      for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+        if (StringAttr name = nameOf(type))
+          function.setResultAttr(i, "ds.type", name);
+    }
+    for (auto parameter : module.getOps<ParameterOp>()) {
+      auto type = cast<RankedTensorType>(parameter.getType());
+      if (StringAttr name = nameOf(type))
+        parameter->setAttr("ds.type", name);
+      parameter.setType(signless(type));
+    }
+  }
+
+  /// Widens the arguments of an entry and rounds its results, so that it keeps
+  /// the `type` that it had.
+  static void restoreTypes(func::FuncOp function, FunctionType type) {
+    Block &body = function.getBody().front();
+    DenseMap<Value, Value> none;
+    OpBuilder builder(&body, body.begin());
+    Emitter begin(builder, function.getLoc(), none);
+    SmallVector<Type> arguments, results;
+    for (auto [argument, original] :
+         llvm::zip_equal(body.getArguments(), type.getInputs())) {
+      auto outside = cast<RankedTensorType>(original);
+      arguments.push_back(signless(outside));
+      RankedTensorType inside = tensorType(argument);
+      if (inside == arguments.back())
+        continue;
+      // The uses that are there now, not those of the loops below.
+      SmallVector<OpOperand *> uses(
+          llvm::make_pointer_range(argument.getUses()));
+      argument.setType(arguments.back());
+      Value widened =
+          begin.generate(inside, begin.sizes(argument),
+                         [&](Nums at) { return begin.read(argument, at); });
+      for (OpOperand *use : uses)
+        use->set(widened);
+    }
+    Operation *end = body.getTerminator();
+    builder.setInsertionPoint(end);
+    Emitter atEnd(builder, function.getLoc(), none);
+    for (auto [result, original] :
+         llvm::zip_equal(end->getOpOperands(), type.getResults())) {
+      auto outside = signless(cast<RankedTensorType>(original));
+      results.push_back(outside);
+      Value inside = result.get();
+      if (inside.getType() == outside)
+        continue;
+      result.set(atEnd.generate(outside, atEnd.sizes(inside), [&](Nums at) {
+        return Num{&atEnd, rounded(atEnd, atEnd.read(inside, at),
+                                   cast<FloatType>(outside.getElementType()))};
+      }));
+    }
+    function.setFunctionType(builder.getFunctionType(arguments, results));
+  }
+};
+
+} // namespace
