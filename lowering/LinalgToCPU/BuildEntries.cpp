@@ -69,7 +69,7 @@ struct BuildEntries : ds::impl::BuildEntriesBase<BuildEntries> {
       auto entry = function->getAttrOfType<StringAttr>("ds.entry");
       if (!entry)
         continue;
-      lowerParameters(function);
+      addCallArguments(function);
       if (entry.getValue() == "step")
         buildStep(module, function);
       else
@@ -92,34 +92,51 @@ private:
       parameter->setAttr("ds.index", builder.getI64IntegerAttr(next++));
   }
 
-  /// `@ds_report_index` stores into a variable of the calling thread.
+  /// `@ds_report_index(status)` stores into the status of the call; several
+  /// threads may do so at once.
   void defineReport(ModuleOp module) {
     auto report = module.lookupSymbol<func::FuncOp>("ds_report_index");
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    Location loc = module.getLoc();
-    auto status = LLVM::GlobalOp::create(
-        builder, loc, builder.getI32Type(), /*isConstant=*/false,
-        LLVM::Linkage::Internal, "ds_status", builder.getI32IntegerAttr(0));
-    status.setThreadLocal_(true);
     if (!report)
       return;
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    Location loc = module.getLoc();
+    report.setFunctionType(builder.getFunctionType({pointerType()}, {}));
     Block *block = report.addEntryBlock();
     builder.setInsertionPointToStart(block);
     EntryMemory memory{builder, loc};
-    memory.store(memory.i32(DS_STATUS_INDEX), statusAddress(builder, loc), 0);
+    auto store =
+        LLVM::StoreOp::create(builder, loc, memory.i32(DS_STATUS_INDEX),
+                              block->getArgument(0), /*alignment=*/4);
+    store.setOrdering(LLVM::AtomicOrdering::monotonic);
     func::ReturnOp::create(builder, loc);
   }
 
-  Value statusAddress(OpBuilder &builder, Location loc) {
-    return LLVM::AddressOfOp::create(builder, loc, pointerType(), "ds_status");
+  /// What every function gets of its call behind its own arguments: the
+  /// parameters, where to store the status, and the number of threads.
+  static constexpr unsigned callArguments = 3;
+
+  void addCallArguments(func::FuncOp function) {
+    Builder builder(&getContext());
+    Location loc = function.getLoc();
+    auto add = [&](Type type, StringRef attribute) -> Value {
+      unsigned position = function.getNumArguments();
+      NamedAttrList attributes;
+      if (!attribute.empty())
+        attributes.set(attribute, builder.getUnitAttr());
+      (void)function.insertArgument(
+          position, type, attributes.getDictionary(&getContext()), loc);
+      return function.getArgument(position);
+    };
+    lowerParameters(function, add(pointerType(), ""));
+    Value status = add(pointerType(), "");
+    add(builder.getI32Type(), threadsAttribute);
+    function.walk([&](func::CallOp call) {
+      if (call.getCallee() == "ds_report_index")
+        call.getOperandsMutable().assign(status);
+    });
   }
 
-  /// The last argument is the array of parameters; loads become views.
-  void lowerParameters(func::FuncOp function) {
-    unsigned position = function.getNumArguments();
-    (void)function.insertArgument(position, pointerType(), {},
-                                  function.getLoc());
-    Value parameters = function.getArgument(position);
+  void lowerParameters(func::FuncOp function, Value parameters) {
     SymbolTable symbols(function->getParentOfType<ModuleOp>());
     function.walk([&](LoadParameterOp load) {
       auto parameter = symbols.lookup<ParameterOp>(load.getParameter());
@@ -137,6 +154,30 @@ private:
       load.replaceAllUsesWith(tensor);
       load.erase();
     });
+  }
+
+  /// Memory of the entry itself for the status of one call.
+  Value newStatus(EntryMemory &m) {
+    Value status = LLVM::AllocaOp::create(m.b, m.loc, pointerType(),
+                                          m.b.getI32Type(), m.i64(1));
+    m.store(m.i32(DS_STATUS_OK), status, 0);
+    return status;
+  }
+
+  /// As many threads as `wanted` says, as many as there are processors where
+  /// it is 0.
+  Value threadCount(EntryMemory &m, ModuleOp module, Value wanted) {
+    constexpr StringRef name = "omp_get_num_procs";
+    if (!module.lookupSymbol(name)) {
+      OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+      LLVM::LLVMFuncOp::create(
+          builder, module.getLoc(), name,
+          LLVM::LLVMFunctionType::get(builder.getI32Type(), {}));
+    }
+    auto all =
+        LLVM::CallOp::create(m.b, m.loc, m.b.getI32Type(), name, ValueRange());
+    Value given = arith::CmpIOp::create(m.b, m.loc, P::sgt, wanted, m.i32(0));
+    return arith::SelectOp::create(m.b, m.loc, given, wanted, all.getResult());
   }
 
   /// Tensor arguments become buffers; `writable` says which may be written.
@@ -161,11 +202,12 @@ private:
         &getContext(), function.getBody().front().getArgumentTypes(), results));
   }
 
-  func::FuncOp makeEntry(ModuleOp module, StringRef name, OpBuilder &builder) {
+  func::FuncOp makeEntry(ModuleOp module, StringRef name, OpBuilder &builder,
+                         FunctionType type = {}) {
     builder.setInsertionPointToEnd(module.getBody());
-    auto entry = func::FuncOp::create(
-        builder, module.getLoc(), name,
-        builder.getFunctionType({pointerType()}, {builder.getI32Type()}));
+    if (!type)
+      type = builder.getFunctionType({pointerType()}, {builder.getI32Type()});
+    auto entry = func::FuncOp::create(builder, module.getLoc(), name, type);
     builder.setInsertionPointToStart(entry.addEntryBlock());
     return entry;
   }
@@ -225,14 +267,22 @@ private:
   void buildStep(ModuleOp module, func::FuncOp step) {
     OpBuilder builder(&getContext());
     constexpr unsigned firstCache = 5;
-    unsigned caches = step.getNumArguments() - 1 - firstCache;
+    unsigned caches = step.getNumArguments() - callArguments - firstCache;
     auto logitsType = cast<RankedTensorType>(step.getResultTypes()[0]),
          hiddenType = cast<RankedTensorType>(step.getResultTypes()[1]);
 
-    // Results are written where the caller says: two more arguments.
+    // Results are written where the caller says: two more arguments. The last
+    // is memory for everything between; ds-plan-workspace uses it.
     unsigned outputs = step.getNumArguments();
     (void)step.insertArgument(outputs, logitsType, {}, step.getLoc());
     (void)step.insertArgument(outputs + 1, hiddenType, {}, step.getLoc());
+    (void)step.insertArgument(
+        outputs + 2,
+        MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()),
+        builder.getDictionaryAttr(
+            builder.getNamedAttr(workspaceAttribute, builder.getUnitAttr())),
+        step.getLoc());
+    stateSizes(step, firstCache, caches, outputs);
     bufferArguments(step, [&](unsigned i) {
       return i >= firstCache && i < firstCache + caches;
     });
@@ -254,6 +304,8 @@ private:
     step.setPrivate();
     step->removeAttr("ds.entry");
 
+    int64_t hiddenWidth = hiddenType.getDimSize(1);
+    buildWorkspaceBytes(module, builder, hiddenWidth);
     auto entry = makeEntry(module, stepEntryName, builder);
     Value call = entry.getArgument(0);
     EntryMemory m{builder, module.getLoc()};
@@ -269,7 +321,9 @@ private:
           past = pointer(offsetof(DsStepCall, past_length)),
           slot = pointer(offsetof(DsStepCall, cache_slot)),
           rows = pointer(offsetof(DsStepCall, logit_rows));
-    m.store(m.i32(DS_STATUS_OK), statusAddress(builder, m.loc), 0);
+    Value stepStatus = newStatus(m);
+    Value threads =
+        threadCount(m, module, m.loadI32(call, offsetof(DsStepCall, threads)));
 
     auto positive = [&](Value x) -> Value {
       return arith::CmpIOp::create(builder, m.loc, P::sgt, x, m.i64(0));
@@ -285,6 +339,15 @@ private:
       return checkStep(n, tokenCount, sequences, logitRows, slots, length,
                        tokens, rowStart, past, slot, rows,
                        logitsType.getDimSize(1));
+    });
+    status = ifFine(m, status, [&](EntryMemory &n) {
+      auto least = func::CallOp::create(
+          n.b, n.loc, stepWorkspaceName, n.b.getI64Type(),
+          ValueRange{tokenCount, sequences, logitRows, length, threads});
+      Value given = n.loadI64(call, offsetof(DsStepCall, workspace_bytes));
+      Value fits =
+          arith::CmpIOp::create(n.b, n.loc, P::uge, given, least.getResult(0));
+      return require(n, n.i32(DS_STATUS_OK), fits, DS_STATUS_WORKSPACE);
     });
     status = ifFine(m, status, [&](EntryMemory &n) {
       auto vector = [&](Value data, Value count) {
@@ -307,18 +370,93 @@ private:
                                 type));
       }
       args.push_back(n.loadPointer(call, offsetof(DsStepCall, parameters)));
+      args.push_back(stepStatus);
+      args.push_back(threads);
       args.push_back(n.memref(n.loadPointer(call, offsetof(DsStepCall, logits)),
                               {logitRows, n.i64(logitsType.getDimSize(1))},
                               bufferOf(logitsType)));
-      args.push_back(n.memref(n.loadPointer(call, offsetof(DsStepCall, hidden)),
-                              {tokenCount, n.i64(hiddenType.getDimSize(1))},
+      // Where nobody wants the hidden rows, the head of the workspace takes
+      // them.
+      Value workspace = n.loadPointer(call, offsetof(DsStepCall, workspace)),
+            hidden = n.loadPointer(call, offsetof(DsStepCall, hidden));
+      Value none =
+          LLVM::ICmpOp::create(n.b, n.loc, LLVM::ICmpPredicate::eq, hidden,
+                               LLVM::ZeroOp::create(n.b, n.loc, pointerType()));
+      hidden = arith::SelectOp::create(n.b, n.loc, none, workspace, hidden);
+      args.push_back(n.memref(hidden, {tokenCount, n.i64(hiddenWidth)},
                               bufferOf(hiddenType)));
+      Value head = hiddenBytes(n, tokenCount, hiddenWidth);
+      Value rest = arith::SubIOp::create(
+          n.b, n.loc, n.loadI64(call, offsetof(DsStepCall, workspace_bytes)),
+          head);
+      args.push_back(
+          n.memref(n.at(workspace, head), rest,
+                   cast<MemRefType>(step.getArguments().back().getType())));
       func::CallOp::create(n.b, n.loc, step, args);
-      return LLVM::LoadOp::create(n.b, n.loc, n.b.getI32Type(),
-                                  statusAddress(n.b, n.loc))
-          .getResult();
+      return n.loadI32(stepStatus, 0);
     });
     func::ReturnOp::create(builder, m.loc, status);
+  }
+
+  /// Says of every argument of @step which size of the call each of its
+  /// dimensions has: maps from (tokens, sequences, logit rows, cache length).
+  void stateSizes(func::FuncOp step, unsigned firstCache, unsigned caches,
+                  unsigned outputs) {
+    Builder b(&getContext());
+    AffineExpr tokens = b.getAffineDimExpr(0),
+               sequences = b.getAffineDimExpr(1), rows = b.getAffineDimExpr(2),
+               length = b.getAffineDimExpr(3);
+    auto state = [&](unsigned argument, unsigned dimension, AffineExpr size) {
+      auto type = cast<RankedTensorType>(step.getArgumentTypes()[argument]);
+      SmallVector<AffineExpr> all;
+      for (int64_t d = 0; d < type.getRank(); ++d)
+        all.push_back(d == dimension ? size
+                      : type.isDynamicDim(d)
+                          ? b.getAffineConstantExpr(-1) // slots: no buffer has
+                          : b.getAffineConstantExpr(type.getDimSize(d)));
+      step.setArgAttr(
+          argument, sizesAttribute,
+          AffineMapAttr::get(AffineMap::get(4, 0, all, &getContext())));
+    };
+    state(0, 0, tokens);
+    state(1, 0, sequences + 1);
+    state(2, 0, sequences);
+    state(3, 0, sequences);
+    state(4, 0, rows);
+    for (unsigned i = 0; i < caches; ++i)
+      state(firstCache + i, 2, length);
+    state(outputs, 0, rows);
+    state(outputs + 1, 0, tokens);
+  }
+
+  /// Bytes of hidden rows, in whole cache lines.
+  Value hiddenBytes(EntryMemory &m, Value tokens, int64_t width) {
+    Value bytes = arith::MulIOp::create(m.b, m.loc, tokens, m.i64(width * 4));
+    Value up = arith::AddIOp::create(m.b, m.loc, bytes, m.i64(63));
+    return arith::AndIOp::create(m.b, m.loc, up, m.i64(~int64_t(63)));
+  }
+
+  /// DsVariant.workspace_bytes: hidden rows, and what ds-plan-workspace says.
+  void buildWorkspaceBytes(ModuleOp module, OpBuilder &builder,
+                           int64_t hiddenWidth) {
+    Type i64 = builder.getI64Type(), i32 = builder.getI32Type();
+    builder.setInsertionPointToEnd(module.getBody());
+    auto planned = func::FuncOp::create(
+        builder, module.getLoc(), plannedBytesName,
+        builder.getFunctionType({i64, i64, i64, i64, i64}, {i64}));
+    planned.setPrivate();
+    auto function =
+        makeEntry(module, stepWorkspaceName, builder,
+                  builder.getFunctionType({i64, i64, i64, i64, i32}, {i64}));
+    EntryMemory m{builder, module.getLoc()};
+    SmallVector<Value> sizes(function.getArguments().drop_back());
+    Value threads = threadCount(m, module, function.getArgument(4));
+    sizes.push_back(arith::ExtSIOp::create(builder, m.loc, i64, threads));
+    auto bytes = func::CallOp::create(builder, m.loc, planned, sizes);
+    Value sum = arith::AddIOp::create(
+        builder, m.loc, bytes.getResult(0),
+        hiddenBytes(m, function.getArgument(0), hiddenWidth));
+    func::ReturnOp::create(builder, m.loc, sum);
   }
 
   /// Everything that could lead a read or write outside.
@@ -402,7 +540,7 @@ private:
 
   void buildGraph(ModuleOp module, func::FuncOp graph) {
     OpBuilder builder(&getContext());
-    unsigned inputs = graph.getNumArguments() - 1;
+    unsigned inputs = graph.getNumArguments() - callArguments;
     SmallVector<Type> results;
     SmallVector<StringRef> resultTypes;
     for (unsigned i = 0; i < graph.getNumResults(); ++i) {
@@ -505,7 +643,9 @@ private:
         status = require(e, status, fine, DS_STATUS_SHAPE);
       }
     }
-    e.store(e.i32(DS_STATUS_OK), statusAddress(builder, e.loc), 0);
+    Value graphStatus = newStatus(e);
+    Value threads =
+        threadCount(e, module, e.loadI32(call, offsetof(DsGraphCall, threads)));
     status = ifFine(e, status, [&](EntryMemory &n) {
       SmallVector<Value> args;
       for (unsigned i = 0; i < inputs; ++i)
@@ -513,10 +653,11 @@ private:
             n.memref(data[i], shapes[i],
                      cast<MemRefType>(graph.getArgument(i).getType())));
       args.push_back(n.loadPointer(call, offsetof(DsGraphCall, parameters)));
+      args.push_back(graphStatus);
+      args.push_back(threads);
       auto result = func::CallOp::create(n.b, n.loc, graph, args);
       Value outputArray = n.loadPointer(call, offsetof(DsGraphCall, outputs));
-      Value code = LLVM::LoadOp::create(n.b, n.loc, n.b.getI32Type(),
-                                        statusAddress(n.b, n.loc));
+      Value code = n.loadI32(graphStatus, 0);
       unsigned word = 0;
       for (unsigned i = 0; i < results.size(); ++i) {
         auto type = cast<MemRefType>(results[i]);

@@ -7,18 +7,37 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DECL_BUILDENTRIES
 #define GEN_PASS_DECL_LOWERCOPIES
+#define GEN_PASS_DECL_PARALLELTOOPENMP
+#define GEN_PASS_DECL_PLANWORKSPACE
 #define GEN_PASS_REGISTRATION
 #include "lowering/LinalgToCPU/Passes.h.inc"
 
 /// Names of the functions that ds-build-entries makes.
 constexpr StringRef graphEntryName = "ds_entry_graph",
-                    stepEntryName = "ds_entry_step";
+                    stepEntryName = "ds_entry_step",
+                    stepWorkspaceName = "ds_entry_workspace_bytes";
+/// Bytes of the buffers of @step for (tokens, sequences, logit rows, cache
+/// length, threads): declared by ds-build-entries, defined by
+/// ds-plan-workspace.
+constexpr StringRef plannedBytesName = "ds_planned_bytes";
+
+/// `@name() -> index`: which thread of a parallel loop runs this, below the
+/// call's number of threads. ds-parallel-to-openmp replaces the calls.
+constexpr StringRef threadIndexName = "ds_thread_index";
+
+/// Arguments that ds-build-entries adds for the passes behind it: how many
+/// threads the call may use (i32), the caller's workspace (a memref of bytes),
+/// and the map from the sizes of the call to the argument's dimensions.
+constexpr StringRef threadsAttribute = "ds.threads",
+                    workspaceAttribute = "ds.workspace",
+                    sizesAttribute = "ds.sizes";
 } // namespace mlir::ds
 
 #endif // LOWERING_LINALGTOCPU_PASSES_H

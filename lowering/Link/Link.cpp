@@ -6,6 +6,7 @@
 #include "lld/Common/Driver.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -212,15 +213,16 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
                           {offsetof(DsCache, width), b.i64(cache.dims[3])}}));
   bool lm = description.isLanguageModel;
   for (const CpuVariant &variant : variants)
-    codes.push_back(
-        b.record(sizeof(DsVariant),
-                 {{offsetof(DsVariant, name), b.text(variant.name)},
-                  {offsetof(DsVariant, features), b.text(variant.required)},
-                  {offsetof(DsVariant, graph),
-                   b.function(entryName(graphEntryName, variant.name), !lm)},
-                  {offsetof(DsVariant, step),
-                   b.function(entryName(stepEntryName, variant.name), lm)},
-                  {offsetof(DsVariant, workspace_bytes), b.null()}}));
+    codes.push_back(b.record(
+        sizeof(DsVariant),
+        {{offsetof(DsVariant, name), b.text(variant.name)},
+         {offsetof(DsVariant, features), b.text(variant.required)},
+         {offsetof(DsVariant, graph),
+          b.function(entryName(graphEntryName, variant.name), !lm)},
+         {offsetof(DsVariant, step),
+          b.function(entryName(stepEntryName, variant.name), lm)},
+         {offsetof(DsVariant, workspace_bytes),
+          b.function(entryName(stepWorkspaceName, variant.name), lm)}}));
   std::vector<llvm::Constant *> eos;
   for (int32_t id : options.eosIds)
     eos.push_back(b.i32(id));
@@ -283,7 +285,8 @@ void renameForVariant(llvm::Module &module, const CpuVariant &variant) {
     function.addFnAttr("prefer-vector-width",
                        std::to_string(variant.lanes * 32));
     StringRef name = function.getName();
-    if (name == graphEntryName || name == stepEntryName) {
+    if (name == graphEntryName || name == stepEntryName ||
+        name == stepWorkspaceName) {
       function.setName(entryName(name, variant.name));
       function.setVisibility(llvm::GlobalValue::HiddenVisibility);
     } else {
@@ -292,12 +295,20 @@ void renameForVariant(llvm::Module &module, const CpuVariant &variant) {
   }
 }
 
+/// Links `objects`, which need libc, libm and libomp and nothing else.
 LogicalResult runLld(Location loc, ArrayRef<std::string> objects,
                      const std::string &output) {
   std::vector<const char *> args{
-      "ld.lld", "-shared", "-o", output.c_str(), "--gc-sections", "-z", "now"};
+      "ld.lld", "-shared", "-o", output.c_str(), "--gc-sections",
+      "-z",     "now",     "-z", "defs"};
   for (const std::string &object : objects)
     args.push_back(object.c_str());
+  // By the names under which the loader knows them: no development packages.
+  for (const char *folder :
+       {"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
+        "/usr/lib64", "/usr/lib/llvm-22/lib", "/usr/local/lib"})
+    args.insert(args.end(), {"-L", folder});
+  args.insert(args.end(), {"-l:libc.so.6", "-l:libm.so.6", "-l:libomp.so.5"});
   std::string out, err;
   llvm::raw_string_ostream outStream(out), errStream(err);
   lld::Result result =
@@ -323,6 +334,7 @@ LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
   MLIRContext *context = first.getContext();
   registerBuiltinDialectTranslation(*context);
   registerLLVMDialectTranslation(*context);
+  registerOpenMPDialectTranslation(*context);
 
   namespace path = llvm::sys::path;
   TemporaryFiles temporary;

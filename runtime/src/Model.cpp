@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
-#include <omp.h>
 
 namespace dsrt {
 
@@ -19,12 +18,6 @@ TensorList::~TensorList() {
   for (DsTensor &tensor : tensors)
     std::free(tensor.data);
 }
-
-ThreadScope::ThreadScope(int threads) : before(omp_get_max_threads()) {
-  omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs());
-}
-
-ThreadScope::~ThreadScope() { omp_set_num_threads(before); }
 
 void checkStatus(int32_t status, const std::string &what) {
   switch (status) {
@@ -124,7 +117,8 @@ void Model::checkDescriptor() const {
   for (uint32_t i = 0; i < m.variant_count; ++i) {
     const DsVariant &v = m.variants[i];
     require(v.name && v.features, "a variant without name or features");
-    require(m.mode == DS_MODE_GRAPH ? v.graph != nullptr : v.step != nullptr,
+    require(m.mode == DS_MODE_GRAPH ? v.graph != nullptr
+                                    : v.step && v.workspace_bytes,
             std::string("variant '") + v.name + "' lacks its entry");
   }
   auto checkValue = [&](const DsValueInfo &value, const char *what) {
@@ -343,8 +337,7 @@ TensorList Model::call(std::span<const DsTensor> inputs, int threads) const {
                                           "--mode=graph makes a graph");
   checkInputs(inputs);
   TensorList outputs(model->output_count);
-  DsGraphCall call = {parameters(), inputs.data(), outputs.data()};
-  ThreadScope scope(threads);
+  DsGraphCall call = {parameters(), inputs.data(), outputs.data(), threads};
   int32_t status = chosen->graph(&call);
   if (status != DS_STATUS_OK)
     // The model has freed them.

@@ -88,17 +88,6 @@ private:
   Weights weights;
 };
 
-/// Sets the number of threads that the model's parallel loops use when called
-/// from this thread, for the lifetime of the object. 0: all processors.
-class ThreadScope {
-public:
-  explicit ThreadScope(int threads);
-  ~ThreadScope();
-
-private:
-  int before;
-};
-
 /// Throws what a status other than OK means; `what` names the call.
 void checkStatus(int32_t status, const std::string &what);
 

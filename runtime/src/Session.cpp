@@ -32,6 +32,16 @@ Session::Session(std::shared_ptr<const Model> shared,
   if (slotCount > most || cacheLength > most)
     throw Error(DS_ERROR_ARGUMENT, "slots or length exceed 2^31 - 1");
   lengths.assign(size_t(slotCount), 0);
+  auto allocate = [this](uint64_t bytes, const std::string &what) {
+    void *memory = nullptr;
+    uint64_t rounded = (bytes + 63) / 64 * 64;
+    if (rounded < bytes ||
+        posix_memalign(&memory, 64, std::max<size_t>(rounded, 64)))
+      throw Error(DS_ERROR_MEMORY, "no memory for " + what + ", " +
+                                       std::to_string(bytes) + " bytes");
+    memories.emplace_back(memory);
+    return memory;
+  };
   for (uint32_t i = 0; i < m.cache_count; ++i) {
     const DsCache &cache = m.caches[i];
     std::array<int64_t, 4> dims{slotCount, cache.heads, cacheLength,
@@ -39,18 +49,18 @@ Session::Session(std::shared_ptr<const Model> shared,
     std::optional<uint64_t> bytes = memoryBytes(cache.type, dims);
     if (!bytes)
       throw Error(DS_ERROR_MEMORY, "caches of this length have no size");
-    void *memory = nullptr;
-    size_t rounded = (size_t(*bytes) + 63) / 64 * 64;
-    if (posix_memalign(&memory, 64, std::max<size_t>(rounded, 64)))
-      throw Error(DS_ERROR_MEMORY, std::string("no memory for ") + cache.name +
-                                       ", " + std::to_string(*bytes) +
-                                       " bytes");
-    caches.emplace_back(memory);
+    void *memory = allocate(*bytes, cache.name);
     cachePointers.push_back(memory);
     // All ones is a NaN in every float type.
     if (options.poison_caches)
-      std::memset(memory, 0xff, rounded);
+      std::memset(memory, 0xff, *bytes);
   }
+  // Enough for the largest step that feed() makes.
+  int64_t rows = std::min(
+      chunk, slotCount > most / cacheLength ? most : slotCount * cacheLength);
+  workspaceBytes = owner->variant().workspace_bytes(
+      rows, std::min(slotCount, rows), rows, cacheLength, threads);
+  workspace = allocate(workspaceBytes, "the workspace of a step");
 }
 
 int64_t Session::length(int64_t slot) const {
@@ -122,7 +132,6 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
                    float *hidden) {
   check(feeds, logits.size());
   const DsModel &m = owner->descriptor();
-  ThreadScope scope(threads);
   // Feeds come in order; each is cut into chunks, and short ones share a step.
   float *logitsOut = logits.data();
   size_t next = 0;
@@ -153,9 +162,6 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
       done = 0;
       ++next;
     }
-    size_t hiddenCount = tokens.size() * size_t(m.hidden_size);
-    if (!hidden && hiddenRows.size() < hiddenCount)
-      hiddenRows.resize(hiddenCount);
     DsStepCall call = {};
     call.parameters = owner->parameters();
     call.caches = cachePointers.data();
@@ -170,7 +176,10 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
     call.cache_slot = slots.data();
     call.logit_rows = rows.data();
     call.logits = logitsOut;
-    call.hidden = hidden ? hidden : hiddenRows.data();
+    call.hidden = hidden;
+    call.workspace = workspace;
+    call.workspace_bytes = workspaceBytes;
+    call.threads = threads;
     checkStatus(owner->variant().step(&call),
                 std::string("model '") + m.name + "'");
     for (size_t i = 0; i < slots.size(); ++i)
@@ -178,7 +187,7 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
     if (logitsOut)
       logitsOut += rows.size() * size_t(m.vocabulary);
     if (hidden)
-      hidden += hiddenCount;
+      hidden += tokens.size() * size_t(m.hidden_size);
   }
 }
 

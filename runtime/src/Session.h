@@ -42,11 +42,12 @@ private:
   int64_t cacheLength, chunk;
   int threads;
   std::vector<int64_t> lengths;
-  std::vector<std::unique_ptr<void, AlignedFree>> caches;
+  std::vector<std::unique_ptr<void, AlignedFree>> memories;
   std::vector<void *> cachePointers;
+  void *workspace = nullptr;
+  uint64_t workspaceBytes = 0;
   // Arguments of a step, kept so that nothing is allocated once warm.
   std::vector<int32_t> tokens, rowStart, past, slots, rows;
-  std::vector<float> hiddenRows;
 };
 
 } // namespace dsrt

@@ -21,11 +21,11 @@ ValueInfo = struct("ValueInfo", [("name", S), ("type", U32), ("rank", U32), ("di
 Parameter = struct("Parameter", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("offset", U64),
                                  ("bytes", U64), ("checksum", U64)])
 Cache = struct("Cache", [("name", S), ("type", U32), ("layer", U32), ("heads", I64), ("width", I64)])
-GraphCall = struct("GraphCall", [("parameters", P), ("inputs", P), ("outputs", P)])
+GraphCall = struct("GraphCall", [("parameters", P), ("inputs", P), ("outputs", P), ("threads", I32)])
 StepCall = struct("StepCall", [("parameters", P), ("caches", P), ("cache_slots", I64), ("cache_length", I64),
                                ("token_count", I64), ("sequence_count", I64), ("logit_row_count", I64), ("tokens", P),
                                ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("logits", P),
-                               ("hidden", P), ("workspace", P), ("workspace_bytes", U64)])
+                               ("hidden", P), ("workspace", P), ("workspace_bytes", U64), ("threads", I32)])
 Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P)])
 Descriptor = struct("Descriptor", [
     ("magic", U64), ("abi_version", U32), ("mode", U32), ("name", S), ("compiler", S), ("options", S),
@@ -42,7 +42,8 @@ def code_of(dtype):
 
 
 class Model:
-    def __init__(self, path):
+    def __init__(self, path, threads=0):
+        self.threads = threads
         self.library = C.CDLL(os.path.abspath(path))
         self.library.ds_model.restype = C.POINTER(Descriptor)
         self.model = self.library.ds_model().contents
@@ -70,7 +71,7 @@ class Model:
             assert np.dtype(TYPES[info.type]) == array.dtype, (info.name, array.dtype)
             for d, size in enumerate(array.shape):
                 ins[i].dims[d] = size
-        call = GraphCall(C.cast(self.pointers, P), C.cast(ins, P), C.cast(outs, P))
+        call = GraphCall(C.cast(self.pointers, P), C.cast(ins, P), C.cast(outs, P), self.threads)
         status = C.CFUNCTYPE(I32, P)(self.variant.graph)(C.addressof(call))
         if status:
             raise RuntimeError(f"status {status}")
@@ -97,18 +98,24 @@ class Session:
                        for i in range(d.cache_count)]
         self.pointers = (P * d.cache_count)(*[c.ctypes.data for c in self.caches])
 
-    def step(self, sequences, past, slots, all_logits=True):
-        """`sequences`: one list of new tokens each. Logits of all rows, or of each sequence's last; hidden of all rows."""
+    def step(self, sequences, past, slots, all_logits=True, want_hidden=True):
+        """`sequences`: one list of new tokens each. Logits of all rows, or of each sequence's last; hidden of all rows or None."""
         d = self.model.model
         ids = np.concatenate([np.asarray(s, np.int32) for s in sequences])
         starts = np.cumsum([0] + [len(s) for s in sequences]).astype(np.int32)
         rows = np.arange(len(ids), dtype=np.int32) if all_logits else (starts[1:] - 1).astype(np.int32)
         past, slots = np.asarray(past, np.int32), np.asarray(slots, np.int32)
         logits = np.zeros((len(rows), d.vocabulary), np.float32)
-        hidden = np.zeros((len(ids), d.hidden_size), np.float32)
+        hidden = np.zeros((len(ids), d.hidden_size), np.float32) if want_hidden else None
+        sizes = len(ids), len(sequences), len(rows), self.length, self.model.threads
+        need = C.CFUNCTYPE(U64, I64, I64, I64, I64, I32)(self.model.variant.workspace_bytes)(*sizes)
+        # Exactly as much as asked for, on a line of 64 bytes; NaN everywhere, so that nothing is read before it is written.
+        room = np.full(need + 64, 0xff, np.uint8)
+        workspace = -(-room.ctypes.data // 64) * 64
         call = StepCall(C.cast(self.model.pointers, P), C.cast(self.pointers, P), self.slots, self.length, len(ids),
                         len(sequences), len(rows), ids.ctypes.data, starts.ctypes.data, past.ctypes.data,
-                        slots.ctypes.data, rows.ctypes.data, logits.ctypes.data, hidden.ctypes.data, None, 0)
+                        slots.ctypes.data, rows.ctypes.data, logits.ctypes.data, hidden.ctypes.data if want_hidden else None,
+                        workspace, need, self.model.threads)
         status = C.CFUNCTYPE(I32, P)(self.model.variant.step)(C.addressof(call))
         if status:
             raise RuntimeError(f"status {status}")

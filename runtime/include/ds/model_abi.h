@@ -24,7 +24,7 @@ extern "C" {
 
 /* Raised by one at every change of this header. The runtime refuses any other
  * value. */
-#define DS_ABI_VERSION 1u
+#define DS_ABI_VERSION 2u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
 #define DS_MAX_RANK 8
@@ -112,6 +112,7 @@ typedef struct DsGraphCall {
   const void *const *parameters; /* one pointer per DsParameter */
   const DsTensor *inputs;
   DsTensor *outputs;
+  int32_t threads; /* parallel loops use so many; 0 = all processors */
 } DsGraphCall;
 
 /* Language-model mode: N tokens of B sequences laid end to end. */
@@ -134,8 +135,10 @@ typedef struct DsStepCall {
   float *logits;             /* [R, vocabulary] out */
   void *hidden; /* [N, hidden_size] f32 out: states after the last norm; null =
                    not wanted */
-  void *workspace; /* 64-byte aligned */
+  void *workspace; /* 64-byte aligned; contents undefined before and after */
   uint64_t workspace_bytes;
+  int32_t threads; /* parallel loops use so many; 0 = all processors. No bit of
+                      the results depends on it */
 } DsStepCall;
 
 /* One code variant, for one set of CPU features. The runtime takes the first
@@ -147,8 +150,11 @@ typedef struct DsVariant {
                            "avx512f,avx512_bf16" */
   int32_t (*graph)(const DsGraphCall *);
   int32_t (*step)(const DsStepCall *);
+  /* Least workspace of a step of these sizes; never falls where one of them
+   * rises. */
   uint64_t (*workspace_bytes)(int64_t token_count, int64_t sequence_count,
-                              int64_t logit_row_count, int64_t cache_length);
+                              int64_t logit_row_count, int64_t cache_length,
+                              int32_t threads);
 } DsVariant;
 
 typedef enum DsMode { DS_MODE_GRAPH = 1, DS_MODE_LANGUAGE_MODEL = 2 } DsMode;
