@@ -34,6 +34,8 @@ using namespace mlir;
 void ds::buildRaisePipeline(OpPassManager &pm) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createCSEPass());
+  function.addPass(createSimplifyElementwise());
+  function.addPass(createForwardGathers());
   // Transposes first: every pattern below expects them in one place.
   function.addPass(createSinkTransposes());
   function.addPass(createCSEPass());

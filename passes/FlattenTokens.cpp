@@ -56,7 +56,7 @@ private:
   /// A value that is the same for all tokens, cloned.
   Value import(Value value);
   /// `value` of the graph for use beside [N, rest…]: flattened if it has rows.
-  Value operandFor(Value value, Layout result, int64_t resultRank);
+  Value operandFor(Value value, Layout result, ArrayRef<int64_t> resultShape);
   /// Positions of all tokens as `type`, rank 1.
   Value positionsAs(Type type, int64_t offset);
 
@@ -336,20 +336,32 @@ Value Flattener::flattenOp(Value value) {
                          "' does not work token by token here");
 }
 
-Value Flattener::operandFor(Value value, Layout result, int64_t resultRank) {
+Value Flattener::operandFor(Value value, Layout result,
+                            ArrayRef<int64_t> resultShape) {
   RankedTensorType type = tensorType(value);
+  int64_t resultRank = resultShape.size();
   int64_t missing = resultRank - type.getRank();
   Layout layout = layoutOf(value);
   if (layout.isToken()) {
     if (layout.row + missing != result.row)
       return fail(value, "rows of tokens meet another dimension");
-    return flatten(value);
+    Value rows = flatten(value);
+    if (!rows)
+      return nullptr;
+    // Unit dimensions before the rows went; the result may keep its own there.
+    SmallVector<int64_t> rest;
+    for (int64_t d = 0; d < resultRank; ++d) {
+      bool gone = d < result.row && resultShape[d] == 1;
+      if (!result.isLead(d) && !gone)
+        rest.push_back(d < missing ? 1 : type.getDimSize(d - missing));
+    }
+    return reshapeRest(rows, rest);
   }
   // The same for all tokens: what is left of its leading dimensions is 1.
   SmallVector<int64_t> rest;
   for (int64_t d = 0; d < type.getRank(); ++d) {
     if (!result.isLead(d + missing) &&
-        !(d + missing < result.row && type.getDimSize(d) == 1)) {
+        !(d + missing < result.row && resultShape[d + missing] == 1)) {
       rest.push_back(type.getDimSize(d));
       continue;
     }
@@ -374,7 +386,7 @@ Value Flattener::flattenElementwise(ElementwiseOp op) {
     return fail(op, "a value is not made token by token");
   if (layout.merged)
     layout.batch = -1;
-  int64_t rank = tensorType(op.getResult()).getRank();
+  ArrayRef<int64_t> resultShape = tensorType(op.getResult()).getShape();
   // A guard for rows that see no key: with all tokens present it is decided.
   if (op.getKind() == ElementwiseKind::Select) {
     Value condition = op.getOperands()[0];
@@ -392,7 +404,7 @@ Value Flattener::flattenElementwise(ElementwiseOp op) {
   }
   SmallVector<Value> operands;
   for (Value operand : op.getOperands()) {
-    operands.push_back(operandFor(operand, layout, rank));
+    operands.push_back(operandFor(operand, layout, resultShape));
     if (!operands.back())
       return nullptr;
   }

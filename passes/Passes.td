@@ -31,6 +31,15 @@ def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ForwardGathers : Pass<"ds-forward-gathers"> {
+  let summary = "a lookup of every row in its order becomes a reshape";
+  let description = [{
+    `ds.gather` whose indices provably are 0, 1, 2, … up to the number of rows, as where an exporter flattens a rotation table
+    and looks it up by a running index. Does nothing for any other lookup.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def RaiseAttention : Pass<"ds-raise-attention"> {
   let summary = "softmax(q·kᵀ·scale + mask)·v becomes ds.attention";
   let description = [{
@@ -88,6 +97,16 @@ def RaiseRope : Pass<"ds-raise-rope"> {
 
 def RaiseSwiglu : Pass<"ds-raise-swiglu"> {
   let summary = "gate·sigmoid(gate)·up becomes ds.swiglu";
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def SimplifyElementwise : Pass<"ds-simplify-elementwise"> {
+  let summary = "leave broadcasting to the elementwise ops";
+  let description = [{
+    A product over one element (`[.., M, 1]·[.., 1, N]`, as some exporters multiply positions by frequencies) is an
+    elementwise product. A `ds.broadcast` whose only effect an elementwise op has by itself, because another operand has the
+    repeated sizes, goes. So tables of rotations have one spelling.
+  }];
   let dependentDialects = ["::mlir::ds::DsDialect"];
 }
 

@@ -43,39 +43,58 @@ public:
   /// The first half of `table` along its last dimension if the second half is
   /// the same; null if that cannot be shown. Follows the table to where it is
   /// doubled and remakes what is below.
-  Value of(Value table) {
-    auto it = halves.find(table);
+  Value of(Value table) { return of(table, lastDim(table)); }
+
+private:
+  Value of(Value table, int64_t dim) {
+    auto it = halves.find({table, dim});
     if (it != halves.end())
       return it->second;
-    Value half = compute(table);
-    halves[table] = half;
+    Value half = compute(table, dim);
+    halves[{table, dim}] = half;
     return half;
   }
 
-private:
-  RankedTensorType halfType(Value table) {
+  RankedTensorType halfType(Value table, int64_t dim) {
     RankedTensorType type = tensorType(table);
     SmallVector<int64_t> shape(type.getShape());
-    shape.back() /= 2;
+    shape[dim] /= 2;
     return RankedTensorType::get(shape, type.getElementType());
   }
 
-  Value compute(Value table) {
+  /// Where dimension `dim` of a reshape's result stands in its input: the one
+  /// of that size with as many elements behind it.
+  std::optional<int64_t> reshapedDim(ReshapeOp op, int64_t dim) {
+    auto behind = [&](Value value, int64_t d) {
+      Polynomial count(1);
+      for (int64_t i = d + 1; i <= lastDim(value); ++i)
+        count = count * symbols.sizeOf(value, i);
+      return count;
+    };
+    int64_t size = tensorType(op).getDimSize(dim);
+    for (int64_t d = lastDim(op.getInput()); d >= 0; --d)
+      if (tensorType(op.getInput()).getDimSize(d) == size &&
+          behind(op.getInput(), d) == behind(op, dim))
+        return d;
+    return std::nullopt;
+  }
+
+  Value compute(Value table, int64_t dim) {
     RankedTensorType type = tensorType(table);
-    if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1) ||
-        type.getShape().back() % 2 != 0)
+    if (dim < 0 || type.isDynamicDim(dim) || type.getDimSize(dim) % 2 != 0)
       return nullptr;
     DenseElementsAttr constant;
     if (matchPattern(table, m_Constant(&constant)))
-      return halfOfConstant(table, constant);
+      return halfOfConstant(table, dim, constant);
     Operation *op = table.getDefiningOp();
     if (!op)
       return nullptr;
     OpBuilder builder(op);
-    int64_t last = type.getRank() - 1;
+    Location loc = op->getLoc();
     if (auto concat = dyn_cast<ConcatOp>(op)) {
-      bool doubled = int64_t(concat.getAxis()) == last &&
-                     concat.getInputs().size() == 2 &&
+      if (int64_t(concat.getAxis()) != dim)
+        return nullptr;
+      bool doubled = concat.getInputs().size() == 2 &&
                      concat.getInputs()[0] == concat.getInputs()[1];
       return doubled ? Value(concat.getInputs()[0]) : Value();
     }
@@ -83,78 +102,83 @@ private:
       SmallVector<Value> operands;
       for (Value operand : op->getOperands()) {
         RankedTensorType operandType = tensorType(operand);
-        bool repeats =
-            operandType.getRank() == 0 || operandType.getShape().back() == 1;
-        operands.push_back(repeats ? operand : of(operand));
+        int64_t d = dim - (type.getRank() - operandType.getRank());
+        bool repeats = d < 0 || operandType.getDimSize(d) == 1;
+        operands.push_back(repeats ? operand : of(operand, d));
         if (!operands.back())
           return nullptr;
       }
       return builder
-          .create(op->getLoc(), op->getName().getIdentifier(), operands,
-                  {halfType(table)}, op->getAttrs())
+          .create(loc, op->getName().getIdentifier(), operands,
+                  {halfType(table, dim)}, op->getAttrs())
           ->getResult(0);
     }
     if (auto reshape = dyn_cast<ReshapeOp>(op)) {
-      // Only where the last dimension is left alone.
-      if (tensorType(reshape.getInput()).getRank() == 0 ||
-          tensorType(reshape.getInput()).getShape().back() !=
-              type.getShape().back())
-        return nullptr;
-      Value input = of(reshape.getInput());
+      std::optional<int64_t> d = reshapedDim(reshape, dim);
+      Value input = d ? of(reshape.getInput(), *d) : Value();
       if (!input)
         return nullptr;
-      return ReshapeOp::create(builder, op->getLoc(), halfType(table), input,
+      return ReshapeOp::create(builder, loc, halfType(table, dim), input,
                                reshape.getDims());
     }
     if (auto broadcast = dyn_cast<BroadcastOp>(op)) {
-      Value input = of(broadcast.getInput());
+      int64_t d = dim - (lastDim(table) - lastDim(broadcast.getInput()));
+      bool repeats =
+          d < 0 || tensorType(broadcast.getInput()).getDimSize(d) == 1;
+      Value input =
+          repeats ? broadcast.getInput() : of(broadcast.getInput(), d);
       if (!input)
         return nullptr;
-      return BroadcastOp::create(builder, op->getLoc(), halfType(table), input,
+      return BroadcastOp::create(builder, loc, halfType(table, dim), input,
                                  broadcast.getDims());
     }
     if (auto transpose = dyn_cast<TransposeOp>(op)) {
-      if (transpose.getPerm().back() != last)
-        return nullptr;
-      Value input = of(transpose.getInput());
+      Value input = of(transpose.getInput(), transpose.getPerm()[dim]);
       if (!input)
         return nullptr;
-      return TransposeOp::create(builder, op->getLoc(), halfType(table), input,
+      return TransposeOp::create(builder, loc, halfType(table, dim), input,
                                  transpose.getPermAttr());
     }
     if (auto gather = dyn_cast<GatherOp>(op)) {
-      if (int64_t(gather.getAxis()) == lastDim(gather.getInput()))
+      int64_t axis = gather.getAxis(),
+              indexRank = tensorType(gather.getIndices()).getRank();
+      if (dim >= axis && dim < axis + indexRank)
         return nullptr;
-      Value input = of(gather.getInput());
+      Value input =
+          of(gather.getInput(), dim < axis ? dim : dim - indexRank + 1);
       if (!input)
         return nullptr;
-      return GatherOp::create(builder, op->getLoc(), halfType(table), input,
+      return GatherOp::create(builder, loc, halfType(table, dim), input,
                               gather.getIndices(), gather.getAxisAttr());
     }
     return nullptr;
   }
 
-  Value halfOfConstant(Value table, DenseElementsAttr constant) {
-    RankedTensorType type = halfType(table);
+  Value halfOfConstant(Value table, int64_t dim, DenseElementsAttr constant) {
+    RankedTensorType type = halfType(table, dim);
     OpBuilder builder(table.getDefiningOp());
     if (constant.isSplat())
       return arith::ConstantOp::create(builder, table.getLoc(),
                                        constant.resizeSplat(type));
-    int64_t width = type.getShape().back(),
-            rows = type.getNumElements() / width;
-    SmallVector<Attribute> half;
+    // [outer, 2, half]: what lies behind `dim` counts with it.
+    int64_t half = 1;
+    for (int64_t size : type.getShape().drop_front(dim))
+      half *= size;
+    SmallVector<Attribute> kept;
     auto values = constant.getValues<Attribute>();
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t i = 0; i < width; ++i) {
-        if (values[2 * width * r + i] != values[2 * width * r + width + i])
+    for (int64_t start = 0; start < constant.getNumElements();
+         start += 2 * half)
+      for (int64_t i = start; i < start + half; ++i) {
+        if (values[i] != values[half + i])
           return nullptr;
-        half.push_back(values[2 * width * r + i]);
+        kept.push_back(values[i]);
       }
     return arith::ConstantOp::create(builder, table.getLoc(),
-                                     DenseElementsAttr::get(type, half));
+                                     DenseElementsAttr::get(type, kept));
   }
 
-  DenseMap<Value, Value> halves;
+  SymbolicElements symbols;
+  DenseMap<std::pair<Value, int64_t>, Value> halves;
 };
 
 struct Rotation {

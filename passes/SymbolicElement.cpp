@@ -104,6 +104,24 @@ Polynomial SymbolicElements::valueOf(Value index) {
     if (isNonNegative(b - a))
       return a;
   }
+  if (auto select = dyn_cast_or_null<arith::SelectOp>(op)) {
+    Polynomial a = valueOf(select.getTrueValue()),
+               b = valueOf(select.getFalseValue());
+    if (a == b)
+      return a;
+    if (auto compare = select.getCondition().getDefiningOp<arith::CmpIOp>()) {
+      Polynomial less = valueOf(compare.getLhs()) - valueOf(compare.getRhs());
+      // x == y ? x : y and its like are the value that is not tested.
+      if (compare.getPredicate() == arith::CmpIPredicate::eq && less == a - b)
+        return b;
+      if (compare.getPredicate() == arith::CmpIPredicate::slt) {
+        if (isNonNegative(less))
+          return b;
+        if (isNonNegative(Polynomial(-1) - less))
+          return a;
+      }
+    }
+  }
   if (auto dim = dyn_cast_or_null<tensor::DimOp>(op))
     if (std::optional<int64_t> d = dim.getConstantIndex())
       return sizeOf(dim.getSource(), *d);
@@ -180,6 +198,15 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
     if (dim < axis + indexRank)
       return sizeOf(gather.getIndices(), dim - axis);
     return sizeOf(gather.getInput(), dim - indexRank + 1);
+  }
+  if (auto gather = dyn_cast_or_null<GatherNdOp>(op)) {
+    int64_t outer = tensorType(gather.getIndices()).getRank() - 1;
+    int64_t tuple = tensorType(gather.getIndices()).getDimSize(outer);
+    if (dim < outer)
+      return sizeOf(gather.getIndices(), dim);
+    if (!ShapedType::isDynamic(tuple))
+      return sizeOf(gather.getInput(),
+                    dim - outer + tuple + gather.getBatchDims());
   }
   if (auto reduce = dyn_cast_or_null<ReduceOp>(op)) {
     if (reduce.getKeepdims())

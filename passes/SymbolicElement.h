@@ -86,6 +86,8 @@ private:
   TermRef reshaped(ReshapeOp op, ArrayRef<Polynomial> indices);
   TermRef concatenated(ConcatOp op, ArrayRef<Polynomial> indices);
   TermRef gatheredNd(GatherNdOp op, ArrayRef<Polynomial> indices);
+  std::optional<std::pair<Polynomial, Polynomial>>
+  divide(const Polynomial &value, const Polynomial &size) const;
   TermRef opaque(Value tensor, ArrayRef<Polynomial> indices) const;
   TermRef notTerm(const TermRef &a) const;
   TermRef andTerm(const TermRef &a, const TermRef &b) const;

@@ -258,7 +258,7 @@ TermRef SymbolicElements::reduction(ReduceOp op, ArrayRef<Polynomial> indices) {
 
 TermRef SymbolicElements::reshaped(ReshapeOp op, ArrayRef<Polynomial> indices) {
   Value input = op.getInput();
-  RankedTensorType from = tensorType(input), to = tensorType(op.getResult());
+  RankedTensorType from = tensorType(input);
   // Dimensions that are not 1, in order, are the same on both sides: then only
   // unit dimensions moved.
   auto nonUnit = [&](Value tensor) {
@@ -278,24 +278,64 @@ TermRef SymbolicElements::reshaped(ReshapeOp op, ArrayRef<Polynomial> indices) {
       source[f] = indices[t];
     return elementOf(input, source);
   }
-  // Flattened: find the indices whose row-major number this is. They are sums
-  // of index symbols, so trying the symbols at hand for the inner one is
-  // enough.
-  if (to.getRank() != 1 || from.getRank() != 2)
-    return nullptr;
-  Polynomial width = sizeOf(input, 1);
-  for (const auto &[inner, innerSize] : indexSizes) {
-    if (!(innerSize == width))
-      continue;
-    Polynomial rest = indices[0] - Polynomial::symbol(inner);
-    for (const auto &[outer, outerSize] : indexSizes)
-      if (rest == Polynomial::symbol(outer) * width)
-        return elementOf(
-            input, {Polynomial::symbol(outer), Polynomial::symbol(inner)});
-    if (rest == Polynomial(0))
-      return elementOf(input, {Polynomial(0), Polynomial::symbol(inner)});
+  // Otherwise by the row-major number of the element: what each dimension of
+  // the input, from the innermost, leaves of it when divided by its size.
+  Polynomial number;
+  for (auto [d, index] : llvm::enumerate(indices))
+    number = number * sizeOf(op, d) + index;
+  for (int64_t d : llvm::reverse(fromDims)) {
+    if (d == fromDims.front()) {
+      source[d] = number;
+      return elementOf(input, source);
+    }
+    auto parts = divide(number, sizeOf(input, d));
+    if (!parts)
+      return nullptr;
+    std::tie(number, source[d]) = *parts;
   }
   return nullptr;
+}
+
+/// (q, r) with value = q·size + r and 0 <= r < size, where both are plain.
+std::optional<std::pair<Polynomial, Polynomial>>
+SymbolicElements::divide(const Polynomial &value,
+                         const Polynomial &size) const {
+  if (size.getTerms().empty())
+    return std::nullopt;
+  // Polynomial division by the last monomial of `size`; a quotient that is one
+  // too large (t < T read as T + (t − T)) is put right.
+  const auto &[lead, leadCoefficient] = *size.getTerms().rbegin();
+  Polynomial quotient, rest = value, remainder;
+  for (unsigned round = 0; !rest.getTerms().empty(); ++round) {
+    constexpr unsigned limit = 64; // sizes have a handful of terms
+    if (round == limit)
+      return std::nullopt;
+    const auto [monomial, coefficient] = *rest.getTerms().rbegin();
+    Polynomial term(1);
+    for (unsigned symbol : monomial)
+      term = term * Polynomial::symbol(symbol);
+    term = term * coefficient;
+    Polynomial::Monomial left;
+    std::set_difference(monomial.begin(), monomial.end(), lead.begin(),
+                        lead.end(), std::back_inserter(left));
+    if (coefficient % leadCoefficient != 0 ||
+        left.size() + lead.size() != monomial.size()) {
+      remainder = remainder + term;
+      rest = rest - term;
+      continue;
+    }
+    Polynomial factor(coefficient / leadCoefficient);
+    for (unsigned symbol : left)
+      factor = factor * Polynomial::symbol(symbol);
+    quotient = quotient + factor;
+    rest = rest - factor * size;
+  }
+  for (int64_t correction : {0, -1, 1}) {
+    Polynomial q = quotient + correction, r = remainder - size * correction;
+    if (isNonNegative(r) && isNonNegative(size - 1 - r))
+      return std::make_pair(q, r);
+  }
+  return std::nullopt;
 }
 
 TermRef SymbolicElements::concatenated(ConcatOp op,

@@ -1,6 +1,7 @@
 //===- Sizes.cpp - index arithmetic that folds and shares -----------------===//
 #include "lowering/OnnxToDs/Sizes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -9,6 +10,30 @@ using namespace mlir::onnx;
 
 static std::optional<int64_t> known(OpFoldResult a) {
   return getConstantIntValue(a);
+}
+
+/// Whether `a` is never negative: made of sizes by operations that keep it so.
+/// `depth` bounds the walk: sizes are short sums and products of dimensions.
+static bool isNonNegative(OpFoldResult a, unsigned depth = 8) {
+  if (std::optional<int64_t> number = known(a))
+    return *number >= 0;
+  Operation *op = cast<Value>(a).getDefiningOp();
+  if (!op || depth == 0)
+    return false;
+  if (isa<tensor::DimOp>(op))
+    return true;
+  auto both = [&](unsigned i, unsigned j) {
+    return isNonNegative(op->getOperand(i), depth - 1) &&
+           isNonNegative(op->getOperand(j), depth - 1);
+  };
+  if (isa<arith::AddIOp, arith::MulIOp, arith::MinSIOp>(op))
+    return both(0, 1);
+  if (isa<arith::MaxSIOp>(op))
+    return isNonNegative(op->getOperand(0), depth - 1) ||
+           isNonNegative(op->getOperand(1), depth - 1);
+  if (isa<arith::SelectOp>(op))
+    return both(1, 2);
+  return false;
 }
 
 Value Sizes::asValue(OpFoldResult size) {
@@ -103,6 +128,18 @@ OpFoldResult Sizes::floorDiv(OpFoldResult a, OpFoldResult b) {
     return number(llvm::divideFloorSigned(*x, *y));
   if (y == 1)
     return a;
+  // (c · d) / max(d, 1) is c where d is not 0; where it is, a reshape that asks
+  // leaves the size open, and c keeps it a number.
+  if (!x && !y) {
+    auto product = cast<Value>(a).getDefiningOp<arith::MulIOp>();
+    auto max = cast<Value>(b).getDefiningOp<arith::MaxSIOp>();
+    if (product && max && known(max.getRhs()) == 1 &&
+        isNonNegative(max.getLhs()))
+      for (unsigned i : {0u, 1u})
+        if (product->getOperand(i) == max.getLhs() &&
+            known(product->getOperand(1 - i)))
+          return number(*known(product->getOperand(1 - i)));
+  }
   // (c · d) / d is c.
   if (auto value = dyn_cast<Value>(a))
     if (auto product = value.getDefiningOp<arith::MulIOp>()) {
@@ -120,8 +157,10 @@ OpFoldResult Sizes::min(OpFoldResult a, OpFoldResult b) {
   std::optional<int64_t> x = known(a), y = known(b);
   if (x && y)
     return number(std::min(*x, *y));
-  if (a == b)
+  if (a == b || (x && *x <= 0 && isNonNegative(b)))
     return a;
+  if (y && *y <= 0 && isNonNegative(a))
+    return b;
   return cached(4, a, b, [&](Value p, Value q) -> Value {
     return arith::MinSIOp::create(builder, builder.getUnknownLoc(), p, q);
   });
@@ -131,8 +170,10 @@ OpFoldResult Sizes::max(OpFoldResult a, OpFoldResult b) {
   std::optional<int64_t> x = known(a), y = known(b);
   if (x && y)
     return number(std::max(*x, *y));
-  if (a == b)
+  if (a == b || (y && *y <= 0 && isNonNegative(a)))
     return a;
+  if (x && *x <= 0 && isNonNegative(b))
+    return b;
   return cached(5, a, b, [&](Value p, Value q) -> Value {
     return arith::MaxSIOp::create(builder, builder.getUnknownLoc(), p, q);
   });
@@ -157,6 +198,8 @@ OpFoldResult Sizes::selectNegative(OpFoldResult a, OpFoldResult x,
     return x;
   if (known(a))
     return *known(a) < 0 ? x : y;
+  if (isNonNegative(a))
+    return y;
   Location loc = builder.getUnknownLoc();
   Value negative = arith::CmpIOp::create(
       builder, loc, arith::CmpIPredicate::slt, asValue(a), asValue(number(0)));
