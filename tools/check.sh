@@ -79,6 +79,7 @@ script() {
 }
 script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
 script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
+script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -65,7 +65,7 @@ class Model:
         keep, ins, outs = [], (Tensor * max(1, n))(), (Tensor * max(1, m))()
         for i in range(n):
             info = self.model.inputs[i]
-            array = np.ascontiguousarray(inputs[info.name.decode()])
+            array = np.asarray(inputs[info.name.decode()], order="C")
             keep.append(array)
             ins[i].data, ins[i].type, ins[i].rank = array.ctypes.data, info.type, array.ndim
             assert np.dtype(TYPES[info.type]) == array.dtype, (info.name, array.dtype)

@@ -1,0 +1,323 @@
+"""Properties of the model ops (DsModelOps.td), alone and in the company that fusion looks for."""
+import numpy as np
+
+from case import EPSILON, SMALL, TINY, Sum, function, normal, summed, tensor, uniform
+
+ACTIVATIONS = ["f32", "f32", "f32", "bf16", "f16", "f64"]
+# Rows of tokens: one is decoding, many is a prompt.
+ROWS = [0, 1, 1, 2, 3, 5, 7, 8, 13, 16, 17, 33]
+WIDTHS = [1, 2, 3, 7, 8, 16, 17, 31, 32, 33, 48, 64, 65, 67, 96, 130]
+
+
+def own(element):
+    """ε of the type that is computed in."""
+    return EPSILON["f64"] if element == "f64" else EPSILON["f32"]
+
+
+def weight(case, element, dims, make):
+    """A parameter most often, as in a model; sometimes an input."""
+    return (case.parameter if case.chance(0.8) else case.input)(element, dims, make)
+
+
+def magnitudes(run, *names):
+    return [np.abs(run.values[n].astype(np.float64)) for n in names]
+
+
+def embedding(case):
+    element = case.pick(["f32", "bf16", "f16"])
+    result = case.pick([element, "f32"])
+    count, width = case.pick([1, 3, 17, 64]), case.pick(WIDTHS)
+    at = case.dims(case.pick([1, 1, 2]), ROWS)
+    index = case.pick(["i32", "i64"])
+    ids = case.input(index, at, lambda run, shape: run.rng.integers(0, count, size=shape))
+    table = weight(case, element, [count, width], normal())
+    out = case.emit(f"ds.embedding {ids}, {table} : {tensor(index, at)}, {tensor(element, [count, width])} to "
+                    f"{tensor(result, at + [width])}")
+    case.output(out, result, at + [width], None)
+
+
+def rms_norm(case):
+    element = case.pick(ACTIVATIONS)
+    rows = case.dims(case.pick([1, 1, 2, 3]), ROWS)
+    width = case.dim(WIDTHS, static=0.8)
+    # A weight of its own type; rounding before it is visible only where the result's type is narrow.
+    own_weight = case.pick([element, "f32", "bf16"])
+    early = element in ("f32", "f64") and case.chance(0.3)
+    epsilon = case.pick([1e-6, 1e-5, 0.125])
+    scale = case.pick([1.0, 1e-3, 30.0])
+    x = case.input(element, rows + [width], normal(scale))
+    if width.static is None:
+        w = case.input(own_weight, [width], normal())
+    else:
+        w = weight(case, own_weight, [width], normal())
+    out = case.emit(f"ds.rms_norm {x}, {w} epsilon {epsilon:e}{' round_before_weight' if early else ''} : "
+                    f"{tensor(element, rows + [width])}, {tensor(own_weight, [width])} to {tensor(element, rows + [width])}")
+
+    def tolerance(run, want):
+        # The sum of n squares is off by (n + 2) · ε of itself, its root by half of that, and five more roundings.
+        n = run.size(width)
+        return (0.5 * (n + 2) + 5) * own(element) * np.abs(want) + EPSILON[element] * np.abs(want) + TINY[element]
+    case.output(out, element, rows + [width], tolerance)
+
+
+def rope(case):
+    element = case.pick(ACTIVATIONS)
+    table = case.pick([element, "f32"]) if element != "f64" else "f64"
+    rows = case.dims(case.pick([1, 1, 2]), ROWS)
+    heads, half = case.dim(SMALL), case.pick([1, 2, 3, 4, 8, 16, 17, 32])
+    shape, place = rows + [heads, 2 * half], rows + [half]
+    layouts = case.pick(["halves", "pairs"]), case.pick(["halves", "pairs"])
+    x = case.input(element, shape, normal())
+    cos, sin = (case.input(table, place, uniform(-1, 1)) for _ in range(2))
+    out = case.emit(f"ds.rope {x}, {cos}, {sin} {layouts[0]} to {layouts[1]} : {tensor(element, shape)}, {tensor(table, place)}, "
+                    f"{tensor(table, place)} to {tensor(element, shape)}")
+
+    def tolerance(run, want):
+        # Two products and a difference: 3 · ε of the larger product.
+        most = magnitudes(run, x)[0].max(initial=0)
+        return 3 * own(element) * 2 * most + EPSILON[element] * np.abs(want) + TINY[element]
+    case.output(out, element, shape, tolerance)
+
+
+def product(run, x, w):
+    x, w = magnitudes(run, x, w)
+    return x @ w.T
+
+
+def linear(case):
+    element = case.pick(ACTIVATIONS)
+    # Weights as wide as the activations or narrower, as files have them.
+    stored = {"f32": ["f32", "f32", "bf16", "f16"], "bf16": ["bf16"], "f16": ["f16"], "f64": ["f64"]}
+    of_weight = case.pick(stored[element])
+    result = case.pick([element, "f32"]) if element in ("bf16", "f16") else element
+    rows = case.dims(case.pick([1, 1, 1, 2, 0]), ROWS)
+    n, k = (case.pick(WIDTHS), case.pick(WIDTHS + [257])) if case.chance(0.9) else (case.pick([0, 1]), case.pick([0, 5]))
+    x = case.input(element, rows + [k], normal())
+    w = weight(case, of_weight, [n, k], normal())
+    bias, text = None, ""
+    if case.chance(0.3):
+        bias = weight(case, case.pick([of_weight, "f32"]) if element != "f64" else "f64", [n], normal())
+        kind = next(tensor(e, d) for name, e, d in bias_types(case, bias))
+        text = f" bias {bias} : {kind}"
+    out = case.emit(f"ds.linear {x}, {w}{text} : {tensor(element, rows + [k])}, {tensor(of_weight, [n, k])} to "
+                    f"{tensor(result, rows + [n])}")
+
+    def magnitude(run):
+        total = product(run, x, w)
+        return total + magnitudes(run, bias)[0] if bias else total
+
+    def tolerance(run, want):
+        last = EPSILON[result] * np.abs(want) + TINY[result]
+        return (k + 3) * own(element) * magnitude(run) + last
+    case.output(out, result, rows + [n], tolerance)
+
+
+def bias_types(case, name):
+    for n, element, dims, _ in case.inputs:
+        if n == name:
+            yield n, element, dims
+    for line in case.lines:
+        if line.startswith(name + " = ds.load_parameter"):
+            kind = line.split(" : ")[1][len("tensor<"):-1].split("x")
+            yield name, kind[-1], [int(s) for s in kind[:-1]]
+
+
+def swiglu(case):
+    element = case.pick(ACTIVATIONS)
+    dims = case.dims(case.pick([1, 2, 3]))
+    gate, up = case.input(element, dims, normal(3)), case.input(element, dims, normal())
+    out = case.emit(f"ds.swiglu {gate}, {up} : {tensor(element, dims)}, {tensor(element, dims)} to {tensor(element, dims)}")
+    case.output(out, element, dims, function(element, 8))
+
+
+def attention_bound(element, qk, v, depth, keys, scale, mask=0.0):
+    """A score is off by δ = (D + 4) · ε · scale · Σ|q·k| (and ε of what the mask adds); then a probability by 2δ of itself and what
+    exp and the sum over T keys lose, (T + 16) · ε; mixing weighs that with |v|. `qk` is the largest Σ|q·k|, `v` the largest |v|."""
+    delta = own(element) * ((depth + 4) * scale * qk + mask)
+    return (2 * delta + (keys + 16) * own(element)) * v
+
+
+def attention(case):
+    element = case.pick(ACTIVATIONS)
+    batch, rows, keys = case.dim([0, 1, 2, 3], static=0.3), case.dim([0, 1, 2, 5, 7, 16, 17]), case.dim([1, 2, 3, 16, 17, 33, 67])
+    group, heads = case.pick([1, 1, 2, 3, 4]), case.pick([1, 2, 3])
+    depth, width = case.pick([1, 2, 4, 7, 8, 16, 17, 32]), case.pick([1, 4, 8, 16, 17, 33])
+    causal = case.chance(0.5)
+    if causal:
+        # Keys end with the rows' own.
+        past = case.dim([0, 1, 2, 15, 16, 50], static=0)
+        rows = case.dim([1, 2, 5, 7, 16, 17], static=0)
+        keys = Sum(past, rows)
+    scale = case.pick([depth ** -0.5, 1.0, 0.3])
+    q_dims, k_dims, v_dims = [batch, rows, heads * group, depth], [batch, heads, keys, depth], [batch, heads, keys, width]
+
+    q, k, v = (case.input(element, dims, normal()) for dims in (q_dims, k_dims, v_dims))
+    text, most = "", 0.0
+    if case.chance(0.5):
+        kind = case.pick(["i1", element if element != "f64" else "f64"])
+        m_dims = [case.pick([batch, 1]), case.pick([heads * group, 1]), rows, keys]
+        while case.chance(0.3) and m_dims:
+            m_dims = m_dims[1:]
+        if kind == "i1":
+            def make(run, shape):
+                return run.rng.random(shape) < 0.7
+        else:
+            most = 4.0
+
+            def make(run, shape):
+                return np.where(run.rng.random(shape) < 0.2, -np.inf, run.rng.normal(size=shape))
+        m = case.input(kind, m_dims, make)
+        text = f" mask {m} : {tensor(kind, m_dims)}"
+    out = case.emit(f"ds.attention {q}, {k}, {v}{text} scale {scale:e}{' causal' if causal else ''} : {tensor(element, q_dims)}, "
+                    f"{tensor(element, k_dims)}, {tensor(element, v_dims)} to {tensor(element, q_dims[:3] + [width])}")
+    scale = float(f"{scale:e}")
+
+    def tolerance(run, want):
+        qs, ks, vs = magnitudes(run, q, k, v)
+        qk = np.einsum("bshd,bhtd->bsht", qs, np.repeat(ks, group, 1)).max(initial=0)
+        bound = attention_bound(element, qk, vs.max(initial=0), depth, run.size(keys), scale, most)
+        return bound + EPSILON[element] * np.abs(want) + TINY[element]
+    case.output(out, element, q_dims[:3] + [width], tolerance)
+
+
+# ----- flattened tokens -------------------------------------------------------------------------------------------------
+class Sequences:
+    """B sequences laid end to end, in slots of a cache: their arrays as inputs of a case."""
+
+    def __init__(self, case):
+        self.case = case
+        self.plans = {}
+        self.start = case.input("i32", [self.planned("ends")], lambda run, shape: self.plan(run)["start"])
+        self.past = case.input("i32", [self.planned("count")], lambda run, shape: self.plan(run)["past"])
+        self.slot = case.input("i32", [self.planned("count")], lambda run, shape: self.plan(run)["slot"])
+        self.vector = "tensor<?xi32>"
+
+    def plan(self, run):
+        if id(run) not in self.plans or self.plans[id(run)]["run"] is not run:
+            rng = run.rng
+            count = int(rng.choice([1, 1, 2, 3, 4]))
+            rows = rng.choice([0, 1, 1, 2, 5, 17], size=count)
+            if rows.sum() == 0:
+                rows[0] = 3
+            past = rng.choice([0, 0, 1, 7, 16, 40], size=count)
+            slots = count + int(rng.integers(0, 3))
+            self.plans[id(run)] = dict(
+                run=run, start=np.concatenate([[0], np.cumsum(rows)]), past=past, rows=rows, slot=rng.permutation(slots)[:count],
+                count=count, ends=count + 1, tokens=int(rows.sum()), slots=slots,
+                length=int((past + rows).max()) + int(rng.integers(0, 4)))
+        return self.plans[id(run)]
+
+    def planned(self, what):
+        return Planned(self, what)
+
+    def cache(self, run, shape, filled):
+        """NaN but for the rows that a sequence has; `filled(past, rows)` says how many those are."""
+        plan = self.plan(run)
+        value = np.full(shape, np.nan)
+        for past, rows, slot in zip(plan["past"], plan["rows"], plan["slot"]):
+            n = filled(past, rows)
+            value[slot, :, :n] = run.rng.normal(size=(shape[1], n, shape[3]))
+        return value
+
+
+class Planned:
+    """A size that the plan of the sequences decides."""
+    static, text = None, "?"
+
+    def __init__(self, sequences, what):
+        self.sequences, self.what = sequences, what
+
+    def of(self, run):
+        return self.sequences.plan(run)[self.what]
+
+
+def token_positions(case):
+    s = Sequences(case)
+    tokens = case.index(lambda run: s.plan(run)["tokens"])
+    out = case.emit(f"ds.token_positions {s.start}, {s.past}, {tokens} : {s.vector}, {s.vector} to tensor<?xi32>")
+    case.outputs.append((out, "tensor<?xi32>", "i32", None))
+
+
+def cache_append(case):
+    s = Sequences(case)
+    element, stored = case.pick([("f32", "f32"), ("f32", "bf16"), ("bf16", "bf16"), ("f64", "f64")])
+    heads, width = case.pick([1, 2, 3]), case.pick([1, 7, 8, 16, 33])
+    rows = case.input(element, [s.planned("tokens"), heads, width], normal())
+    dims = [s.planned("slots"), heads, s.planned("length"), width]
+    cache = case.input(stored, dims, lambda run, shape: s.cache(run, shape, lambda past, rows: past))
+    out = case.emit(f"ds.cache_append {rows} into {cache} at {s.start}, {s.past}, {s.slot} : tensor<?x{heads}x{width}x{element}>, "
+                    f"{tensor(stored, dims)}, {s.vector}, {s.vector}, {s.vector} to {tensor(stored, dims)}")
+    case.output(out, stored, dims, None)
+
+
+def cached_attention(case):
+    s = Sequences(case)
+    element, stored = case.pick([("f32", "f32"), ("f32", "f32"), ("f32", "bf16"), ("bf16", "bf16"), ("f64", "f64")])
+    group, heads = case.pick([1, 1, 2, 3, 4]), case.pick([1, 2, 3])
+    depth = case.pick([1, 2, 7, 8, 16, 17, 32, 64])
+    width = depth if case.chance(0.6) else case.pick([1, 8, 16, 33])
+    scale = case.pick([depth ** -0.5, 0.3])
+    q_dims = [s.planned("tokens"), heads * group, depth]
+    k_dims, v_dims = ([s.planned("slots"), heads, s.planned("length"), w] for w in (depth, width))
+    q = case.input(element, q_dims, normal())
+
+    def filled(run, shape):
+        return s.cache(run, shape, lambda past, rows: past + rows)
+    k, v = case.input(stored, k_dims, filled), case.input(stored, v_dims, filled)
+    out = case.emit(f"ds.cached_attention {q}, {k}, {v} at {s.start}, {s.past}, {s.slot} scale {scale:e} : {tensor(element, q_dims)}, "
+                    f"{tensor(stored, k_dims)}, {tensor(stored, v_dims)}, {s.vector}, {s.vector}, {s.vector} to "
+                    f"{tensor(element, q_dims[:2] + [width])}")
+    scale = float(f"{scale:e}")
+
+    def tolerance(run, want):
+        qs, ks, vs = (np.nan_to_num(m) for m in magnitudes(run, q, k, v))
+        qk = np.einsum("nhd,bhtd->nhbt", qs, np.repeat(ks, group, 1)).max(initial=0)
+        bound = attention_bound(element, qk, vs.max(initial=0), depth, s.plan(run)["length"], scale)
+        return bound + EPSILON[element] * np.abs(want) + TINY[element]
+    case.output(out, element, q_dims[:2] + [width], tolerance)
+
+
+# ----- in company -------------------------------------------------------------------------------------------------------
+def half_layer(case):
+    """norm → gate and up of one input → SwiGLU → down → residual: what prologues, epilogues and merged products are made for."""
+    stored = case.pick(["f32", "f32", "bf16", "f16"])
+    rows = case.dim(ROWS, static=0.2)
+    d, i = case.pick([3, 8, 16, 17, 32, 33, 64]), case.pick([1, 7, 16, 31, 32, 67, 96])
+    x_kind, i_kind = tensor("f32", [rows, d]), tensor("f32", [rows, i])
+    x = case.input("f32", [rows, d], normal())
+    norm = case.parameter("f32", [d], normal())
+    gate, up = (case.parameter(stored, [i, d], normal(d ** -0.5)) for _ in range(2))
+    down = case.parameter(stored, [d, i], normal(i ** -0.5))
+    n = case.emit(f"ds.rms_norm {x}, {norm} epsilon 1.000000e-06 : {x_kind}, {tensor('f32', [d])} to {x_kind}")
+    g, u = (case.emit(f"ds.linear {n}, {w} : {x_kind}, {tensor(stored, [i, d])} to {i_kind}") for w in (gate, up))
+    a = case.emit(f"ds.swiglu {g}, {u} : {i_kind}, {i_kind} to {i_kind}")
+    y = case.emit(f"ds.linear {a}, {down} : {i_kind}, {tensor(stored, [d, i])} to {x_kind}")
+    out = case.emit(f"ds.elementwise add {x}, {y} : ({x_kind}, {x_kind}) -> {x_kind}")
+
+    def tolerance(run, want):
+        # Each step adds (its length + 8) · ε to the relative error of magnitudes, which are computed here without signs.
+        value = run.values[x].astype(np.float64)
+        normal_ = np.abs(value / np.sqrt((value * value).mean(-1, keepdims=True) + 1e-6) * run.values[norm])
+        g_, u_, d_ = magnitudes(run, gate, up, down)
+        hidden = (normal_ @ g_.T) * (normal_ @ u_.T)
+        # The derivative of g · sigmoid(g) is at most 1.1.
+        return 1.1 * (2 * (1.5 * d + 16) + i + 16) * EPSILON["f32"] * (hidden @ d_.T + np.abs(value))
+    case.output(out, "f32", [rows, d], tolerance)
+
+
+def projections(case):
+    """q, k and v of one input, some rotated: products that are merged must come apart again."""
+    stored = case.pick(["f32", "bf16", "f16"])
+    rows, k = case.dim(ROWS, static=0.2), case.pick([3, 8, 17, 32, 64, 65])
+    x = case.input("f32", [rows, k], normal())
+    kind = tensor("f32", [rows, k])
+    for _ in range(case.pick([2, 3])):
+        n = case.pick([1, 8, 16, 24, 32, 33, 64])
+        w = case.parameter(stored, [n, k], normal())
+        out = case.emit(f"ds.linear {x}, {w} : {kind}, {tensor(stored, [n, k])} to {tensor('f32', [rows, n])}")
+        case.output(out, "f32", [rows, n], summed("f32", lambda run: k, lambda run, w=w: product(run, x, w)))
+
+
+OPS = {"embedding": embedding, "rms_norm": rms_norm, "rope": rope, "linear": linear, "swiglu": swiglu, "attention": attention,
+       "token_positions": token_positions, "cache_append": cache_append, "cached_attention": cached_attention,
+       "half_layer": half_layer, "projections": projections}
