@@ -154,6 +154,9 @@ struct LowerConcat : OpConversionPattern<ConcatOp> {
     Sizes offsets(result.getRank(), rewriter.getIndexAttr(0)),
         strides(result.getRank(), rewriter.getIndexAttr(1));
     for (auto [input, sizes] : llvm::zip_equal(inputs, parts)) {
+      // Nothing to insert, at an offset that may be no place of the result.
+      if (llvm::is_contained(tensorType(input).getShape(), 0))
+        continue;
       value = tensor::InsertSliceOp::create(rewriter, loc, input, value,
                                             offsets, sizes, strides);
       offsets[axis] = affine::makeComposedFoldedAffineApply(

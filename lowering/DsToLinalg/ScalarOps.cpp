@@ -141,13 +141,18 @@ static Value integerOp(OpBuilder &b, Location loc, EK kind, ValueRange args,
   auto compare = [&](arith::CmpIPredicate s, arith::CmpIPredicate u) -> Value {
     return arith::CmpIOp::create(b, loc, isUnsigned ? u : s, args[0], args[1]);
   };
-  // Division by zero has no value in ONNX, but must not trap: divide by one.
-  auto divisor = [&]() -> Value {
-    Value isZero = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                         args[1], constant(0));
-    return arith::SelectOp::create(b, loc, isZero, constant(1), args[1]);
-  };
   using P = arith::CmpIPredicate;
+  auto divisorIs = [&](double value) -> Value {
+    return arith::CmpIOp::create(b, loc, P::eq, args[1], constant(value));
+  };
+  // Division by zero has no value in ONNX, but must not trap; nor must the
+  // lowest number by -1. Both divide by one.
+  auto divisor = [&]() -> Value {
+    Value unsafe = divisorIs(0);
+    if (!isUnsigned)
+      unsafe = arith::OrIOp::create(b, loc, unsafe, divisorIs(-1));
+    return arith::SelectOp::create(b, loc, unsafe, constant(1), args[1]);
+  };
   switch (kind) {
   case EK::Neg:
     return arith::SubIOp::create(b, loc, constant(0), args[0]);
@@ -170,10 +175,13 @@ static Value integerOp(OpBuilder &b, Location loc, EK kind, ValueRange args,
     return arith::SubIOp::create(b, loc, args[0], args[1]);
   case EK::Mul:
     return arith::MulIOp::create(b, loc, args[0], args[1]);
-  case EK::Div:
-    return isUnsigned
-               ? Value(arith::DivUIOp::create(b, loc, args[0], divisor()))
-               : Value(arith::DivSIOp::create(b, loc, args[0], divisor()));
+  case EK::Div: {
+    if (isUnsigned)
+      return arith::DivUIOp::create(b, loc, args[0], divisor());
+    Value quotient = arith::DivSIOp::create(b, loc, args[0], divisor());
+    Value negated = arith::SubIOp::create(b, loc, constant(0), args[0]);
+    return arith::SelectOp::create(b, loc, divisorIs(-1), negated, quotient);
+  }
   case EK::TruncMod:
     return isUnsigned
                ? Value(arith::RemUIOp::create(b, loc, args[0], divisor()))

@@ -127,11 +127,15 @@ Num elementwise(Emitter &e, ElementwiseKind kind, ArrayRef<Num> args) {
     return x ^ y();
   case EK::Shl:
   case EK::Shr: {
-    // By the width or more, nothing is left.
+    // By the width or more, nothing is left but the sign that comes in.
     int64_t width = x.value.getType().getIntOrFloatBitWidth();
     Num by = y();
     by.isUnsigned = true;
     Num isFar = by >= width;
+    if (kind == EK::Shr && !x.isUnsigned) {
+      Num safe = select(isFar, by.like(width - 1), by);
+      return {&e, arith::ShRSIOp::create(e.b, e.loc, x, safe)};
+    }
     Num safe = select(isFar, by.like(0), by);
     Num shifted{&e,
                 kind == EK::Shl
