@@ -1,5 +1,4 @@
-//===- Cpu.cpp - what this processor can run
-//--------------------------------===//
+//===- Cpu.cpp - what this processor can run ------------------------------===//
 //
 // By cpuid (and xgetbv, inside __builtin_cpu_supports: a feature counts only if
 // the operating system saves its registers), not by /proc/cpuinfo, which a

@@ -1,5 +1,4 @@
-//===- Cpu.h - what this processor can run
-//-------------------------------------===//
+//===- Cpu.h - what this processor can run --------------------------------===//
 #ifndef DS_RUNTIME_SRC_CPU_H
 #define DS_RUNTIME_SRC_CPU_H
 

@@ -1,5 +1,4 @@
-//===- ElfCheck.cpp - is this file a whole shared library?
-//------------------===//
+//===- ElfCheck.cpp - is this file a whole shared library? ----------------===//
 
 #include "ElfCheck.h"
 #include "Error.h"

@@ -1,5 +1,4 @@
-//===- ElfCheck.h - is this file a whole shared library?
-//-----------------------===//
+//===- ElfCheck.h - is this file a whole shared library? ------------------===//
 #ifndef DS_RUNTIME_SRC_ELFCHECK_H
 #define DS_RUNTIME_SRC_ELFCHECK_H
 

@@ -1,5 +1,4 @@
-//===- Error.h - what the runtime throws inside
-//-------------------------------===//
+//===- Error.h - what the runtime throws inside ---------------------------===//
 //
 // Inside the library a failure is an exception that carries the status the C
 // API returns and one line saying what was wrong and where. None crosses the

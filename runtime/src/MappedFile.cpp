@@ -1,5 +1,4 @@
-//===- MappedFile.cpp - a file mapped for reading
-//---------------------------===//
+//===- MappedFile.cpp - a file mapped for reading -------------------------===//
 
 #include "MappedFile.h"
 #include "Error.h"

@@ -1,5 +1,4 @@
-//===- MappedFile.h - a file mapped for reading
-//-------------------------------===//
+//===- MappedFile.h - a file mapped for reading ---------------------------===//
 #ifndef DS_RUNTIME_SRC_MAPPEDFILE_H
 #define DS_RUNTIME_SRC_MAPPEDFILE_H
 

@@ -1,5 +1,4 @@
-//===- Model.cpp - a loaded model
-//-------------------------------------------===//
+//===- Model.cpp - a loaded model -----------------------------------------===//
 
 #include "Model.h"
 #include "Cpu.h"

@@ -1,5 +1,4 @@
-//===- Model.h - a loaded model
-//------------------------------------------------===//
+//===- Model.h - a loaded model -------------------------------------------===//
 //
 // The shared library with its descriptor checked, its weights mapped and its
 // code variant chosen. Immutable after loading: sessions in several threads

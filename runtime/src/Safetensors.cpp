@@ -1,5 +1,4 @@
-//===- Safetensors.cpp - reading and writing safetensors
-//--------------------===//
+//===- Safetensors.cpp - reading and writing safetensors ------------------===//
 
 #include "Safetensors.h"
 #include "Error.h"

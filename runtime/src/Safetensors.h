@@ -1,5 +1,4 @@
-//===- Safetensors.h - reading and writing safetensors
-//------------------------===//
+//===- Safetensors.h - reading and writing safetensors --------------------===//
 //
 // The one file format of the project: weights, inputs and outputs of graph
 // mode, logits and states of ds-run. A file is

@@ -1,5 +1,4 @@
-//===- Types.cpp - element types of the model ABI
-//---------------------------===//
+//===- Types.cpp - element types of the model ABI -------------------------===//
 
 #include "Types.h"
 

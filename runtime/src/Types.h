@@ -1,5 +1,4 @@
-//===- Types.h - element types of the model ABI
-//-------------------------------===//
+//===- Types.h - element types of the model ABI ---------------------------===//
 //
 // Names, sizes and checked byte counts of DsType. Sizes come from files that
 // nobody vouches for, so every product is checked for overflow.

@@ -1,5 +1,4 @@
-//===- Weights.cpp - the parameters of a model in memory
-//--------------------===//
+//===- Weights.cpp - the parameters of a model in memory ------------------===//
 
 #include "Weights.h"
 #include "Error.h"

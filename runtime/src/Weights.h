@@ -1,5 +1,4 @@
-//===- Weights.h - the parameters of a model in memory
-//-------------------------===//
+//===- Weights.h - the parameters of a model in memory --------------------===//
 #ifndef DS_RUNTIME_SRC_WEIGHTS_H
 #define DS_RUNTIME_SRC_WEIGHTS_H
 

@@ -1,5 +1,4 @@
-//===- ChatTemplate.h - messages as the prompt a model was trained on -*- C++
-//-*-===//
+//===- ChatTemplate.h - messages as the prompt a model was trained on -----===//
 #ifndef RUNTIME_TOKENIZER_CHATTEMPLATE_H
 #define RUNTIME_TOKENIZER_CHATTEMPLATE_H
 

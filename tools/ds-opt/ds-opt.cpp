@@ -1,5 +1,4 @@
-//===- ds-opt.cpp - runs any pass and pipeline of the project on MLIR text
-//--===//
+//===- ds-opt.cpp - runs any pass and pipeline of the project on MLIR text ===//
 #include "dialects/ds/IR/DsDialect.h"
 #include "dialects/onnx/IR/OnnxDialect.h"
 
