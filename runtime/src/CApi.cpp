@@ -7,6 +7,7 @@
 #include "Model.h"
 #include "Sampler.h"
 #include "Session.h"
+#include "runtime/tokenizer/ChatTemplate.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
 #include <cstdlib>
@@ -17,7 +18,7 @@ using namespace dsrt;
 
 struct ds_model {
   std::shared_ptr<const Model> model;
-  std::unique_ptr<ds::Tokenizer> tokenizer;
+  std::shared_ptr<const ds::Tokenizer> tokenizer;
   std::string tokenizerProblem;
 };
 struct ds_session {
@@ -25,6 +26,11 @@ struct ds_session {
 };
 struct ds_sampler {
   Sampler sampler;
+};
+struct ds_detokenizer {
+  std::shared_ptr<const ds::Tokenizer> tokenizer;
+  ds::StreamingDecoder decoder;
+  std::string text;
 };
 
 static thread_local std::string lastError;
@@ -113,6 +119,14 @@ ds_result ds_model_verify(const ds_model_t *model) {
   });
 }
 
+uint64_t ds_model_weight_bytes_per_token(const ds_model_t *model) {
+  return model ? model->model->weightBytesPerToken() : 0;
+}
+
+uint64_t ds_model_cache_bytes_per_token(const ds_model_t *model) {
+  return model ? model->model->cacheBytesPerToken() : 0;
+}
+
 ds_result ds_model_call(const ds_model_t *model, const DsTensor *inputs,
                         DsTensor *outputs, int32_t threads) {
   return guarded([&] {
@@ -169,6 +183,19 @@ ds_result ds_session_rewind(ds_session_t *session, int64_t slot,
   });
 }
 
+ds_result ds_session_read_cache(const ds_session_t *session, int64_t slot,
+                                int64_t cache, float *values,
+                                int64_t capacity) {
+  return guarded([&] {
+    need(session, "session");
+    if (capacity < 0)
+      throw Error(DS_ERROR_ARGUMENT, "the capacity is negative");
+    if (capacity)
+      need(values, "values");
+    session->session.readCache(slot, cache, {values, size_t(capacity)});
+  });
+}
+
 ds_result ds_sampler_create(const ds_sampler_options *options,
                             ds_sampler_t **sampler) {
   return guarded([&] {
@@ -196,7 +223,8 @@ ds_result ds_sampler_sample(ds_sampler_t *sampler, const float *logits,
   });
 }
 
-static const ds::Tokenizer &tokenizerOf(const ds_model_t *model) {
+static const std::shared_ptr<const ds::Tokenizer> &
+tokenizerOf(const ds_model_t *model) {
   need(model, "model");
   if (!model->tokenizer)
     throw Error(model->tokenizerProblem.empty() ? DS_ERROR_UNSUPPORTED
@@ -205,13 +233,13 @@ static const ds::Tokenizer &tokenizerOf(const ds_model_t *model) {
                     ? "the model carries no tokenizer; compile it with "
                       "--tokenizer"
                     : model->tokenizerProblem);
-  return *model->tokenizer;
+  return model->tokenizer;
 }
 
 ds_result ds_tokenize(const ds_model_t *model, const char *text, size_t bytes,
                       int32_t addSpecial, int32_t **tokens, int64_t *count) {
   return guarded([&] {
-    const ds::Tokenizer &tokenizer = tokenizerOf(model);
+    const ds::Tokenizer &tokenizer = *tokenizerOf(model);
     need(tokens, "tokens");
     need(count, "token_count");
     if (bytes)
@@ -226,9 +254,10 @@ ds_result ds_tokenize(const ds_model_t *model, const char *text, size_t bytes,
 }
 
 ds_result ds_detokenize(const ds_model_t *model, const int32_t *tokens,
-                        int64_t count, int32_t skipSpecial, char **text) {
+                        int64_t count, int32_t skipSpecial, char **text,
+                        size_t *textBytes) {
   return guarded([&] {
-    const ds::Tokenizer &tokenizer = tokenizerOf(model);
+    const ds::Tokenizer &tokenizer = *tokenizerOf(model);
     need(text, "text");
     if (count < 0)
       throw Error(DS_ERROR_ARGUMENT, "the count of tokens is negative");
@@ -241,6 +270,72 @@ ds_result ds_detokenize(const ds_model_t *model, const int32_t *tokens,
                     "token " + std::to_string(id) + " is not the tokenizer's");
     std::string result = tokenizer.decode(ids, skipSpecial != 0);
     *text = copied(result.data(), result.size());
+    if (textBytes)
+      *textBytes = result.size();
+  });
+}
+
+ds_result ds_detokenizer_create(const ds_model_t *model, int32_t skipSpecial,
+                                ds_detokenizer_t **detokenizer) {
+  return guarded([&] {
+    const std::shared_ptr<const ds::Tokenizer> &tokenizer = tokenizerOf(model);
+    need(detokenizer, "detokenizer");
+    *detokenizer = new ds_detokenizer{
+        tokenizer, ds::StreamingDecoder(*tokenizer, skipSpecial != 0), {}};
+  });
+}
+
+void ds_detokenizer_free(ds_detokenizer_t *detokenizer) { delete detokenizer; }
+
+ds_result ds_detokenizer_next(ds_detokenizer_t *detokenizer, int32_t token,
+                              const char **text, size_t *textBytes) {
+  return guarded([&] {
+    need(detokenizer, "detokenizer");
+    need(text, "text");
+    detokenizer->decoder.next(token, detokenizer->text);
+    *text = detokenizer->text.c_str();
+    if (textBytes)
+      *textBytes = detokenizer->text.size();
+  });
+}
+
+ds_result ds_detokenizer_finish(ds_detokenizer_t *detokenizer,
+                                const char **text, size_t *textBytes) {
+  return guarded([&] {
+    need(detokenizer, "detokenizer");
+    need(text, "text");
+    detokenizer->decoder.finish(detokenizer->text);
+    *text = detokenizer->text.c_str();
+    if (textBytes)
+      *textBytes = detokenizer->text.size();
+  });
+}
+
+ds_result ds_chat_prompt(const ds_model_t *model, const char *name,
+                         const ds_message *messages, int64_t count,
+                         char **text) {
+  return guarded([&] {
+    const ds::Tokenizer &tokenizer = *tokenizerOf(model);
+    need(text, "text");
+    if (count < 0)
+      throw Error(DS_ERROR_ARGUMENT, "the count of messages is negative");
+    if (count)
+      need(messages, "messages");
+    std::vector<ds::ChatMessage> list;
+    for (int64_t i = 0; i < count; ++i) {
+      need(messages[i].role, "a message's role");
+      need(messages[i].content, "a message's content");
+      list.push_back({messages[i].role, messages[i].content});
+    }
+    std::string prompt;
+    try {
+      prompt =
+          ds::applyChatTemplate(name ? name : tokenizer.chatTemplate(), list,
+                                tokenizer.bosText(), tokenizer.eosText());
+    } catch (const std::runtime_error &error) {
+      throw Error(DS_ERROR_ARGUMENT, error.what());
+    }
+    *text = copied(prompt.data(), prompt.size());
   });
 }
 

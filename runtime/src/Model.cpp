@@ -18,24 +18,26 @@ TensorList::~TensorList() {
     std::free(tensor.data);
 }
 
-void checkStatus(int32_t status, const std::string &what) {
-  switch (status) {
-  case DS_STATUS_OK:
+void checkStatus(int32_t status, const char *what, const char *name) {
+  if (status == DS_STATUS_OK)
     return;
+  std::string where = std::string(what) + " '" + name + "'";
+  switch (status) {
   case DS_STATUS_SHAPE:
     throw Error(DS_ERROR_SHAPE,
-                what + ": sizes of the arguments do not fit the model or each "
-                       "other");
+                where + ": sizes of the arguments do not fit the model or each "
+                        "other");
   case DS_STATUS_INDEX:
-    throw Error(DS_ERROR_INDEX, what + ": an index is outside its range");
+    throw Error(DS_ERROR_INDEX, where + ": an index is outside its range");
   case DS_STATUS_CAPACITY:
-    throw Error(DS_ERROR_CAPACITY, what + ": more tokens than the cache holds");
+    throw Error(DS_ERROR_CAPACITY,
+                where + ": more tokens than the cache holds");
   case DS_STATUS_WORKSPACE:
-    throw Error(DS_ERROR_MEMORY, what + ": the workspace is too small");
+    throw Error(DS_ERROR_MEMORY, where + ": the workspace is too small");
   case DS_STATUS_MEMORY:
-    throw Error(DS_ERROR_MEMORY, what + ": out of memory");
+    throw Error(DS_ERROR_MEMORY, where + ": out of memory");
   default:
-    throw Error(DS_ERROR_ABI, what + ": unknown status " +
+    throw Error(DS_ERROR_ABI, where + ": unknown status " +
                                   std::to_string(status) + " from the model");
   }
 }
@@ -143,7 +145,7 @@ void Model::checkDescriptor() const {
   if (m.mode == DS_MODE_GRAPH)
     return;
   require(m.vocabulary > 0 && m.vocabulary <= INT32_MAX && m.hidden_size > 0 &&
-              m.layer_count >= 0 && m.max_length > 0 &&
+              m.layer_count >= 0 && m.max_length >= 0 &&
               m.max_length <= INT32_MAX,
           "facts of the language model are out of range");
   for (uint32_t i = 0; i < m.cache_count; ++i) {
@@ -173,7 +175,8 @@ void Model::chooseVariant(const std::string &cpu) {
               "'" + libraryPath + "': " +
                   (cpu.empty()
                        ? "no code variant runs on this processor; it has: "
-                       : "DS_CPU names variant '" + cpu + "'; it has: ") +
+                       : "DS_CPU names variant '" + cpu +
+                             "', which this model lacks; it has: ") +
                   all);
 }
 
@@ -254,6 +257,8 @@ std::string Model::describe() const {
 
 uint64_t Model::weightBytesPerToken() const {
   const DsModel &m = *model;
+  if (!isLanguageModel())
+    return 0;
   uint64_t total = 0;
   uint64_t tableElements = static_cast<uint64_t>(m.vocabulary) *
                            static_cast<uint64_t>(m.hidden_size);
@@ -272,6 +277,15 @@ uint64_t Model::weightBytesPerToken() const {
   if (table && separateHead)
     total -= table->bytes - table->bytes / static_cast<uint64_t>(m.vocabulary);
   return total;
+}
+
+uint64_t Model::cacheBytesPerToken() const {
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < model->cache_count; ++i)
+    bytes += uint64_t(model->caches[i].heads) *
+             uint64_t(model->caches[i].width) *
+             typeBytesInMemory(model->caches[i].type);
+  return bytes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -342,7 +356,7 @@ TensorList Model::call(std::span<const DsTensor> inputs, int threads) const {
     // The model has freed them.
     for (size_t i = 0; i < outputs.size(); ++i)
       outputs[i].data = nullptr;
-  checkStatus(status, std::string("graph '") + model->name + "'");
+  checkStatus(status, "graph", model->name);
   return outputs;
 }
 

@@ -68,6 +68,8 @@ public:
   /// [vocabulary, hidden] table that is only gathered from, of which it reads
   /// one row. (Tied embeddings in that form are multiplied with: they count.)
   uint64_t weightBytesPerToken() const;
+  /// Bytes that one token adds to the caches of its sequence.
+  uint64_t cacheBytesPerToken() const;
 
   /// Graph mode. Inputs in the descriptor's order; `threads` 0: all
   /// processors. Throws UNSUPPORTED, SHAPE, INDEX, MEMORY.
@@ -87,8 +89,9 @@ private:
   Weights weights;
 };
 
-/// Throws what a status other than OK means; `what` names the call.
-void checkStatus(int32_t status, const std::string &what);
+/// Throws what a status other than OK means; `what` and `name` say of which
+/// call.
+void checkStatus(int32_t status, const char *what, const char *name);
 
 } // namespace dsrt
 

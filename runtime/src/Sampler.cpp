@@ -25,68 +25,92 @@ Sampler::Sampler(const ds_sampler_options &given)
   require(options.vocabulary >= 0, "the vocabulary must be 0 or more");
 }
 
+float Sampler::penalised(float logit, size_t id) const {
+  if (repeated.empty() || !repeated[id])
+    return logit;
+  return logit > 0 ? logit / options.repeat_penalty
+                   : logit * options.repeat_penalty;
+}
+
 int32_t Sampler::sample(std::span<const float> logits,
                         std::span<const int32_t> history) {
   size_t count = logits.size();
   if (options.vocabulary > 0)
     count = std::min(count, size_t(options.vocabulary));
-  repeated.assign(count, false);
   bool penalise = options.repeat_penalty != 0 && options.repeat_penalty != 1;
-  if (penalise)
-    for (int32_t id : history)
-      if (id >= 0 && size_t(id) < count)
-        repeated[size_t(id)] = true;
+  auto mark = [&](bool value) {
+    if (penalise)
+      for (int32_t id : history)
+        if (id >= 0 && size_t(id) < count)
+          repeated[size_t(id)] = value;
+  };
+  if (penalise && repeated.size() < count)
+    repeated.resize(count, false);
+  mark(true);
   candidates.clear();
+  // The first of the largest; NaN is none.
+  Candidate best = {0, -1, 0};
   for (size_t i = 0; i < count; ++i) {
-    float logit = logits[i];
+    float logit = penalised(logits[i], i);
     if (std::isnan(logit))
       continue;
-    if (repeated[i])
-      logit = logit > 0 ? logit / options.repeat_penalty
-                        : logit * options.repeat_penalty;
-    candidates.push_back({logit, int32_t(i)});
+    if (best.id < 0 || logit > best.logit)
+      best = {logit, int32_t(i), 0};
+    if (options.temperature != 0)
+      candidates.push_back({logit, int32_t(i), 0});
   }
-  if (candidates.empty())
+  mark(false);
+  if (best.id < 0)
     throw Error(DS_ERROR_ARGUMENT, "no logit is a number");
-  // The first of equals, whatever else is chosen.
+  // Where the largest is infinite, probabilities are not defined.
+  if (options.temperature == 0 || std::isinf(best.logit))
+    return best.id;
+
   auto better = [](const Candidate &a, const Candidate &b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   };
-  if (options.temperature == 0)
-    return std::min_element(candidates.begin(), candidates.end(), better)->id;
-
-  size_t kept = candidates.size();
-  if (options.top_k > 0)
-    kept = std::min(kept, size_t(options.top_k));
-  std::partial_sort(candidates.begin(), candidates.begin() + long(kept),
-                    candidates.end(), better);
-  weights.clear();
+  if (options.top_k > 0 && size_t(options.top_k) < candidates.size()) {
+    std::partial_sort(candidates.begin(), candidates.begin() + options.top_k,
+                      candidates.end(), better);
+    candidates.resize(size_t(options.top_k));
+  }
   double sum = 0;
-  for (size_t i = 0; i < kept; ++i) {
-    weights.push_back(
-        std::exp((double(candidates[i].logit) - candidates[0].logit) /
-                 options.temperature));
-    sum += weights.back();
-  }
+  for (Candidate &candidate : candidates)
+    sum += candidate.weight =
+        std::exp((double(candidate.logit) - best.logit) / options.temperature);
   if (options.top_p > 0 && options.top_p < 1) {
+    // A few reach P as a rule: sort no more than that takes.
     double reached = 0;
-    size_t i = 0;
-    while (i < kept && reached < options.top_p * sum)
-      reached += weights[i++];
-    kept = std::max<size_t>(i, 1);
+    size_t kept = 0, sorted = 0, step = 64;
+    while (kept < candidates.size() && reached < options.top_p * sum) {
+      if (kept == sorted) {
+        sorted = std::min(sorted + step, candidates.size());
+        step *= 4;
+        std::partial_sort(candidates.begin() + long(kept),
+                          candidates.begin() + long(sorted), candidates.end(),
+                          better);
+      }
+      reached += candidates[kept++].weight;
+    }
+    candidates.resize(kept);
   }
-  if (options.min_p > 0)
-    while (kept > 1 && weights[kept - 1] < options.min_p * weights[0])
-      --kept;
-  sum = 0;
-  for (size_t i = 0; i < kept; ++i)
-    sum += weights[i];
+  if (options.min_p > 0) // the largest weight is 1
+    std::erase_if(candidates, [&](const Candidate &candidate) {
+      return candidate.weight < options.min_p;
+    });
+  return draw();
+}
+
+int32_t Sampler::draw() {
+  double sum = 0;
+  for (const Candidate &candidate : candidates)
+    sum += candidate.weight;
   // 53 random bits, the same on every standard library.
   double point = double(random() >> 11) * 0x1p-53 * sum;
-  for (size_t i = 0; i < kept; ++i)
-    if ((point -= weights[i]) < 0)
-      return candidates[i].id;
-  return candidates[kept - 1].id;
+  for (const Candidate &candidate : candidates)
+    if ((point -= candidate.weight) < 0)
+      return candidate.id;
+  return candidates.back().id;
 }
 
 } // namespace dsrt

@@ -23,12 +23,15 @@ private:
   struct Candidate {
     float logit;
     int32_t id;
+    double weight; // in proportion to its probability
   };
+  float penalised(float logit, size_t id) const;
+  int32_t draw();
+
   ds_sampler_options options;
   std::mt19937_64 random;
   std::vector<Candidate> candidates;
-  std::vector<double> weights;
-  std::vector<bool> repeated;
+  std::vector<bool> repeated; // ids of the history; all false between calls
 };
 
 } // namespace dsrt

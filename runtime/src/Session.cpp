@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 
@@ -77,49 +78,79 @@ void Session::rewind(int64_t slot, int64_t to) {
   lengths[size_t(slot)] = to;
 }
 
-uint64_t Session::cacheBytesPerToken() const {
-  const DsModel &m = owner->descriptor();
-  uint64_t bytes = 0;
-  for (uint32_t i = 0; i < m.cache_count; ++i)
-    bytes += uint64_t(m.caches[i].heads) * uint64_t(m.caches[i].width) *
-             typeBytesInMemory(m.caches[i].type);
-  return bytes;
+/// One element of a cache; `data` is of `type`, a float type.
+static float element(const void *data, uint32_t type, size_t i) {
+  if (type == DS_TYPE_F32)
+    return static_cast<const float *>(data)[i];
+  if (type == DS_TYPE_F16)
+    return float(static_cast<const _Float16 *>(data)[i]);
+  return std::bit_cast<float>(uint32_t(static_cast<const uint16_t *>(data)[i])
+                              << 16);
 }
 
-void Session::check(std::span<const ds_feed> feeds,
-                    size_t logitsCapacity) const {
+void Session::readCache(int64_t slot, int64_t index,
+                        std::span<float> values) const {
   const DsModel &m = owner->descriptor();
-  std::vector<bool> seen(lengths.size(), false);
+  if (length(slot) < 0)
+    throw Error(DS_ERROR_INDEX, "there is no slot " + std::to_string(slot));
+  if (index < 0 || index >= m.cache_count)
+    throw Error(DS_ERROR_INDEX, "there is no cache " + std::to_string(index) +
+                                    "; the model has " +
+                                    std::to_string(m.cache_count));
+  const DsCache &cache = m.caches[index];
+  if (cache.type != DS_TYPE_F32 && cache.type != DS_TYPE_F16 &&
+      cache.type != DS_TYPE_BF16)
+    throw Error(DS_ERROR_UNSUPPORTED, std::string(cache.name) + " holds " +
+                                          std::string(typeName(cache.type)) +
+                                          ", not floats");
+  size_t rows = size_t(length(slot)), heads = size_t(cache.heads),
+         width = size_t(cache.width), room = size_t(cacheLength);
+  if (values.size() < rows * heads * width)
+    throw Error(DS_ERROR_ARGUMENT,
+                std::string(cache.name) + " needs room for " +
+                    std::to_string(rows * heads * width) + " floats");
+  size_t first = size_t(slot) * heads * room * width, out = 0;
+  for (size_t row = 0; row < rows; ++row)
+    for (size_t head = 0; head < heads; ++head)
+      for (size_t i = 0; i < width; ++i)
+        values[out++] = element(cachePointers[size_t(index)], cache.type,
+                                first + (head * room + row) * width + i);
+}
+
+void Session::check(std::span<const ds_feed> feeds, size_t logitsCapacity) {
+  const DsModel &m = owner->descriptor();
+  fed.assign(lengths.size(), false);
   size_t rowCount = 0;
   for (const ds_feed &feed : feeds) {
-    std::string where = "slot " + std::to_string(feed.slot) + ": ";
+    // Messages are made only when there is something to say: nothing is
+    // allocated on the way of a token.
+    auto fail = [&](ds_result result, const std::string &what) {
+      throw Error(result, "slot " + std::to_string(feed.slot) + ": " + what);
+    };
     if (length(feed.slot) < 0)
-      throw Error(DS_ERROR_INDEX,
-                  where + "the session has " + std::to_string(slotCount()));
-    if (seen[size_t(feed.slot)])
-      throw Error(DS_ERROR_INDEX, where + "fed twice in one call");
-    seen[size_t(feed.slot)] = true;
+      fail(DS_ERROR_INDEX, "the session has " + std::to_string(slotCount()));
+    if (fed[size_t(feed.slot)])
+      fail(DS_ERROR_INDEX, "fed twice in one call");
+    fed[size_t(feed.slot)] = true;
     if (!feed.tokens || feed.token_count <= 0)
-      throw Error(DS_ERROR_ARGUMENT, where + "no tokens");
+      fail(DS_ERROR_ARGUMENT, "no tokens");
     if (feed.token_count > cacheLength - length(feed.slot))
-      throw Error(DS_ERROR_CAPACITY, where + std::to_string(feed.token_count) +
-                                         " tokens do not fit behind " +
-                                         std::to_string(length(feed.slot)) +
-                                         " in a cache of " +
-                                         std::to_string(cacheLength));
+      fail(DS_ERROR_CAPACITY,
+           std::to_string(feed.token_count) + " tokens do not fit behind " +
+               std::to_string(length(feed.slot)) + " in a cache of " +
+               std::to_string(cacheLength));
     for (int64_t i = 0; i < feed.token_count; ++i)
       if (feed.tokens[i] < 0 || feed.tokens[i] >= m.vocabulary)
-        throw Error(DS_ERROR_INDEX, where + "token " + std::to_string(i) +
-                                        " is " +
-                                        std::to_string(feed.tokens[i]) +
-                                        ", the vocabulary ends at " +
-                                        std::to_string(m.vocabulary - 1));
+        fail(DS_ERROR_INDEX, "token " + std::to_string(i) + " is " +
+                                 std::to_string(feed.tokens[i]) +
+                                 ", the vocabulary ends at " +
+                                 std::to_string(m.vocabulary - 1));
     if (feed.logits == DS_LOGITS_ALL)
       rowCount += size_t(feed.token_count);
     else if (feed.logits == DS_LOGITS_LAST)
       ++rowCount;
     else if (feed.logits != DS_LOGITS_NONE)
-      throw Error(DS_ERROR_ARGUMENT, where + "no such choice of logits");
+      fail(DS_ERROR_ARGUMENT, "no such choice of logits");
   }
   if (rowCount * size_t(m.vocabulary) > logitsCapacity)
     throw Error(DS_ERROR_ARGUMENT,
@@ -180,8 +211,7 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
     call.workspace = workspace;
     call.workspace_bytes = workspaceBytes;
     call.threads = threads;
-    checkStatus(owner->variant().step(&call),
-                std::string("model '") + m.name + "'");
+    checkStatus(owner->variant().step(&call), "model", m.name);
     for (size_t i = 0; i < slots.size(); ++i)
       lengths[size_t(slots[i])] += rowStart[i + 1] - rowStart[i];
     if (logitsOut)

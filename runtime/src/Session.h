@@ -25,18 +25,16 @@ public:
             float *hidden);
 
   int64_t slotCount() const { return int64_t(lengths.size()); }
-  int64_t capacity() const { return cacheLength; }
   int64_t length(int64_t slot) const;
   void rewind(int64_t slot, int64_t length);
-  /// Bytes that one token adds to the caches of a sequence.
-  uint64_t cacheBytesPerToken() const;
-  const Model &model() const { return *owner; }
+  /// As ds_session_read_cache().
+  void readCache(int64_t slot, int64_t cache, std::span<float> values) const;
 
 private:
   struct AlignedFree {
     void operator()(void *memory) const;
   };
-  void check(std::span<const ds_feed> feeds, size_t logitsCapacity) const;
+  void check(std::span<const ds_feed> feeds, size_t logitsCapacity);
 
   std::shared_ptr<const Model> owner;
   int64_t cacheLength, chunk;
@@ -48,6 +46,7 @@ private:
   uint64_t workspaceBytes = 0;
   // Arguments of a step, kept so that nothing is allocated once warm.
   std::vector<int32_t> tokens, rowStart, past, slots, rows;
+  std::vector<bool> fed;
 };
 
 } // namespace dsrt

@@ -147,10 +147,10 @@ public:
     return result;
   }
 
-  std::string bytesOf(int32_t id, bool skipSpecial) const override {
+  std::string_view bytesOf(int32_t id, bool skipSpecial) const override {
     if (id < 0 || size_t(id) >= tokenBytes.size() ||
         (skipSpecial && special[size_t(id)]))
-      return "";
+      return {};
     return tokenBytes[size_t(id)];
   }
 
@@ -163,6 +163,13 @@ public:
   }
   std::string bosText() const override { return bos; }
   std::string eosText() const override { return eos; }
+  std::string chatTemplate() const override {
+    // DeepSeek's first tokenizer has no tags for the speakers; R1's template
+    // opens the answer with a thought.
+    if (!idOf("<\xef\xbd\x9cUser\xef\xbd\x9c>"))
+      return "v1";
+    return opensThought ? "r1" : "v3";
+  }
 
 private:
   static bool isValid(std::string_view text) {
@@ -264,6 +271,10 @@ private:
       return value.is_object() ? value.value("content", std::string())
                                : value.get<std::string>();
     };
+    if (config.contains("chat_template") && config["chat_template"].is_string())
+      opensThought = config["chat_template"].get<std::string>().find(
+                         "<\xef\xbd\x9c"
+                         "Assistant\xef\xbd\x9c><think>") != std::string::npos;
     bos = text("bos_token");
     eos = text("eos_token");
     if (config.contains("add_bos_token") &&
@@ -382,7 +393,7 @@ private:
   std::vector<int32_t> before, after;
   std::string bos, eos;
   std::optional<bool> addBos;
-  bool ignoreMerges = false;
+  bool ignoreMerges = false, opensThought = false;
 };
 
 } // namespace
@@ -407,15 +418,16 @@ std::string Tokenizer::decode(const std::vector<int32_t> &ids,
   return lossyUtf8(bytes);
 }
 
-std::string StreamingDecoder::next(int32_t id) {
-  std::string bytes = pending + tokenizer.bytesOf(id, skipSpecial);
-  return lossyUtf8(bytes, &pending);
+void StreamingDecoder::next(int32_t id, std::string &text) {
+  pending += tokenizer.bytesOf(id, skipSpecial);
+  text.clear();
+  appendLossyUtf8(text, pending, &pending);
 }
 
-std::string StreamingDecoder::finish() {
-  std::string text = lossyUtf8(pending);
+void StreamingDecoder::finish(std::string &text) {
+  text.clear();
+  appendLossyUtf8(text, pending, nullptr);
   pending.clear();
-  return text;
 }
 
 } // namespace ds

@@ -33,8 +33,8 @@ public:
   virtual std::vector<int32_t> encodePrompt(std::string_view text) const = 0;
 
   /// Bytes of one token; empty for a special one if `skipSpecial`, and for an
-  /// id that there is none for.
-  virtual std::string bytesOf(int32_t id, bool skipSpecial) const = 0;
+  /// id that there is none for. Lives as long as the tokenizer.
+  virtual std::string_view bytesOf(int32_t id, bool skipSpecial) const = 0;
   /// Text of `ids`; bytes that are no UTF-8 become U+FFFD.
   std::string decode(const std::vector<int32_t> &ids, bool skipSpecial) const;
 
@@ -45,6 +45,9 @@ public:
   /// Text of the BOS and EOS tokens; empty if the configuration names none.
   virtual std::string bosText() const = 0;
   virtual std::string eosText() const = 0;
+  /// The chat template that the special tokens and the configuration speak:
+  /// v1, v3 or r1 (v2 writes what v1 does).
+  virtual std::string chatTemplate() const = 0;
 };
 
 /// Decodes ids as they come; holds back bytes until a character is whole.
@@ -52,10 +55,11 @@ class StreamingDecoder {
 public:
   StreamingDecoder(const Tokenizer &tokenizer, bool skipSpecial)
       : tokenizer(tokenizer), skipSpecial(skipSpecial) {}
-  /// The text that `id` completes.
-  std::string next(int32_t id);
-  /// What is left at the end: an unfinished character becomes U+FFFD.
-  std::string finish();
+  /// Sets `text` to what `id` completes.
+  void next(int32_t id, std::string &text);
+  /// Sets `text` to what is left at the end: an unfinished character becomes
+  /// U+FFFD.
+  void finish(std::string &text);
 
 private:
   const Tokenizer &tokenizer;

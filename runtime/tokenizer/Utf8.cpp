@@ -63,8 +63,14 @@ void ds::appendUtf8(std::string &out, uint32_t c) {
   }
 }
 
-std::string ds::lossyUtf8(std::string_view bytes, std::string *rest) {
+std::string ds::lossyUtf8(std::string_view bytes) {
   std::string out;
+  appendLossyUtf8(out, bytes, nullptr);
+  return out;
+}
+
+void ds::appendLossyUtf8(std::string &out, std::string_view bytes,
+                         std::string *rest) {
   while (!bytes.empty()) {
     bool isPrefix;
     size_t length = utf8Length(bytes, &isPrefix);
@@ -73,10 +79,8 @@ std::string ds::lossyUtf8(std::string_view bytes, std::string *rest) {
       bytes.remove_prefix(length);
       continue;
     }
-    if (isPrefix && rest) {
-      *rest = bytes;
-      return out;
-    }
+    if (isPrefix && rest)
+      break;
     // The longest part that begins a sequence counts as one error.
     size_t bad = 1;
     while (bad < bytes.size() && bad < 4) {
@@ -91,7 +95,9 @@ std::string ds::lossyUtf8(std::string_view bytes, std::string *rest) {
     out += "\xef\xbf\xbd";
     bytes.remove_prefix(bad);
   }
-  if (rest)
-    rest->clear();
-  return out;
+  if (rest) {
+    char unfinished[4]; // at most three bytes
+    size_t count = bytes.copy(unfinished, sizeof unfinished);
+    rest->assign(unfinished, count);
+  }
 }

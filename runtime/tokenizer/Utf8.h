@@ -16,9 +16,13 @@ size_t utf8Length(std::string_view bytes, bool *isPrefix = nullptr);
 /// Appends code point `c` (valid) to `out`.
 void appendUtf8(std::string &out, uint32_t c);
 
-/// `bytes` with every maximal invalid part replaced by U+FFFD. With `rest`, an
+/// `bytes` with every maximal invalid part replaced by U+FFFD.
+std::string lossyUtf8(std::string_view bytes);
+
+/// The same appended to `out`. With `rest`, which may hold `bytes`, an
 /// unfinished sequence at the end is left there instead.
-std::string lossyUtf8(std::string_view bytes, std::string *rest = nullptr);
+void appendLossyUtf8(std::string &out, std::string_view bytes,
+                     std::string *rest);
 
 } // namespace ds
 

@@ -13,16 +13,19 @@
 namespace tool {
 
 struct RunCommand {
-  std::string model, prompt, file, messages, chatTemplate, logitsOut;
+  std::string model;
+  // One of these says what to do.
+  std::string prompt, file, messages, batch, inputs;
   std::vector<int32_t> tokenIds;
+  bool hasPrompt = false, chat = false;
+
+  std::string outputs, logitsOut, statesOut, chatTemplate, device = "cpu";
   std::vector<std::string> stops;
   int64_t count = -1, length = 0, chunk = 0;
-  int threads = 0;
+  int threads = 0, topK = 0;
   float temperature = 0, topP = 0, minP = 0, repeatPenalty = 0;
-  int topK = 0;
   uint64_t seed = 0;
-  bool hasPrompt = false, ignoreEos = false, printIds = false,
-       allLogits = false, stats = false;
+  bool ignoreEos = false, printIds = false, allLogits = false, stats = false;
 };
 
 /// Fills `command`. Returns the exit code where the program is to end at once

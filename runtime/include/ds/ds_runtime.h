@@ -99,9 +99,17 @@ DS_API ds_result ds_model_describe(const ds_model_t *model, char **json);
 /* Compares all checksums. Errors: FORMAT, naming the parameter. */
 DS_API ds_result ds_model_verify(const ds_model_t *model);
 
+/* Bytes of weights that computing one token alone reads: the wall that decoding
+ * runs into. 0 for a graph. */
+DS_API uint64_t ds_model_weight_bytes_per_token(const ds_model_t *model);
+
+/* Bytes that one token adds to the caches of its sequence. 0 for a graph. */
+DS_API uint64_t ds_model_cache_bytes_per_token(const ds_model_t *model);
+
 /* Calls the graph (mode DS_MODE_GRAPH). `inputs` holds input_count dense
- * tensors in the descriptor's order, element types and ranks as there,
- * dimensions of one name equal. Fills `outputs[output_count]`; each data
+ * row-major tensors in the descriptor's order, element types and ranks as
+ * there, dimensions of one name equal; data is aligned to its element type, I4
+ * and U4 take a byte each. Fills `outputs[output_count]`; each data
  * pointer is released with ds_free(). `threads` 0: all processors. Any number
  * of threads may call at once. Errors: UNSUPPORTED (not a graph), SHAPE, INDEX,
  * MEMORY; no output is left allocated. */
@@ -116,8 +124,8 @@ typedef struct ds_session ds_session_t;
 
 typedef struct ds_session_options {
   int64_t slots;   /* sequences held at once; 0: 1 */
-  int64_t length;  /* tokens a slot's cache holds; 0: the model's max_length;
-                      more is allowed */
+  int64_t length;  /* tokens a slot's cache holds; 0: the model's max_length,
+                      which must then be known; more is allowed */
   int64_t chunk;   /* most tokens per call of the model; 0: 512. Results do not
                       depend on it, memory and speed do */
   int32_t threads; /* 0: all processors. Results do not depend on it */
@@ -168,6 +176,14 @@ DS_API int64_t ds_session_length(const ds_session_t *session, int64_t slot);
 DS_API ds_result ds_session_rewind(ds_session_t *session, int64_t slot,
                                    int64_t length);
 
+/* Copies one cache of a slot as f32 [length of the slot, heads, width] of the
+ * descriptor's caches[cache]: row t is what token t left there. `capacity` is
+ * the room in floats. Errors: INDEX (slot, cache), ARGUMENT (no room),
+ * UNSUPPORTED (a cache that holds no floats). */
+DS_API ds_result ds_session_read_cache(const ds_session_t *session,
+                                       int64_t slot, int64_t cache,
+                                       float *values, int64_t capacity);
+
 /*===----------------------------------------------------------------------===
  * Sampling
  *===----------------------------------------------------------------------===*/
@@ -216,10 +232,51 @@ DS_API ds_result ds_tokenize(const ds_model_t *model, const char *text,
 
 /* UTF-8 text of ids, null terminated; bytes that are no UTF-8 become U+FFFD.
  * Nonzero `skip_special` leaves special tokens out. `*text` is released with
- * ds_free(). Errors: as ds_tokenize(), INDEX. */
+ * ds_free(); `*text_bytes` (may be null) is its length, for a text may hold
+ * zeros. Errors: as ds_tokenize(), INDEX. */
 DS_API ds_result ds_detokenize(const ds_model_t *model, const int32_t *tokens,
                                int64_t token_count, int32_t skip_special,
-                               char **text);
+                               char **text, size_t *text_bytes);
+
+/* Text that grows token by token: a character comes when its last byte does.
+ * Belongs to one thread at a time; the model may be freed before. */
+typedef struct ds_detokenizer ds_detokenizer_t;
+
+/* Nonzero `skip_special` leaves special tokens out. Errors: as ds_tokenize().
+ */
+DS_API ds_result ds_detokenizer_create(const ds_model_t *model,
+                                       int32_t skip_special,
+                                       ds_detokenizer_t **detokenizer);
+DS_API void ds_detokenizer_free(ds_detokenizer_t *detokenizer);
+
+/* The UTF-8 text, null terminated, that `token` completes; often empty. `*text`
+ * lives until the next call on this detokenizer, `*text_bytes` (may be null) is
+ * its length. Ids that the tokenizer does not know have no text. Errors:
+ * ARGUMENT. */
+DS_API ds_result ds_detokenizer_next(ds_detokenizer_t *detokenizer,
+                                     int32_t token, const char **text,
+                                     size_t *text_bytes);
+
+/* Ends the text: what is left of an unfinished character, as U+FFFD. After it
+ * a new text may begin. */
+DS_API ds_result ds_detokenizer_finish(ds_detokenizer_t *detokenizer,
+                                       const char **text, size_t *text_bytes);
+
+/* One message of a conversation, UTF-8, null terminated. */
+typedef struct ds_message {
+  const char *role; /* "system", "user" or "assistant" */
+  const char *content;
+} ds_message;
+
+/* The prompt that a chat model wants for `messages`, ready for the assistant's
+ * answer, special tokens written out: tokenise it with add_special = 0.
+ * `chat_template` is v1, v2, v3 or r1; null: the one that the model's tokenizer
+ * speaks. `*text` is released with ds_free(). Errors: UNSUPPORTED (no
+ * tokenizer), ARGUMENT (another template or role). */
+DS_API ds_result ds_chat_prompt(const ds_model_t *model,
+                                const char *chat_template,
+                                const ds_message *messages,
+                                int64_t message_count, char **text);
 
 /* Number of ids the model's tokenizer knows; the model's vocabulary if it
  * carries none. */

@@ -188,7 +188,7 @@ typedef struct DsModel {
   int64_t vocabulary;
   int64_t hidden_size;
   int64_t layer_count;
-  int64_t max_length; /* longest sequence the model was made for */
+  int64_t max_length; /* longest sequence the model was made for; 0: unknown */
   const int32_t *eos_ids;
   int32_t bos_id;             /* -1: none */
   uint32_t slow_op_count;     /* ops that went through a scalar path */
