@@ -1,10 +1,18 @@
 //===- ds-info.cpp - what a compiled model says about itself --------------===//
 #include "ds/ds_runtime.h"
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 int main(int argc, char **argv) {
-  CLI::App app{"Prints the descriptor of a compiled model as JSON.", "ds-info"};
+  CLI::App app{
+      "Prints what a compiled model says about itself, as JSON: how it "
+      "was compiled, its code variants and which is in use, inputs "
+      "and outputs or caches, every parameter.\n\n"
+      "  ds-info model.so --verify\n"
+      "  DS_CPU=x86-64-v3 ds-info model.so     with another variant",
+      "ds-info"};
   std::string path;
   bool verify = false;
   app.add_option("MODEL", path, "model.so, as ds-compile made it")->required();
@@ -23,8 +31,11 @@ int main(int argc, char **argv) {
     ds_model_free(model);
     return 1;
   }
-  std::printf("%s\n", json);
+  bool written = std::printf("%s\n", json) > 0 && std::fflush(stdout) == 0;
+  if (!written)
+    std::fprintf(stderr, "ds-info: error: cannot write: %s\n",
+                 std::strerror(errno));
   ds_free(json);
   ds_model_free(model);
-  return 0;
+  return written ? 0 : 1;
 }
