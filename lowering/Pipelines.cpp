@@ -67,6 +67,8 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
 }
 
 void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &) {
+  pm.addNestedPass<func::FuncOp>(createLowerNorm());
+  pm.addNestedPass<func::FuncOp>(createLowerRope());
   pm.addPass(createDsToLinalg());
 }
 
@@ -98,7 +100,7 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
   pm.addPass(createCanonicalizerPass());
 
   pm.addNestedPass<func::FuncOp>(createLowerCopies());
-  pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createLinalgToParallelLoops());
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -108,6 +110,7 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createExpandMath());
   // What LLVM has no intrinsic for becomes a call of libm.
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/DsToLinalg/Helpers.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_DSTOLINALG
@@ -88,7 +89,8 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
 
     ConversionTarget target(*context);
     target.addLegalDialect<affine::AffineDialect, linalg::LinalgDialect,
-                           math::MathDialect, scf::SCFDialect>();
+                           math::MathDialect, scf::SCFDialect,
+                           vector::VectorDialect>();
     target.addLegalOp<ModuleOp, ParameterOp>();
     target.addIllegalDialect<DsDialect>();
     auto isSignless = [&](Operation *op) { return types.isLegal(op); };

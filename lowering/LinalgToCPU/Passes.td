@@ -52,4 +52,48 @@ def ParallelToOpenMP : Pass<"ds-parallel-to-openmp", "ModuleOp"> {
   let dependentDialects = ["::mlir::omp::OpenMPDialect", "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
 }
+
+def LowerNorm : Pass<"ds-cpu-norm"> {
+  let summary = "rms_norm becomes a parallel loop over rows, in vectors";
+  let description = [{
+    The sum of squares of a row is kept in 4 × 16 lanes and added as a tree, so that its bits depend on the row alone. f32, f16 and bf16
+    are computed in f32. Rows of dynamic length and f64 stay for ds-to-linalg.
+    Run on tensors, before ds-to-linalg.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerRope : Pass<"ds-cpu-rope"> {
+  let summary = "rope becomes a parallel loop over tokens, in vectors";
+  let description = [{
+    Both layouts, in and out; f32, f16 and bf16 are computed in f32. A dynamic width or number of heads and f64 stay for
+    ds-to-linalg.
+    Run on tensors, before ds-to-linalg.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def LinalgToParallelLoops : Pass<"ds-linalg-to-parallel-loops"> {
+  let summary = "linalg on buffers becomes loops, the outer ones parallel";
+  let description = [{
+    The leading parallel dimensions of an op become one `scf.parallel`, the others `scf.for`. The innermost loop is always an `scf.for`,
+    so that LLVM can vectorise it; an op on one dimension is cut into strips. No sum is split, so bits do not depend on threads.
+    Inside a parallel loop all loops are `scf.for`.
+    Run after bufferization, before ds-parallel-to-openmp.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def ExpandMath : Pass<"ds-expand-math"> {
+  let summary = "exp, log and tanh of f32 become polynomials";
+  let description = [{
+    A loop with a call of libm cannot be vectorised; one with a polynomial can. Errors are a few units in the last place. Scalars and
+    vectors get the same operations, so an element's bits do not depend on where it lies. f64 stays with libm.
+    Run before math goes to LLVM.
+  }];
+  let dependentDialects = ["::mlir::math::MathDialect", "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
+}
 #endif // LOWERING_LINALGTOCPU_PASSES

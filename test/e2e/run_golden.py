@@ -144,6 +144,9 @@ def language_model(compiler, folder, work):
     alone, _ = abi.Session(model, 1, 64).step([prompt], [0], [0])
     if not np.array_equal(both[: len(prompt)], alone):
         problems.append("a batch changes bits")
+    single, _ = abi.Session(abi.Model(library, threads=1), 1, 64).step([prompt], [0], [0], want_hidden=False)
+    if not np.array_equal(single, alone):
+        problems.append("threads change bits")
     for chunk in (1, 7):
         session, parts = abi.Session(model, 1, 64), []
         for start in range(0, len(prompt), chunk):
