@@ -207,33 +207,12 @@ struct MergeReshapedTranspose : OpRewritePattern<ReshapeOp> {
   }
 };
 
-/// transpose(transpose(x)) → transpose(x) or x.
-struct MergeTransposes : OpRewritePattern<TransposeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(TransposeOp op,
-                                PatternRewriter &rewriter) const override {
-    auto inner = op.getInput().getDefiningOp<TransposeOp>();
-    if (!inner)
-      return failure();
-    SmallVector<int64_t> perm;
-    for (int64_t d : op.getPerm())
-      perm.push_back(inner.getPerm()[d]);
-    if (isIdentityPermutation(perm))
-      rewriter.replaceOp(op, inner.getInput());
-    else
-      rewriter.replaceOpWithNewOp<TransposeOp>(
-          op, op.getType(), inner.getInput(),
-          rewriter.getDenseI64ArrayAttr(perm));
-    return success();
-  }
-};
-
 struct SinkTransposes : ds::impl::SinkTransposesBase<SinkTransposes> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<SinkThroughElementwise, SinkThroughSlice, SinkThroughConcat,
-                 SinkThroughSoftmax, MergeReshapedTranspose, MergeTransposes>(
-        &getContext());
+                 SinkThroughSoftmax, MergeReshapedTranspose>(&getContext());
+    TransposeOp::getCanonicalizationPatterns(patterns, &getContext());
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal(true);
     if (failed(

@@ -7,8 +7,10 @@ include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/TilingInterface.td"
 include "mlir/Interfaces/ViewLikeInterface.td"
 
 def Ds_Dialect : Dialect {
@@ -25,22 +27,63 @@ def Ds_Dialect : Dialect {
     once at the result; reductions and products of floats accumulate in f32 (f64 for f64), of integers in the result's type,
     modulo 2^n.
 
+    **How to read an op.** Its description is its specification: the formula with shapes, then constraints numbered `C1`,
+    `C2`, …: the verifier's message, `test/dialects/ds/invalid.mlir` and the text cite the same number
+    (`check_constraints.py` beside it holds them together). `[B, S, ?]` are shapes, `…` any number of dimensions. Two sizes
+    **agree** if they are equal or one of them is dynamic; shapes agree if they have one rank and all sizes agree. A
+    promise about values that only a run shows (indices in range, dynamic sizes that are equal) stands in the text without a
+    number. Formulas are those of the papers named as source; where frameworks differ in rounding, the op has an attribute.
+
     Attributes that the dialect puts on foreign ops:
     * on func.func: `ds.entry = "graph" | "step"`, the entry point kind of the artefact;
     * on its arguments and results: `ds.name` (the name in the model), `ds.dims` (array of strings, one per dimension, ""
       where unnamed; equal names are equal sizes, checked by the runtime at each call).
+
+    Constraints of `ds.entry` and its companions:
+    * `C1`: `ds.entry` is `"graph"` or `"step"` and stands on a function.
+    * `C2`: every tensor that such a function takes or gives has a `ds.name`.
+    * `C3`: no two arguments, and no two results, have the same name.
+    * `C4`: `ds.dims` is an array of strings, one per dimension of the tensor.
   }];
+  let hasCanonicalizer = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
 }
 
 class Ds_Op<string mnemonic, list<Trait> traits = []> : Op<Ds_Dialect, mnemonic, traits>;
 
+// The sizes of the results follow from the operands: `tensor.dim` of a result folds to sizes of operands, and tiling knows
+// what to allocate.
+defvar Ds_Reify = DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>;
+
+// The types of the results follow from the operands; sizes that the operands leave open may be known in the result.
+def Ds_InferTypes : InferTypeOpAdaptorBase<[{
+  static bool isCompatibleReturnTypes(::mlir::TypeRange inferred, ::mlir::TypeRange actual) {
+    return ::mlir::succeeded(::mlir::verifyCompatibleShapes(inferred, actual)) &&
+           ::llvm::equal(inferred, actual, [](::mlir::Type a, ::mlir::Type b) {
+             return ::mlir::getElementTypeOrSelf(a) == ::mlir::getElementTypeOrSelf(b);
+           });
+  }
+}]>;
+
+// Tiles of the result: parallel loops over its dimensions, without those that a row is reduced over.
+defvar Ds_Tiling = DeclareOpInterfaceMethods<TilingInterface,
+    ["getLoopIteratorTypes", "getIterationDomain", "getTiledImplementation", "getResultTilePosition",
+     "generateResultTileValue", "getIterationDomainTileFromResultTile"]>;
+
 class Ds_Attr<string name, string m> : AttrDef<Ds_Dialect, name> { let mnemonic = m; }
 
 def Ds_FileRangeAttr : Ds_Attr<"FileRange", "file_range"> {
   let summary = "bytes of a file that hold (a part of) a parameter, never copied into the compiler";
-  let description = [{ `file` as the compiler opens it; `offset`, `length` in bytes. Little endian, row major; 4-bit types two per byte, low nibble first. }];
+  let description = [{
+    `file` as the compiler opens it; `offset`, `length` in bytes. Little endian, row major; 4-bit types two per byte, low
+    nibble first.
+    * `C1`: `file` is not empty, and the range ends below 2^63.
+  }];
+  let genVerifyDecl = 1;
   let parameters = (ins StringRefParameter<"path">:$file, "uint64_t":$offset, "uint64_t":$length);
   let assemblyFormat = "`<` $file `,` $offset `,` $length `>`";
 }

@@ -1,30 +1,210 @@
-//===- DsTensorOps.cpp - verifiers, builders and shapes of the tensor ops
-//--===//
-#include "dialects/ds/IR/DsDialect.h"
+//===- DsTensorOps.cpp - constraints and shapes of elementwise ops --------===//
+//
+// Elementwise functions, casts, dequantisation. The descriptions in
+// DsTensorOps.td give the constraints that the messages cite.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/ds/IR/DsVerify.h"
 
 using namespace mlir;
 using namespace mlir::ds;
+using EK = ElementwiseKind;
 
-void SliceOp::build(OpBuilder &builder, OperationState &state, Value input,
-                    ArrayRef<OpFoldResult> offsets,
-                    ArrayRef<OpFoldResult> sizes,
-                    ArrayRef<OpFoldResult> strides) {
-  SmallVector<int64_t> staticOffsets, staticSizes, staticStrides;
-  SmallVector<Value> dynamicOffsets, dynamicSizes, dynamicStrides;
-  dispatchIndexOpFoldResults(offsets, dynamicOffsets, staticOffsets);
-  dispatchIndexOpFoldResults(sizes, dynamicSizes, staticSizes);
-  dispatchIndexOpFoldResults(strides, dynamicStrides, staticStrides);
-  auto type = RankedTensorType::get(
-      staticSizes, cast<RankedTensorType>(input.getType()).getElementType());
-  build(builder, state, type, input, dynamicOffsets, dynamicSizes,
-        dynamicStrides, staticOffsets, staticSizes, staticStrides);
+//===----------------------------------------------------------------------===//
+// ds.elementwise
+//===----------------------------------------------------------------------===//
+
+static size_t operandCount(EK kind) {
+  if (kind == EK::Select)
+    return 3;
+  return kind < EK::Add ? 1 : 2;
 }
 
-LogicalResult SliceOp::verify() {
-  size_t rank = getInput().getType().getRank();
-  if (getStaticOffsets().size() != rank || getStaticSizes().size() != rank ||
-      getStaticStrides().size() != rank)
-    return emitOpError(
-        "C1: expected one offset, size and stride per dimension of the input");
+static bool givesBool(EK kind) {
+  switch (kind) {
+  case EK::IsNaN:
+  case EK::IsPosInf:
+  case EK::IsNegInf:
+  case EK::Eq:
+  case EK::Lt:
+  case EK::Le:
+  case EK::Gt:
+  case EK::Ge:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/// What `kind` is defined on.
+static bool takesFloats(EK kind) {
+  switch (kind) {
+  case EK::Not:
+  case EK::And:
+  case EK::Or:
+  case EK::Xor:
+  case EK::Shl:
+  case EK::Shr:
+    return false;
+  default:
+    return true;
+  }
+}
+
+static bool takesIntegers(EK kind) {
+  switch (kind) {
+  case EK::Exp:
+  case EK::Log:
+  case EK::Sqrt:
+  case EK::Reciprocal:
+  case EK::Sin:
+  case EK::Cos:
+  case EK::Tan:
+  case EK::Asin:
+  case EK::Acos:
+  case EK::Atan:
+  case EK::Sinh:
+  case EK::Cosh:
+  case EK::Tanh:
+  case EK::Asinh:
+  case EK::Acosh:
+  case EK::Atanh:
+  case EK::Erf:
+  case EK::Floor:
+  case EK::Ceil:
+  case EK::RoundEven:
+  case EK::Sigmoid:
+    return false;
+  default:
+    return true;
+  }
+}
+
+LogicalResult ElementwiseOp::inferReturnTypes(MLIRContext *context,
+                                              std::optional<Location>,
+                                              Adaptor adaptor,
+                                              SmallVectorImpl<Type> &types) {
+  SmallVector<ArrayRef<int64_t>> shapes;
+  for (Value operand : adaptor.getOperands())
+    shapes.push_back(shapeOf(operand));
+  std::optional<Shape> shape = broadcastShapes(shapes);
+  if (shapes.empty() || !shape)
+    return failure();
+  Type element = givesBool(adaptor.getKind())
+                     ? Type(IntegerType::get(context, 1))
+                     : elementType(adaptor.getOperands().back());
+  types.push_back(RankedTensorType::get(*shape, element));
+  return success();
+}
+
+LogicalResult ElementwiseOp::verify() {
+  EK kind = getKind();
+  StringRef name = stringifyElementwiseKind(kind);
+  size_t count = operandCount(kind);
+  if (getOperands().size() != count)
+    return emitOpError("C1: ") << name << " has " << getOperands().size()
+                               << " operands, expected " << count;
+  SmallVector<ArrayRef<int64_t>> shapes;
+  for (auto [i, operand] : llvm::enumerate(getOperands())) {
+    shapes.push_back(shapeOf(operand));
+    if (failed(expectBroadcast(*this, "C2", "operand " + std::to_string(i),
+                               operand, shapeOf(getResult()))))
+      return failure();
+  }
+  if (failed(expectWitness(*this, "C3", shapeOf(getResult()), shapes)))
+    return failure();
+  ValueRange values = getOperands();
+  if (kind == EK::Select) {
+    if (failed(expectElement(*this, "C4", "the condition", values[0],
+                             IntegerType::get(getContext(), 1))))
+      return failure();
+    values = values.drop_front();
+  }
+  Type element = elementType(values[0]);
+  for (Value value : values.drop_front())
+    if (failed(expectElement(*this, "C4", "the last operand", value, element)))
+      return failure();
+  if (isa<FloatType>(element)
+          ? !takesFloats(kind)
+          : !isa<IntegerType>(element) || !takesIntegers(kind))
+    return emitOpError("C5: ") << name << " is not defined on " << element;
+  return expectElement(*this, "C6", "the result", getResult(),
+                       givesBool(kind) ? Type(IntegerType::get(getContext(), 1))
+                                       : element);
+}
+
+LogicalResult
+ElementwiseOp::reifyResultShapes(OpBuilder &b,
+                                 ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(broadcastSizes(b, getLoc(), getResult(), getOperands()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ds.cast
+//===----------------------------------------------------------------------===//
+
+LogicalResult CastOp::verify() {
+  if (failed(expectShape(*this, "C1", "the result", getResult(),
+                         shapeOf(getInput()))))
+    return failure();
+  for (Value value : {Value(getInput()), Value(getResult())})
+    if (!elementType(value).isIntOrFloat())
+      return emitOpError("C2: found elements of type ")
+             << elementType(value) << ", expected integers or floats";
+  return success();
+}
+
+LogicalResult CastOp::reifyResultShapes(OpBuilder &b,
+                                        ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return sizeOf(b, getLoc(), getInput(), d);
+  }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ds.dequantize
+//===----------------------------------------------------------------------===//
+
+LogicalResult DequantizeOp::verify() {
+  if (failed(expectFloat(*this, "C1", "scale", getScale())) ||
+      failed(expectFloat(*this, "C1", "the result", getResult())))
+    return failure();
+  if (!elementType(getInput()).isIntOrFloat())
+    return emitOpError("C1: input has elements of type ")
+           << elementType(getInput()) << ", expected integers or floats";
+  Value zero = getZeroPoint();
+  if (zero && failed(expectElement(*this, "C1", "zero_point", zero,
+                                   elementType(getInput()))))
+    return failure();
+  int64_t axis = getAxis(), block = getBlockSize();
+  if (block < 0)
+    return emitOpError("C2: block_size is ") << block << ", expected 0 or more";
+  if (ranked(getScale()).getRank() != 0) {
+    if (failed(expectAxis(*this, "C2", axis, getInput())))
+      return failure();
+    Shape expected(shapeOf(getInput()));
+    int64_t size = expected[axis];
+    if (block == 0)
+      expected = {size};
+    else if (!ShapedType::isDynamic(size))
+      expected[axis] = llvm::divideCeil(size, block);
+    if (failed(expectShape(*this, "C3", "scale", getScale(), expected)))
+      return failure();
+  }
+  if (zero &&
+      failed(expectShape(*this, "C4", "zero_point", zero, shapeOf(getScale()))))
+    return failure();
+  return expectShape(*this, "C5", "the result", getResult(),
+                     shapeOf(getInput()));
+}
+
+LogicalResult
+DequantizeOp::reifyResultShapes(OpBuilder &b,
+                                ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return sizeOf(b, getLoc(), getInput(), d);
+  }));
   return success();
 }

@@ -2,7 +2,7 @@
 
 // Everything is f64 inside; callers see the types of the model. Rounded once.
 // CHECK-LABEL: func.func @graph(%arg0: tensor<?xbf16>
-// CHECK-SAME: -> tensor<?xf32>
+// CHECK-SAME: -> (tensor<?xf32>
 // CHECK: scf.for
 // CHECK: %[[IN:.*]] = tensor.extract %arg0
 // CHECK: arith.extf %[[IN]] : bf16 to f64
@@ -14,7 +14,7 @@
 // CHECK: scf.for
 // CHECK: %[[OUT:.*]] = arith.truncf {{.*}} : f64 to f32
 // CHECK-NEXT: tensor.insert %[[OUT]]
-func.func @graph(%x: tensor<?xbf16>) -> tensor<?xf32> attributes {ds.entry = "graph"} {
+func.func @graph(%x: tensor<?xbf16> {ds.name = "x"}) -> (tensor<?xf32> {ds.name = "y"}) attributes {ds.entry = "graph"} {
   %0 = ds.elementwise mul %x, %x : (tensor<?xbf16>, tensor<?xbf16>) -> tensor<?xbf16>
   %1 = ds.cast %0 : tensor<?xbf16> to tensor<?xf32>
   return %1 : tensor<?xf32>
@@ -38,7 +38,7 @@ func.func @inner(%x: tensor<?xf16>) -> tensor<?xf16> {
 // CHECK: %[[E:.*]] = tensor.extract %[[W]]
 // CHECK: arith.extf %[[E]] : f16 to f64
 ds.parameter @w : tensor<5x3xf16> = dense<1.0> : tensor<5x3xf16>
-func.func @graph(%x: tensor<?x3xf64>) -> tensor<?x5xf64> attributes {ds.entry = "graph"} {
+func.func @graph(%x: tensor<?x3xf64> {ds.name = "x"}) -> (tensor<?x5xf64> {ds.name = "y"}) attributes {ds.entry = "graph"} {
   %w = ds.load_parameter @w : tensor<5x3xf16>
   %0 = ds.linear %x, %w : tensor<?x3xf64>, tensor<5x3xf16> to tensor<?x5xf64>
   return %0 : tensor<?x5xf64>
@@ -47,11 +47,11 @@ func.func @graph(%x: tensor<?x3xf64>) -> tensor<?x5xf64> attributes {ds.entry = 
 // -----
 
 // The sign of integers chooses the operation, and stays as ds.type.
-// CHECK-LABEL: func.func @graph(%arg0: tensor<4xi8> {ds.type = "ui8"}
-// CHECK-SAME: -> (tensor<4xf32>, tensor<4xi8> {ds.type = "ui8"})
+// CHECK-LABEL: func.func @graph(%arg0: tensor<4xi8> {ds.name = "x", ds.type = "ui8"}
+// CHECK-SAME: -> (tensor<4xf32> {ds.name = "y"}, tensor<4xi8> {ds.name = "z", ds.type = "ui8"})
 // CHECK: arith.uitofp
 // CHECK: arith.cmpi ult
-func.func @graph(%x: tensor<4xui8>) -> (tensor<4xf32>, tensor<4xui8>) attributes {ds.entry = "graph"} {
+func.func @graph(%x: tensor<4xui8> {ds.name = "x"}) -> (tensor<4xf32> {ds.name = "y"}, tensor<4xui8> {ds.name = "z"}) attributes {ds.entry = "graph"} {
   %0 = ds.cast %x : tensor<4xui8> to tensor<4xf32>
   %c = arith.constant dense<200> : tensor<4xui8>
   %1 = ds.elementwise max %x, %c : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
@@ -68,7 +68,7 @@ func.func @graph(%x: tensor<4xui8>) -> (tensor<4xf32>, tensor<4xui8>) attributes
 // CHECK: arith.ori
 // CHECK: %[[ODD:.*]] = arith.bitcast %{{.*}} : i32 to f32
 // CHECK: arith.truncf %[[ODD]] : f32 to f16
-func.func @graph(%x: tensor<f64>) -> tensor<f16> attributes {ds.entry = "graph"} {
+func.func @graph(%x: tensor<f64> {ds.name = "x"}) -> (tensor<f16> {ds.name = "y"}) attributes {ds.entry = "graph"} {
   %0 = ds.cast %x : tensor<f64> to tensor<f16>
   return %0 : tensor<f16>
 }

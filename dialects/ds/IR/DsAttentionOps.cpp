@@ -1,0 +1,212 @@
+//===- DsAttentionOps.cpp - constraints and shapes of attention and caches ===//
+//
+// Dense attention, and the ops on flattened tokens. The descriptions in
+// DsModelOps.td give the constraints that the messages cite.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/ds/IR/DsVerify.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+/// The query's heads are shared out evenly among those of key and value.
+static LogicalResult expectGroups(Operation *op, StringRef constraint,
+                                  int64_t heads, int64_t kvHeads) {
+  if (ShapedType::isDynamic(heads) || ShapedType::isDynamic(kvHeads) ||
+      (kvHeads != 0 && heads % kvHeads == 0))
+    return success();
+  return op->emitOpError() << constraint << ": query has " << heads
+                           << " heads, expected a multiple of the " << kvHeads
+                           << " of key and value";
+}
+
+static LogicalResult expectScale(Operation *op, StringRef constraint,
+                                 const APFloat &scale) {
+  if (scale.isFinite())
+    return success();
+  return op->emitOpError() << constraint << ": scale is "
+                           << scale.convertToDouble()
+                           << ", expected a finite number";
+}
+
+//===----------------------------------------------------------------------===//
+// ds.attention
+//===----------------------------------------------------------------------===//
+
+LogicalResult AttentionOp::inferReturnTypes(MLIRContext *,
+                                            std::optional<Location>,
+                                            Adaptor adaptor,
+                                            SmallVectorImpl<Type> &types) {
+  RankedTensorType query = ranked(adaptor.getQuery()),
+                   key = ranked(adaptor.getKey()),
+                   value = ranked(adaptor.getValue());
+  if (query.getRank() != 4 || key.getRank() != 4 || value.getRank() != 4)
+    return failure();
+  Shape shape(query.getShape());
+  shape[0] = known(known(shape[0], key.getDimSize(0)), value.getDimSize(0));
+  shape[3] = value.getDimSize(3);
+  types.push_back(RankedTensorType::get(shape, query.getElementType()));
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  if (failed(expectRank(*this, "C1", "query", getQuery(), 4)) ||
+      failed(expectRank(*this, "C1", "key", getKey(), 4)) ||
+      failed(expectRank(*this, "C1", "value", getValue(), 4)))
+    return failure();
+  ArrayRef<int64_t> query = shapeOf(getQuery()), key = shapeOf(getKey()),
+                    value = shapeOf(getValue());
+  if (failed(expectSize(*this, "C1", "key", getKey(), 0, query[0],
+                        "the query's batch")) ||
+      failed(expectSize(*this, "C1", "value", getValue(), 0,
+                        known(query[0], key[0]), "the query's batch")) ||
+      failed(expectSize(*this, "C2", "value", getValue(), 1, key[1],
+                        "the key's heads")) ||
+      failed(expectSize(*this, "C2", "value", getValue(), 2, key[2],
+                        "the key's rows")) ||
+      failed(expectGroups(*this, "C3", query[2], known(key[1], value[1]))) ||
+      failed(expectSize(*this, "C4", "key", getKey(), 3, query[3],
+                        "the query's width")))
+    return failure();
+  if (Value mask = getMask()) {
+    if (!elementType(mask).isInteger(1) && !isa<FloatType>(elementType(mask)))
+      return emitOpError("C5: mask has elements of type ")
+             << elementType(mask) << ", expected i1 or floats";
+    if (failed(expectBroadcast(
+            *this, "C5", "mask", mask,
+            {query[0], query[2], query[1], known(key[2], value[2])})))
+      return failure();
+  }
+  if (failed(expectFloat(*this, "C6", "query", getQuery())) ||
+      failed(expectFloat(*this, "C6", "key", getKey())) ||
+      failed(expectFloat(*this, "C6", "value", getValue())) ||
+      failed(expectElement(*this, "C6", "the result", getResult(),
+                           elementType(getQuery()))) ||
+      failed(expectInferred(*this, "C7")))
+    return failure();
+  return expectScale(*this, "C8", getScale());
+}
+
+LogicalResult
+AttentionOp::reifyResultShapes(OpBuilder &b,
+                               ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return sizeOf(b, getLoc(), d == 3 ? getValue() : getQuery(), d);
+  }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ds.token_positions
+//===----------------------------------------------------------------------===//
+
+LogicalResult TokenPositionsOp::verify() {
+  if (failed(expectSequences(*this, "C1", getRowStart(), getPastLength(),
+                             Value())) ||
+      failed(expectElement(*this, "C2", "the result", getResult(),
+                           IntegerType::get(getContext(), 32))))
+    return failure();
+  return expectRank(*this, "C2", "the result", getResult(), 1);
+}
+
+LogicalResult
+TokenPositionsOp::reifyResultShapes(OpBuilder &b,
+                                    ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(
+      b, getResult(), [&](int64_t) -> OpFoldResult { return getTokens(); }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ds.cache_append
+//===----------------------------------------------------------------------===//
+
+LogicalResult CacheAppendOp::inferReturnTypes(MLIRContext *,
+                                              std::optional<Location>,
+                                              Adaptor adaptor,
+                                              SmallVectorImpl<Type> &types) {
+  types.push_back(adaptor.getCache().getType());
+  return success();
+}
+
+LogicalResult CacheAppendOp::verify() {
+  if (failed(expectRank(*this, "C1", "rows", getRows(), 3)) ||
+      failed(expectRank(*this, "C1", "cache", getCache(), 4)) ||
+      failed(expectFloat(*this, "C1", "rows", getRows())) ||
+      failed(expectFloat(*this, "C1", "cache", getCache())) ||
+      failed(expectSize(*this, "C2", "rows", getRows(), 1,
+                        shapeOf(getCache())[1], "the cache's heads")) ||
+      failed(expectSize(*this, "C2", "rows", getRows(), 2,
+                        shapeOf(getCache())[3], "the cache's width")) ||
+      failed(expectSequences(*this, "C3", getRowStart(), getPastLength(),
+                             getCacheSlot())))
+    return failure();
+  if (getResult().getType() != getCache().getType())
+    return emitOpError("C4: the result is ")
+           << getResult().getType() << ", expected " << getCache().getType()
+           << ", the type of cache";
+  return success();
+}
+
+LogicalResult
+CacheAppendOp::reifyResultShapes(OpBuilder &b,
+                                 ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return sizeOf(b, getLoc(), getCache(), d);
+  }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ds.cached_attention
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+CachedAttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                                    Adaptor adaptor,
+                                    SmallVectorImpl<Type> &types) {
+  RankedTensorType query = ranked(adaptor.getQuery()),
+                   value = ranked(adaptor.getValue());
+  if (query.getRank() != 3 || value.getRank() != 4)
+    return failure();
+  Shape shape(query.getShape());
+  shape[2] = value.getDimSize(3);
+  types.push_back(RankedTensorType::get(shape, query.getElementType()));
+  return success();
+}
+
+LogicalResult CachedAttentionOp::verify() {
+  if (failed(expectRank(*this, "C1", "query", getQuery(), 3)) ||
+      failed(expectRank(*this, "C1", "key", getKey(), 4)) ||
+      failed(expectRank(*this, "C1", "value", getValue(), 4)) ||
+      failed(expectFloat(*this, "C1", "query", getQuery())) ||
+      failed(expectFloat(*this, "C1", "key", getKey())) ||
+      failed(expectFloat(*this, "C1", "value", getValue())))
+    return failure();
+  ArrayRef<int64_t> query = shapeOf(getQuery()), key = shapeOf(getKey()),
+                    value = shapeOf(getValue());
+  if (failed(expectSize(*this, "C2", "value", getValue(), 0, key[0],
+                        "the key's slots")) ||
+      failed(expectSize(*this, "C2", "value", getValue(), 1, key[1],
+                        "the key's heads")) ||
+      failed(expectSize(*this, "C2", "value", getValue(), 2, key[2],
+                        "the key's length")) ||
+      failed(expectGroups(*this, "C3", query[1], known(key[1], value[1]))) ||
+      failed(expectSize(*this, "C4", "key", getKey(), 3, query[2],
+                        "the query's width")) ||
+      failed(expectSequences(*this, "C5", getRowStart(), getPastLength(),
+                             getCacheSlot())) ||
+      failed(expectInferred(*this, "C6")))
+    return failure();
+  return expectScale(*this, "C7", getScale());
+}
+
+LogicalResult
+CachedAttentionOp::reifyResultShapes(OpBuilder &b,
+                                     ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return d == 2 ? sizeOf(b, getLoc(), getValue(), 3)
+                  : sizeOf(b, getLoc(), getQuery(), d);
+  }));
+  return success();
+}
