@@ -66,39 +66,58 @@ int32_t Sampler::sample(std::span<const float> logits,
   if (options.temperature == 0 || std::isinf(best.logit))
     return best.id;
 
-  auto better = [](const Candidate &a, const Candidate &b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-  };
-  if (options.top_k > 0 && size_t(options.top_k) < candidates.size()) {
-    std::partial_sort(candidates.begin(), candidates.begin() + options.top_k,
-                      candidates.end(), better);
-    candidates.resize(size_t(options.top_k));
-  }
-  double sum = 0;
+  if (options.top_k > 0 && size_t(options.top_k) < candidates.size())
+    keepDownTo(lastOfTopK());
   for (Candidate &candidate : candidates)
-    sum += candidate.weight =
-        std::exp((double(candidate.logit) - best.logit) / options.temperature);
-  if (options.top_p > 0 && options.top_p < 1) {
-    // A few reach P as a rule: sort no more than that takes.
-    double reached = 0;
-    size_t kept = 0, sorted = 0, step = 64;
-    while (kept < candidates.size() && reached < options.top_p * sum) {
-      if (kept == sorted) {
-        sorted = std::min(sorted + step, candidates.size());
-        step *= 4;
-        std::partial_sort(candidates.begin() + long(kept),
-                          candidates.begin() + long(sorted), candidates.end(),
-                          better);
-      }
-      reached += candidates[kept++].weight;
-    }
-    candidates.resize(kept);
-  }
+    candidate.weight =
+        std::exp((candidate.logit - best.logit) / options.temperature);
+  if (options.top_p > 0 && options.top_p < 1)
+    keepDownTo(lastOfTopP());
   if (options.min_p > 0) // the largest weight is 1
     std::erase_if(candidates, [&](const Candidate &candidate) {
       return candidate.weight < options.min_p;
     });
   return draw();
+}
+
+/// Drops all that are less likely than `last`.
+void Sampler::keepDownTo(Candidate last) {
+  std::erase_if(candidates, [&](const Candidate &candidate) {
+    return better(last, candidate);
+  });
+}
+
+Sampler::Candidate Sampler::lastOfTopK() {
+  // A heap of K: nearly all others are compared once and left alone.
+  scratch.resize(size_t(options.top_k));
+  std::partial_sort_copy(candidates.begin(), candidates.end(), scratch.begin(),
+                         scratch.end(), better);
+  return scratch.back();
+}
+
+/// The last that the most likely need to reach P, by halving: linear in the
+/// number of candidates, where sorting a flat distribution takes its time.
+Sampler::Candidate Sampler::lastOfTopP() {
+  scratch = candidates;
+  double missing = 0;
+  for (const Candidate &candidate : scratch)
+    missing += candidate.weight;
+  missing *= options.top_p;
+  auto first = scratch.begin(), end = scratch.end();
+  while (end - first > 1) {
+    auto middle = first + (end - first) / 2;
+    std::nth_element(first, middle, end, better);
+    double upper = 0;
+    for (auto it = first; it != middle; ++it)
+      upper += it->weight;
+    if (upper >= missing) {
+      end = middle;
+    } else {
+      missing -= upper;
+      first = middle;
+    }
+  }
+  return *first;
 }
 
 int32_t Sampler::draw() {

@@ -25,12 +25,19 @@ private:
     int32_t id;
     double weight; // in proportion to its probability
   };
+  /// More likely; of equals the first.
+  static bool better(const Candidate &a, const Candidate &b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+  }
   float penalised(float logit, size_t id) const;
+  void keepDownTo(Candidate last);
+  Candidate lastOfTopK();
+  Candidate lastOfTopP();
   int32_t draw();
 
   ds_sampler_options options;
   std::mt19937_64 random;
-  std::vector<Candidate> candidates;
+  std::vector<Candidate> candidates, scratch; // candidates by ascending id
   std::vector<bool> repeated; // ids of the history; all false between calls
 };
 

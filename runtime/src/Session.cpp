@@ -32,7 +32,6 @@ Session::Session(std::shared_ptr<const Model> shared,
   constexpr int64_t most = INT32_MAX;
   if (slotCount > most || cacheLength > most)
     throw Error(DS_ERROR_ARGUMENT, "slots or length exceed 2^31 - 1");
-  lengths.assign(size_t(slotCount), 0);
   auto allocate = [this](uint64_t bytes, const std::string &what) {
     void *memory = nullptr;
     uint64_t rounded = (bytes + 63) / 64 * 64;
@@ -56,6 +55,7 @@ Session::Session(std::shared_ptr<const Model> shared,
     if (options.poison_caches)
       std::memset(memory, 0xff, *bytes);
   }
+  lengths.assign(size_t(slotCount), 0);
   // Enough for the largest step that feed() makes.
   int64_t rows = std::min(
       chunk, slotCount > most / cacheLength ? most : slotCount * cacheLength);
