@@ -60,6 +60,7 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
     flatten.cacheType = options.cacheType;
     pm.addPass(createFlattenTokens(flatten));
     pm.addPass(createCSEPass());
+    pm.addPass(createCountWork());
   }
   // Parameters that nothing reads any more (tables of positions, say).
   pm.addPass(createCanonicalizerPass());

@@ -7,6 +7,16 @@
 #define PASSES_PASSES
 include "mlir/Pass/PassBase.td"
 
+def CountWork : Pass<"ds-count-work", "ModuleOp"> {
+  let summary = "multiply-adds of a token, for benchmarks";
+  let description = [{
+    Adds `multiply_adds_per_token` (products with weights that every token goes through) and `multiply_adds_per_logits` (the
+    head, computed for the rows whose logits are wanted) to the module attribute `ds.model`: Σ K·N of the `ds.linear` ops of
+    `@step`. ds-bench sets them against the machine's peak. Does nothing without `@step`. Run it after ds-flatten-tokens and
+    before products are packed or lowered.
+  }];
+}
+
 def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
   let summary = "a causal model with cache becomes a step on flattened tokens";
   let description = [{

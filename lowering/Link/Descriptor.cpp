@@ -120,6 +120,8 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
     result.vocabulary = number("vocabulary");
     result.hiddenSize = number("hidden_size");
     result.layers = number("layers");
+    result.multiplyAddsPerToken = number("multiply_adds_per_token");
+    result.multiplyAddsPerLogits = number("multiply_adds_per_logits");
   }
   return result;
 }

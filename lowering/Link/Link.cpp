@@ -263,8 +263,11 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
        {AT(tokenizer_json), optionalText(options.tokenizer)},
        {AT(tokenizer_json_bytes), b.i64(options.tokenizer.size())},
        {AT(tokenizer_config_json), optionalText(options.tokenizerConfig)},
-       {AT(tokenizer_config_json_bytes),
-        b.i64(options.tokenizerConfig.size())}});
+       {AT(tokenizer_config_json_bytes), b.i64(options.tokenizerConfig.size())},
+       {AT(multiply_adds_per_token),
+        b.i64(uint64_t(description.multiplyAddsPerToken))},
+       {AT(multiply_adds_per_logits),
+        b.i64(uint64_t(description.multiplyAddsPerLogits))}});
 #undef AT
   llvm::Constant *global = b.global(model);
   auto *type = llvm::FunctionType::get(b.pointer, false);

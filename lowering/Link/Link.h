@@ -50,6 +50,7 @@ struct ModelDescription {
   std::vector<EntryValue> inputs, outputs, caches;
   std::vector<EntryParameter> parameters;
   int64_t vocabulary = 0, hiddenSize = 0, layers = 0;
+  int64_t multiplyAddsPerToken = 0, multiplyAddsPerLogits = 0;
 };
 
 /// Reads the description off `module`, which is at the level of linalg, before

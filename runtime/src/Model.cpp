@@ -259,19 +259,22 @@ uint64_t Model::weightBytesPerToken() const {
   const DsModel &m = *model;
   if (!isLanguageModel())
     return 0;
+  // Heads are packed in panels of 32 rows (DESIGN §5), tables never.
+  auto isHead = [&](const DsParameter &p) {
+    return p.rank >= 2 && (p.dims[0] == m.vocabulary ||
+                           p.dims[0] == (m.vocabulary + 31) / 32 ||
+                           (p.rank == 2 && p.dims[1] == m.vocabulary));
+  };
   uint64_t total = 0;
-  uint64_t tableElements = static_cast<uint64_t>(m.vocabulary) *
-                           static_cast<uint64_t>(m.hidden_size);
   const DsParameter *table = nullptr;
   bool separateHead = false;
   for (uint32_t i = 0; i < m.parameter_count; ++i) {
     const DsParameter &p = m.parameters[i];
     total += p.bytes;
-    bool isTable =
-        p.rank == 2 && p.dims[0] == m.vocabulary && p.dims[1] == m.hidden_size;
-    if (isTable && !table)
+    if (!table && p.rank == 2 && p.dims[0] == m.vocabulary &&
+        p.dims[1] == m.hidden_size)
       table = &p;
-    else if (elementCount({p.dims, p.rank}) >= tableElements)
+    else if (isHead(p))
       separateHead = true;
   }
   if (table && separateHead)

@@ -24,7 +24,7 @@ extern "C" {
 
 /* Raised by one at every change of this header. The runtime refuses any other
  * value. */
-#define DS_ABI_VERSION 2u
+#define DS_ABI_VERSION 3u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
 #define DS_MAX_RANK 8
@@ -197,6 +197,10 @@ typedef struct DsModel {
   const char
       *tokenizer_config_json; /* text of tokenizer_config.json, or null */
   uint64_t tokenizer_config_json_bytes;
+  /* Products with weights, to compare with a machine's peak: of every token,
+   * and of every row of logits. */
+  uint64_t multiply_adds_per_token;
+  uint64_t multiply_adds_per_logits;
 } DsModel;
 
 #ifdef __cplusplus

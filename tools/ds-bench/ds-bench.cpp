@@ -1,0 +1,270 @@
+//===- ds-bench.cpp - how fast a model is, and how fast it could be -------===//
+//
+// Tokens a second of prefill and decode, beside what this machine reads and
+// multiplies at most in the same run. Rounds are interleaved, medians printed:
+// other work on the machine then disturbs all figures alike.
+//
+//===----------------------------------------------------------------------===//
+#include "ds/ds_runtime.h"
+#include "tools/ds-bench/Machine.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+using nlohmann::ordered_json;
+
+namespace {
+
+struct Command {
+  std::string model;
+  bool json = false;
+  int threads = 0;
+  int64_t prompt = 512, decode = 64;
+  double seconds = 20;
+  int64_t megabytes = 1024;
+};
+
+struct Figures {
+  std::vector<double> bandwidth, peak, prefill, decode;
+};
+
+double now() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+double median(std::vector<double> values) {
+  if (values.empty())
+    return 0;
+  auto middle = values.begin() + long(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+void check(ds_result result) {
+  if (result != DS_OK)
+    throw std::runtime_error(ds_last_error());
+}
+
+nlohmann::json describe(const ds_model_t *model) {
+  char *text = nullptr;
+  check(ds_model_describe(model, &text));
+  nlohmann::json description = nlohmann::json::parse(text);
+  ds_free(text);
+  return description;
+}
+
+/// The instruction that the products of this model can use at best: the type
+/// that most of its weights have, and the variant in use.
+bench::Instruction instructionOf(const DsModel &facts,
+                                 const nlohmann::json &description) {
+  std::string variant = description.at("variant");
+  const nlohmann::json &options = description.at("options");
+  bool exact = options.is_object() && options.value("precision", "") == "exact";
+  std::map<uint32_t, uint64_t> bytes;
+  for (uint32_t i = 0; i < facts.parameter_count; ++i)
+    bytes[facts.parameters[i].type] += facts.parameters[i].bytes;
+  uint32_t most = DS_TYPE_F32;
+  for (auto [type, count] : bytes)
+    if (count > bytes[most])
+      most = type;
+  bench::Instruction fma = variant == "x86-64-v3" ? bench::Instruction::Fma256
+                                                  : bench::Instruction::Fma512;
+  if (exact || variant == "x86-64-v3")
+    return fma;
+  switch (most) {
+  case DS_TYPE_BF16:
+    return variant == "x86-64-v4-bf16" ? bench::Instruction::Bf16Dot : fma;
+  case DS_TYPE_I8:
+  case DS_TYPE_U8:
+  case DS_TYPE_I4:
+  case DS_TYPE_U4:
+    return bench::Instruction::Int8Dot;
+  default:
+    return fma;
+  }
+}
+
+class Runner {
+public:
+  Runner(const ds_model_t *model, const Command &command)
+      : command(command), facts(*ds_model_descriptor(model)) {
+    ds_session_options options = {};
+    options.length = command.prompt + command.decode;
+    options.threads = command.threads;
+    check(ds_session_create(model, &options, &session));
+    logits.resize(size_t(facts.vocabulary));
+    // Any ids do: the work does not depend on them.
+    for (int64_t i = 0; i < command.prompt + command.decode; ++i)
+      ids.push_back(int32_t((i * 7919 + 13) % facts.vocabulary));
+  }
+  ~Runner() { ds_session_free(session); }
+
+  void round(Figures &figures) {
+    check(ds_session_rewind(session, 0, 0));
+    double start = now();
+    feed(0, command.prompt);
+    double prefilled = now();
+    for (int64_t i = 0; i < command.decode; ++i)
+      feed(command.prompt + i, 1);
+    double done = now();
+    figures.prefill.push_back(double(command.prompt) / (prefilled - start));
+    figures.decode.push_back(double(command.decode) / (done - prefilled));
+  }
+
+private:
+  void feed(int64_t first, int64_t count) {
+    ds_feed one = {0, &ids[size_t(first)], count, DS_LOGITS_LAST};
+    check(ds_session_feed(session, &one, 1, logits.data(),
+                          int64_t(logits.size()), nullptr));
+  }
+
+  const Command &command;
+  const DsModel &facts;
+  ds_session_t *session = nullptr;
+  std::vector<float> logits;
+  std::vector<int32_t> ids;
+};
+
+ordered_json report(const ds_model_t *model, const Command &command,
+                    const std::string &variant, unsigned threads,
+                    bench::Instruction instruction, const Figures &figures) {
+  const DsModel &facts = *ds_model_descriptor(model);
+  double bandwidth = median(figures.bandwidth), peak = median(figures.peak),
+         prefill = median(figures.prefill), decode = median(figures.decode);
+  uint64_t weightBytes = ds_model_weight_bytes_per_token(model);
+  // Logits are computed for the last token of a prompt only.
+  double prefillWork =
+      double(facts.multiply_adds_per_token) +
+      double(facts.multiply_adds_per_logits) / double(command.prompt);
+  double decodeWork = double(facts.multiply_adds_per_token) +
+                      double(facts.multiply_adds_per_logits);
+  return {
+      {"model", command.model},
+      {"variant", variant},
+      {"threads", threads},
+      {"rounds", figures.decode.size()},
+      {"prompt_tokens", command.prompt},
+      {"decode_tokens", command.decode},
+      {"prefill_tokens_per_s", prefill},
+      {"decode_tokens_per_s", decode},
+      {"read_bytes_per_s", bandwidth},
+      {"weight_bytes_per_token", weightBytes},
+      {"cache_bytes_per_token", ds_model_cache_bytes_per_token(model)},
+      {"decode_share_of_bandwidth", double(weightBytes) * decode / bandwidth},
+      {"instruction", bench::instructionName(instruction)},
+      {"peak_multiply_adds_per_s", peak},
+      {"multiply_adds_per_token", facts.multiply_adds_per_token},
+      {"multiply_adds_per_logits", facts.multiply_adds_per_logits},
+      {"prefill_share_of_peak", prefillWork * prefill / peak},
+      {"decode_share_of_peak", decodeWork * decode / peak}};
+}
+
+void print(const ordered_json &r) {
+  std::printf(
+      "%s, variant %s, %d threads, median of %d rounds\n"
+      "prefill of %lld tokens  %10.1f tokens/s   %5.1f %% of peak (%s, %.1f "
+      "G multiply-adds/s)\n"
+      "decode of %lld tokens    %10.1f tokens/s   %5.1f %% of bandwidth (%.1f "
+      "GB/s; %.1f MB of weights a token)\n",
+      r["model"].get<std::string>().c_str(),
+      r["variant"].get<std::string>().c_str(), r["threads"].get<int>(),
+      r["rounds"].get<int>(), r["prompt_tokens"].get<long long>(),
+      r["prefill_tokens_per_s"].get<double>(),
+      100 * r["prefill_share_of_peak"].get<double>(),
+      r["instruction"].get<std::string>().c_str(),
+      r["peak_multiply_adds_per_s"].get<double>() / 1e9,
+      r["decode_tokens"].get<long long>(),
+      r["decode_tokens_per_s"].get<double>(),
+      100 * r["decode_share_of_bandwidth"].get<double>(),
+      r["read_bytes_per_s"].get<double>() / 1e9,
+      r["weight_bytes_per_token"].get<double>() / 1e6);
+}
+
+void run(const Command &command) {
+  ds_model_t *model = nullptr;
+  check(ds_load(command.model.c_str(), nullptr, &model));
+  std::unique_ptr<ds_model_t, void (*)(ds_model_t *)> owner(model,
+                                                            ds_model_free);
+  const DsModel &facts = *ds_model_descriptor(model);
+  if (facts.mode != DS_MODE_LANGUAGE_MODEL)
+    throw std::runtime_error("'" + command.model +
+                             "' was compiled as a graph; ds-bench measures "
+                             "language models");
+  nlohmann::json description = describe(model);
+  bench::Instruction instruction = instructionOf(facts, description);
+  unsigned threads = command.threads ? unsigned(command.threads)
+                                     : std::thread::hardware_concurrency();
+  bench::ReadStream stream(size_t(command.megabytes) << 20, threads);
+  Runner runner(model, command);
+  Figures warm, figures;
+  runner.round(warm); // pages of the weights, threads, clocks
+  double start = now();
+  while (figures.decode.size() < 3 || now() - start < command.seconds) {
+    figures.bandwidth.push_back(stream.measure());
+    figures.peak.push_back(bench::measurePeak(instruction, threads));
+    runner.round(figures);
+  }
+  ordered_json result = report(model, command, description.at("variant"),
+                               threads, instruction, figures);
+  if (command.json)
+    std::printf("%s\n", result.dump(1).c_str());
+  else
+    print(result);
+  if (std::fflush(stdout) != 0)
+    throw std::runtime_error("cannot write the figures");
+}
+
+int parse(int argc, char **argv, Command &command) {
+  CLI::App app{
+      "Measures a language model: tokens a second, and the share of what this "
+      "machine reads and multiplies at most, measured in the same run.\n\n"
+      "  ds-bench model.so --threads=2\n"
+      "  ds-bench model.so --prompt=128 --seconds=60 --json\n\n"
+      "Decoding one text reads every weight once a token: its wall is memory. "
+      "Prefill reads them once for all tokens: its wall is arithmetic.",
+      "ds-bench"};
+  app.option_defaults()->always_capture_default();
+  app.add_option("MODEL", command.model, "model.so, as ds-compile made it")
+      ->required();
+  app.add_flag("--json", command.json, "all figures as JSON");
+  app.add_option("--threads", command.threads, "0: all processors")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--prompt", command.prompt, "tokens of the prompt")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
+  app.add_option("--decode", command.decode, "tokens generated behind it")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
+  app.add_option("--seconds", command.seconds,
+                 "measure for so long, three rounds at least")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_option("--buffer-mb", command.megabytes,
+                 "size of the buffer that the bandwidth is measured with")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return -1;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Command command;
+  if (int code = parse(argc, argv, command); code >= 0)
+    return code;
+  try {
+    run(command);
+    return 0;
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "ds-bench: error: %s\n", error.what());
+    return 1;
+  }
+}
