@@ -67,7 +67,10 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
   pm.addPass(createSymbolDCEPass());
 }
 
-void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &) {
+void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant) {
+  LowerAttentionOptions attention;
+  attention.vectorLanes = variant.lanes;
+  pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
   pm.addNestedPass<func::FuncOp>(createLowerNorm());
   pm.addNestedPass<func::FuncOp>(createLowerRope());
   pm.addPass(createDsToLinalg());

@@ -78,6 +78,7 @@ script() {
   fi
 }
 script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
+script attention "$python" test/e2e/run_attention.py "$bin/ds-compile"
 script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
 script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
 

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/DsToLinalg/Helpers.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -88,9 +89,10 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
     populateCallOpTypeConversionPattern(patterns, types);
 
     ConversionTarget target(*context);
-    target.addLegalDialect<affine::AffineDialect, linalg::LinalgDialect,
-                           math::MathDialect, scf::SCFDialect,
-                           vector::VectorDialect>();
+    target.addLegalDialect<affine::AffineDialect,
+                           bufferization::BufferizationDialect,
+                           linalg::LinalgDialect, math::MathDialect,
+                           scf::SCFDialect, vector::VectorDialect>();
     target.addLegalOp<ModuleOp, ParameterOp>();
     target.addIllegalDialect<DsDialect>();
     auto isSignless = [&](Operation *op) { return types.isLegal(op); };

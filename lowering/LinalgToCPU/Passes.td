@@ -96,4 +96,20 @@ def ExpandMath : Pass<"ds-expand-math"> {
   }];
   let dependentDialects = ["::mlir::math::MathDialect", "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
 }
+
+def LowerAttention : Pass<"ds-cpu-attention"> {
+  let summary = "attention becomes parallel loops of vector code";
+  let description = [{
+    `ds.attention` and `ds.cached_attention` become `scf.forall` over key heads and blocks of tokens. Inside, softmax is online: keys are
+    walked in blocks from position 0 and maximum, sum and weighted values of a row move along, so no buffer holds tokens × keys.
+    All in f32; f16 and bf16 are widened when read. Every 256 keys the row's result is merged with that of the keys before; where few
+    tokens give threads little to share (decoding), they share these chunks, and a second loop merges them in the same order. A row's
+    bits depend on its own query, keys and position only, within one value of `lanes`.
+    Does nothing where the number of heads or a width is not known, or an element is neither f32, f16 nor bf16: ds-to-linalg lowers
+    these to scalar loops. Run before ds-to-linalg.
+  }];
+  let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+}
 #endif // LOWERING_LINALGTOCPU_PASSES

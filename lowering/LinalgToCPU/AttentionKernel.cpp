@@ -1,0 +1,624 @@
+//===- AttentionKernel.cpp - attention of some rows, in vectors -----------===//
+//
+// Keys are walked in blocks anchored at position 0. A block's keys are laid out
+// anew, one key per lane, once for all rows of the call; a tile of rows then
+// takes its scores with one multiply-add per element of the width and vector of
+// keys, sums in registers, and adds the values weighted by e^(score - maximum),
+// one value row after the other. A row that sees only part of a block has -inf
+// for the other scores, which leaves maximum and sum as they are, and stops at
+// its last value row: what lies behind is neither read nor multiplied.
+//
+// All operations of a row are in one order whatever tile it is in: over the
+// width, over keys, over blocks. So its bits depend on nothing else.
+//
+//===----------------------------------------------------------------------===//
+#include "lowering/LinalgToCPU/AttentionKernel.h"
+#include "lowering/LinalgToCPU/VectorMath.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+namespace {
+
+/// Vectors of scores, or of values, that a row of a tile has in registers.
+constexpr int64_t vectorsPerRow = 4;
+
+/// Columns [first, first + count) of a row, one vector.
+struct Columns {
+  int64_t first, count;
+};
+
+class Emitter {
+public:
+  Emitter(ImplicitLocOpBuilder &b, const AttentionShape &shape)
+      : b(b), shape(shape), lanes(shape.lanes),
+        block(shape.lanes * vectorsPerRow),
+        full(VectorType::get({shape.lanes}, b.getF32Type())) {
+    assert(AttentionShape::chunkKeys % block == 0);
+  }
+
+  std::pair<Value, Value> attend(const AttentionRows &some) {
+    rows = some;
+    int64_t maxRows = shape.maxTokens() * shape.group, tile = tileRows();
+    length = tensor::DimOp::create(b, rows.keys, 0);
+    Value rowCount = mul(rows.count, shape.group);
+    queries = loadQueries(local({maxRows, shape.width}));
+    Value end = visibleTo(sub(rows.count, index(1)));
+    Value first = mul(rows.firstChunk, AttentionShape::chunkKeys);
+    end = smaller(end, mul(rows.endChunk, AttentionShape::chunkKeys));
+    SmallVector<Value> carried = nothingYet(rowCount, buffers(maxRows)).pack();
+    carried.append(buffers(maxRows).pack());
+    carried.push_back(local({tile, block}));
+    carried.push_back(local({shape.width, block}));
+    carried = loop(
+        first, end, AttentionShape::chunkKeys, carried,
+        [&](Value chunk, SmallVector<Value> inner) {
+          Value chunkEnd = smaller(end, add(chunk, AttentionShape::chunkKeys));
+          State all = State::unpack(inner);
+          State state = State::unpack(ArrayRef(inner).drop_front(3));
+          SmallVector<Value> next = nothingYet(rowCount, state).pack();
+          next.append(inner.end() - 2, inner.end());
+          next = loop(chunk, chunkEnd, block, next,
+                      [&](Value key, SmallVector<Value> now) {
+                        return addBlock(key, chunkEnd, rowCount, tile, now);
+                      });
+          SmallVector<Value> result =
+              merge(rowCount, all, State::unpack(next)).pack();
+          result.append(next);
+          return result;
+        });
+    State all = State::unpack(carried);
+    Value partials = rows.partials ? leave(all) : Value();
+    return {finish(all), partials};
+  }
+
+  Value mergeRow(Value partials, Value chunks, Value result) {
+    SmallVector<Value> none{f32(full, -std::numeric_limits<double>::infinity()),
+                            f32(full, 0)};
+    SmallVector<Columns> columns = columnsOf(shape.valueWidth);
+    for (Columns c : columns)
+      none.push_back(f32(VectorType::get({c.count}, b.getF32Type()), 0));
+    SmallVector<Value> all = loop(
+        index(0), chunks, 1, none, [&](Value chunk, SmallVector<Value> before) {
+          SmallVector<Value> part{read(partials, {chunk, index(0)}, lanes),
+                                  read(partials, {chunk, index(lanes)}, lanes)};
+          for (Columns c : columns)
+            part.push_back(
+                read(partials, {chunk, index(2 * lanes + c.first)}, c.count));
+          return merged(before, part);
+        });
+    Value sum = divisor(all[1]);
+    for (auto [c, value] :
+         llvm::zip_equal(columns, ArrayRef(all).drop_front(2)))
+      result = write(quotient(value, sum), result, {index(c.first)});
+    return result;
+  }
+
+private:
+  /// Buffers: per row the maximum, a vector of partial sums and the weighted
+  /// values.
+  struct State {
+    Value top, sums, values;
+    SmallVector<Value> pack() const { return {top, sums, values}; }
+    static State unpack(ArrayRef<Value> v) { return {v[0], v[1], v[2]}; }
+  };
+
+  // Small words.
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+  Value add(Value x, int64_t y) { return y == 0 ? x : add(x, index(y)); }
+  Value sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
+  Value mul(Value x, int64_t y) {
+    return y == 1 ? x : arith::MulIOp::create(b, x, index(y)).getResult();
+  }
+  Value smaller(Value x, Value y) { return arith::MinSIOp::create(b, x, y); }
+  Value larger(Value x, Value y) { return arith::MaxSIOp::create(b, x, y); }
+  Value f32(Type type, double value) {
+    return constantLike(b, b.getLoc(), type, value);
+  }
+  /// A buffer of its own: equal `tensor.empty` would become one value, whose
+  /// copies bufferization does not tell apart when loops carry them.
+  Value local(ArrayRef<int64_t> sizes) {
+    return bufferization::AllocTensorOp::create(
+        b, RankedTensorType::get(sizes, b.getF32Type()), ValueRange());
+  }
+  Value element(Value tensor, ValueRange at) {
+    return tensor::ExtractOp::create(b, tensor, at);
+  }
+  Value splat(VectorType type, Value scalar) {
+    return vector::BroadcastOp::create(b, type, scalar);
+  }
+
+  static RankedTensorType typeOf(Value tensor) {
+    return cast<RankedTensorType>(tensor.getType());
+  }
+
+  /// `count` elements of the last dimension from `at` on, as f32.
+  Value read(Value tensor, ValueRange at, int64_t count) {
+    Type from = typeOf(tensor).getElementType();
+    Value padding = arith::ConstantOp::create(b, from, b.getZeroAttr(from));
+    Value vector = vector::TransferReadOp::create(
+        b, VectorType::get({count}, from), tensor, at, padding,
+        ArrayRef<bool>{true});
+    if (from.isF32())
+      return vector;
+    return arith::ExtFOp::create(b, VectorType::get({count}, b.getF32Type()),
+                                 vector);
+  }
+  Value write(Value vector, Value tensor, ValueRange at) {
+    Type to = typeOf(tensor).getElementType();
+    if (!to.isF32()) {
+      auto type = cast<VectorType>(vector.getType());
+      vector = arith::TruncFOp::create(b, VectorType::get(type.getShape(), to),
+                                       vector);
+    }
+    return vector::TransferWriteOp::create(b, vector, tensor, at,
+                                           ArrayRef<bool>{true})
+        .getResult();
+  }
+
+  using LoopBody =
+      llvm::function_ref<SmallVector<Value>(Value, SmallVector<Value>)>;
+  SmallVector<Value> loop(Value from, Value to, int64_t step,
+                          ArrayRef<Value> carried, LoopBody body) {
+    auto op = scf::ForOp::create(b, from, to, index(step), carried);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(op.getBody());
+    SmallVector<Value> next =
+        body(op.getInductionVar(), SmallVector<Value>(op.getRegionIterArgs()));
+    scf::YieldOp::create(b, next);
+    return SmallVector<Value>(op.getResults());
+  }
+  Value loop(Value from, Value to, int64_t step, Value carried,
+             llvm::function_ref<Value(Value, Value)> body) {
+    return loop(from, to, step, ArrayRef<Value>(carried),
+                [&](Value i, SmallVector<Value> inner) -> SmallVector<Value> {
+                  return {body(i, inner.front())};
+                })
+        .front();
+  }
+
+  SmallVector<Columns> columnsOf(int64_t width) const {
+    SmallVector<Columns> result;
+    for (int64_t first = 0; first < width; first += lanes)
+      result.push_back({first, std::min(lanes, width - first)});
+    return result;
+  }
+
+  /// Rows of a tile. Of 32 registers (AVX-512), 4 · 6 hold sums and 4 a step's
+  /// keys; of 16 (AVX2), 4 · 3 hold sums, keys come from memory. Tiles that
+  /// divide a group have rows of one token.
+  int64_t tileRows() const {
+    if (lanes < 16)
+      return shape.group % 3 == 0 ? 3 : 2;
+    for (int64_t tile : {6, 5, 4, 3})
+      if (shape.group % tile == 0)
+        return tile;
+    return 4;
+  }
+
+  Value tokenOf(Value row) {
+    if (shape.group == 1)
+      return row;
+    return arith::DivUIOp::create(b, row, index(shape.group));
+  }
+  /// Keys that token `first` + `token` sees.
+  Value visibleTo(Value token) {
+    Value count = rows.visible;
+    if (shape.causal)
+      count = add(count, token);
+    return larger(index(0), smaller(count, length));
+  }
+
+  /// Queries as f32, scaled.
+  Value loadQueries(Value buffer) {
+    return eachRow(
+        rows.count, buffer,
+        [&](Value token, Value head, Value row, Value inner) {
+          for (Columns c : columnsOf(shape.width)) {
+            Value q =
+                read(rows.queries,
+                     {add(rows.first, token), head, index(c.first)}, c.count);
+            q = arith::MulFOp::create(b, q, f32(q.getType(), shape.scale));
+            inner = write(q, inner, {row, index(c.first)});
+          }
+          return inner;
+        });
+  }
+
+  State buffers(int64_t maxRows) {
+    return {local({maxRows}), local({maxRows, lanes}),
+            local({maxRows, shape.valueWidth})};
+  }
+
+  State nothingYet(Value rowCount, State state) {
+    SmallVector<Value> made = loop(
+        index(0), rowCount, 1, state.pack(),
+        [&](Value row, SmallVector<Value> inner) -> SmallVector<Value> {
+          Value lowest =
+              f32(b.getF32Type(), -std::numeric_limits<double>::infinity());
+          inner[0] = tensor::InsertOp::create(b, lowest, inner[0], row);
+          inner[1] = write(f32(full, 0), inner[1], {row, index(0)});
+          for (Columns c : columnsOf(shape.valueWidth)) {
+            auto type = VectorType::get({c.count}, b.getF32Type());
+            inner[2] = write(f32(type, 0), inner[2], {row, index(c.first)});
+          }
+          return inner;
+        });
+    return State::unpack(made);
+  }
+
+  /// A row of a state: maximum and sums, a vector each, and values.
+  SmallVector<Value> rowOf(const State &state, Value row) {
+    SmallVector<Value> result{splat(full, element(state.top, row)),
+                              read(state.sums, {row, index(0)}, lanes)};
+    for (Columns c : columnsOf(shape.valueWidth))
+      result.push_back(read(state.values, {row, index(c.first)}, c.count));
+    return result;
+  }
+
+  /// A row after the keys of `before` and, behind them, those of `part`. Where
+  /// either saw nothing it is the other, bit by bit.
+  SmallVector<Value> merged(ArrayRef<Value> before, ArrayRef<Value> part) {
+    Location loc = b.getLoc();
+    Value lowest = f32(full, -std::numeric_limits<double>::infinity());
+    auto isBlind = [&](Value top) -> Value {
+      top = vector::ExtractOp::create(b, top, int64_t(0));
+      return arith::CmpFOp::create(
+          b, arith::CmpFPredicate::OEQ, top,
+          f32(b.getF32Type(), -std::numeric_limits<double>::infinity()));
+    };
+    Value none = isBlind(before[0]), noneNow = isBlind(part[0]);
+    Value top = largerOf(b, loc, before[0], part[0]);
+    Value blind =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, top, lowest);
+    Value safe = arith::SelectOp::create(b, blind, f32(full, 0), top);
+    auto factor = [&](Value x) -> Value {
+      Value power = expandExp(b, loc, arith::SubFOp::create(b, x, safe));
+      return vector::ExtractOp::create(b, power, int64_t(0));
+    };
+    Value old = factor(before[0]), now = factor(part[0]);
+    SmallVector<Value> result{top};
+    for (auto [x, y] :
+         llvm::zip_equal(before.drop_front(), part.drop_front())) {
+      auto type = cast<VectorType>(x.getType());
+      Value sum = arith::MulFOp::create(b, y, splat(type, now));
+      sum = vector::FMAOp::create(b, x, splat(type, old), sum);
+      sum = arith::SelectOp::create(b, noneNow, x, sum);
+      result.push_back(arith::SelectOp::create(b, none, y, sum));
+    }
+    return result;
+  }
+
+  State merge(Value rowCount, State all, const State &part) {
+    SmallVector<Value> made = loop(
+        index(0), rowCount, 1, all.pack(),
+        [&](Value row, SmallVector<Value> inner) -> SmallVector<Value> {
+          SmallVector<Value> now =
+              merged(rowOf(State::unpack(inner), row), rowOf(part, row));
+          inner[0] = tensor::InsertOp::create(
+              b, vector::ExtractOp::create(b, now[0], int64_t(0)), inner[0],
+              row);
+          inner[1] = write(now[1], inner[1], {row, index(0)});
+          for (auto [c, value] : llvm::zip_equal(columnsOf(shape.valueWidth),
+                                                 ArrayRef(now).drop_front(2)))
+            inner[2] = write(value, inner[2], {row, index(c.first)});
+          return inner;
+        });
+    return State::unpack(made);
+  }
+
+  /// Calls `body` for `count` tokens and the heads of the group.
+  Value eachRow(Value count, Value carried,
+                llvm::function_ref<Value(Value token, Value head, Value row,
+                                         Value carried)>
+                    body) {
+    return loop(index(0), count, 1, carried, [&](Value token, Value outer) {
+      return loop(index(0), index(shape.group), 1, outer,
+                  [&](Value head, Value inner) {
+                    Value row = add(mul(token, shape.group), head);
+                    return body(token, head, row, inner);
+                  });
+    });
+  }
+
+  Value leave(const State &state) {
+    return eachRow(
+        rows.partialCount, rows.partials,
+        [&](Value token, Value head, Value row, Value partials) {
+          token = add(rows.first, token);
+          SmallVector<Value> values = rowOf(state, row);
+          partials = write(values[0], partials, {token, head, index(0)});
+          partials = write(values[1], partials, {token, head, index(lanes)});
+          for (auto [c, value] : llvm::zip_equal(
+                   columnsOf(shape.valueWidth), ArrayRef(values).drop_front(2)))
+            partials = write(value, partials,
+                             {token, head, index(2 * lanes + c.first)});
+          return partials;
+        });
+  }
+
+  /// Keys [first, first + block), element by element: [width, block]. Key
+  /// `end` - 1 stands for those from `end` on.
+  Value layKeys(Value first, Value end, Value buffer) {
+    Value last = sub(end, index(1)),
+          count = smaller(index(block), sub(end, first));
+    return loop(index(0), count, lanes, buffer, [&](Value lane, Value outer) {
+      SmallVector<Value> keys;
+      for (int64_t i = 0; i < lanes; ++i)
+        keys.push_back(smaller(add(add(first, lane), i), last));
+      auto square = [&](Value column, int64_t count, Value into) {
+        SmallVector<Value> vectors;
+        for (Value key : keys)
+          vectors.push_back(widened(read(rows.keys, {key, column}, count)));
+        transposeVectors(b, b.getLoc(), vectors);
+        for (int64_t i = 0; i < count; ++i)
+          into = write(vectors[i], into, {add(column, i), lane});
+        return into;
+      };
+      int64_t rest = shape.width % lanes, whole = shape.width - rest;
+      outer = loop(index(0), index(whole), lanes, outer,
+                   [&](Value column, Value inner) {
+                     return square(column, lanes, inner);
+                   });
+      return rest ? square(index(whole), rest, outer) : outer;
+    });
+  }
+
+  /// A vector with all lanes; those behind it hold anything.
+  Value widened(Value vector) {
+    int64_t count = cast<VectorType>(vector.getType()).getNumElements();
+    if (count == lanes)
+      return vector;
+    SmallVector<int64_t> order(lanes, vector::ShuffleOp::kPoisonIndex);
+    for (int64_t i = 0; i < count; ++i)
+      order[i] = i;
+    return vector::ShuffleOp::create(b, vector, vector, order);
+  }
+
+  /// `carried`: a state, the weights and the keys of a block.
+  SmallVector<Value> addBlock(Value firstKey, Value end, Value rowCount,
+                              int64_t tile, SmallVector<Value> carried) {
+    Value keys = layKeys(firstKey, end, carried.pop_back_val());
+    auto tiles = [&](Value from, Value to, int64_t count) {
+      carried = loop(
+          from, to, count, carried, [&](Value row, SmallVector<Value> inner) {
+            State state = State::unpack(inner);
+            Value weights =
+                addTile(firstKey, keys, row, count, inner.back(), state);
+            SmallVector<Value> next = state.pack();
+            next.push_back(weights);
+            return next;
+          });
+    };
+    Value whole = mul(arith::DivUIOp::create(b, rowCount, index(tile)), tile);
+    tiles(index(0), whole, tile);
+    tiles(whole, rowCount, 1);
+    carried.push_back(keys);
+    return carried;
+  }
+
+  /// Moves the state on; returns the buffer of weights.
+  Value addTile(Value firstKey, Value keys, Value firstRow, int64_t count,
+                Value weights, State &state) {
+    SmallVector<Value> row, seen, factors;
+    for (int64_t r = 0; r < count; ++r) {
+      row.push_back(add(firstRow, r));
+      // Keys of the block that it sees; may be none or more than there are.
+      seen.push_back(sub(visibleTo(tokenOf(row[r])), firstKey));
+    }
+    SmallVector<Value> scores = scoresOf(keys, row);
+    for (int64_t r = 0; r < count; ++r) {
+      MutableArrayRef<Value> mine = MutableArrayRef<Value>(scores).slice(
+          r * vectorsPerRow, vectorsPerRow);
+      if (rows.mask)
+        weights = addMask(firstKey, row[r], r, weights, mine);
+      hide(seen[r], mine);
+      factors.push_back(weigh(row[r], r, mine, weights, state));
+    }
+    addValues(firstKey, row, seen, factors, weights, state);
+    return weights;
+  }
+
+  SmallVector<Value> scoresOf(Value keys, ArrayRef<Value> row) {
+    SmallVector<Value> sums(row.size() * vectorsPerRow, f32(full, 0));
+    return loop(index(0), index(shape.width), 1, sums,
+                [&](Value d, SmallVector<Value> inner) {
+                  SmallVector<Value> key;
+                  for (int64_t j = 0; j < vectorsPerRow; ++j)
+                    key.push_back(read(keys, {d, index(j * lanes)}, lanes));
+                  for (auto [r, at] : llvm::enumerate(row)) {
+                    Value q = splat(full, element(queries, {at, d}));
+                    for (int64_t j = 0; j < vectorsPerRow; ++j) {
+                      Value &sum = inner[r * vectorsPerRow + j];
+                      sum = vector::FMAOp::create(b, q, key[j], sum);
+                    }
+                  }
+                  return inner;
+                });
+  }
+
+  /// The masks pass through the row's weights, not yet used.
+  Value addMask(Value firstKey, Value row, int64_t r, Value buffer,
+                MutableArrayRef<Value> scores) {
+    Value token = tokenOf(row);
+    Value head = sub(row, mul(token, shape.group));
+    Value count = smaller(index(block), sub(length, firstKey));
+    buffer = loop(index(0), count, 1, buffer, [&](Value key, Value inner) {
+      Value mask = rows.mask(b, b.getLoc(), add(rows.first, token), head,
+                             add(firstKey, key));
+      return tensor::InsertOp::create(b, mask, inner, ValueRange{index(r), key})
+          .getResult();
+    });
+    for (auto [j, score] : llvm::enumerate(scores))
+      score = arith::AddFOp::create(
+          b, score, read(buffer, {index(r), index(j * lanes)}, lanes));
+    return buffer;
+  }
+
+  /// -inf for keys that the row does not see, whatever was computed for them.
+  void hide(Value seen, MutableArrayRef<Value> scores) {
+    auto type = VectorType::get({lanes}, b.getI32Type());
+    // Fits once it is at most a block.
+    Value limit = arith::IndexCastOp::create(b, b.getI32Type(),
+                                             smaller(seen, index(block)));
+    limit = splat(type, limit);
+    Value hidden = f32(full, -std::numeric_limits<double>::infinity());
+    for (auto [j, score] : llvm::enumerate(scores)) {
+      SmallVector<int32_t> keys;
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        keys.push_back(j * lanes + lane);
+      Value at = arith::ConstantOp::create(
+          b, DenseElementsAttr::get(type, ArrayRef<int32_t>(keys)));
+      Value visible =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at, limit);
+      score = arith::SelectOp::create(b, visible, score, hidden);
+    }
+  }
+
+  /// Scores become weights; maximum and sum of the row move on. Returns what
+  /// the row's sums so far are multiplied by.
+  Value weigh(Value row, int64_t r, ArrayRef<Value> scores, Value &weights,
+              State &state) {
+    Location loc = b.getLoc();
+    Value best = scores.front();
+    for (Value score : scores.drop_front())
+      best = largerOf(b, loc, best, score);
+    best = largestOfLanes(b, loc, best);
+    Value before = splat(full, element(state.top, row));
+    Value top = largerOf(b, loc, before, best);
+    // A row that sees nothing yet has no maximum: its weights are all 0.
+    Value lowest = f32(full, -std::numeric_limits<double>::infinity());
+    Value blind =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, top, lowest);
+    Value safe = arith::SelectOp::create(b, blind, f32(full, 0), top);
+    Value factor = expandExp(b, loc, arith::SubFOp::create(b, before, safe));
+    SmallVector<Value> sums;
+    for (auto [j, score] : llvm::enumerate(scores)) {
+      Value weight = expandExp(b, loc, arith::SubFOp::create(b, score, safe));
+      weights = write(weight, weights, {index(r), index(j * lanes)});
+      sums.push_back(weight);
+    }
+    for (size_t half = sums.size() / 2; half > 0; half /= 2)
+      for (size_t i = 0; i < half; ++i)
+        sums[i] = arith::AddFOp::create(b, sums[i], sums[i + half]);
+    Value sum = read(state.sums, {row, index(0)}, lanes);
+    sum = vector::FMAOp::create(b, sum, factor, sums.front());
+    state.sums = write(sum, state.sums, {row, index(0)});
+    state.top = tensor::InsertOp::create(
+        b, vector::ExtractOp::create(b, top, int64_t(0)), state.top, row);
+    return factor;
+  }
+
+  void addValues(Value firstKey, ArrayRef<Value> row, ArrayRef<Value> seen,
+                 ArrayRef<Value> factors, Value weights, State &state) {
+    SmallVector<Value> ends;
+    for (Value count : seen)
+      ends.push_back(larger(index(0), smaller(count, index(block))));
+    SmallVector<Columns> all = columnsOf(shape.valueWidth);
+    for (size_t group = 0; group < all.size(); group += vectorsPerRow) {
+      ArrayRef<Columns> columns = ArrayRef(all).slice(
+          group, std::min<size_t>(vectorsPerRow, all.size() - group));
+      SmallVector<Value> sums;
+      for (auto [at, factor] : llvm::zip_equal(row, factors)) {
+        Value scalar = vector::ExtractOp::create(b, factor, int64_t(0));
+        for (Columns c : columns) {
+          Value sum = read(state.values, {at, index(c.first)}, c.count);
+          Value scale = splat(cast<VectorType>(sum.getType()), scalar);
+          sums.push_back(arith::MulFOp::create(b, sum, scale));
+        }
+      }
+      // The first row sees least: its keys for all, then what others see more.
+      addWeighted(firstKey, columns, weights, 0, row.size(), index(0), ends[0],
+                  sums);
+      bool oneToken = shape.group % int64_t(row.size()) == 0;
+      if (shape.causal && !oneToken)
+        for (size_t r = 1; r < row.size(); ++r)
+          addWeighted(firstKey, columns, weights, r, 1, ends[0], ends[r], sums);
+      for (auto [r, at] : llvm::enumerate(row))
+        for (auto [i, c] : llvm::enumerate(columns))
+          state.values = write(sums[r * columns.size() + i], state.values,
+                               {at, index(c.first)});
+    }
+  }
+
+  /// Adds values [from, to) of the block to the sums of some rows.
+  void addWeighted(Value firstKey, ArrayRef<Columns> columns, Value weights,
+                   int64_t firstRow, int64_t count, Value from, Value to,
+                   MutableArrayRef<Value> sums) {
+    MutableArrayRef<Value> some =
+        sums.slice(firstRow * columns.size(), count * columns.size());
+    SmallVector<Value> done =
+        loop(from, to, 1, some, [&](Value key, SmallVector<Value> inner) {
+          SmallVector<Value> value;
+          for (Columns c : columns)
+            value.push_back(read(
+                rows.values, {add(firstKey, key), index(c.first)}, c.count));
+          for (int64_t r = 0; r < count; ++r) {
+            Value weight = element(weights, {index(firstRow + r), key});
+            for (auto [i, v] : llvm::enumerate(value)) {
+              Value &sum = inner[r * columns.size() + i];
+              Value w = splat(cast<VectorType>(v.getType()), weight);
+              sum = vector::FMAOp::create(b, w, v, sum);
+            }
+          }
+          return inner;
+        });
+    llvm::copy(done, some.begin());
+  }
+
+  /// What values are divided by: nothing was added where nothing was seen.
+  Value divisor(Value sums) {
+    Value sum = sumOfLanes(b, b.getLoc(), sums);
+    sum = vector::ExtractOp::create(b, sum, int64_t(0));
+    Value nothing = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
+                                          f32(b.getF32Type(), 0));
+    return arith::SelectOp::create(b, nothing, f32(b.getF32Type(), 1), sum);
+  }
+  Value quotient(Value value, Value sum) {
+    return arith::DivFOp::create(b, value,
+                                 splat(cast<VectorType>(value.getType()), sum));
+  }
+
+  Value finish(const State &state) {
+    return eachRow(
+        rows.resultCount, rows.result,
+        [&](Value token, Value head, Value row, Value inner) {
+          SmallVector<Value> values = rowOf(state, row);
+          Value sum = divisor(values[1]);
+          for (auto [c, value] : llvm::zip_equal(
+                   columnsOf(shape.valueWidth), ArrayRef(values).drop_front(2)))
+            inner = write(quotient(value, sum), inner,
+                          {add(rows.first, token), head, index(c.first)});
+          return inner;
+        });
+  }
+
+  ImplicitLocOpBuilder &b;
+  const AttentionShape &shape;
+  AttentionRows rows;
+  int64_t lanes, block;
+  VectorType full;
+  /// Number of keys; f32 queries, scaled.
+  Value length, queries;
+};
+
+} // namespace
+
+std::pair<Value, Value> mlir::ds::emitAttention(ImplicitLocOpBuilder &b,
+                                                const AttentionShape &shape,
+                                                const AttentionRows &rows) {
+  return Emitter(b, shape).attend(rows);
+}
+
+Value mlir::ds::emitMerge(ImplicitLocOpBuilder &b, const AttentionShape &shape,
+                          Value partials, Value chunks, Value result) {
+  return Emitter(b, shape).mergeRow(partials, chunks, result);
+}

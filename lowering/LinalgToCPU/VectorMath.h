@@ -1,0 +1,37 @@
+//===- VectorMath.h - functions of f32 vectors as vector ops --------------===//
+//
+// What kernels in vectors need beyond +, · and FMA. No calls of libm, and one
+// fixed order of operations: an element's bits depend on its value alone, never
+// on the lane it lies in, the width of the vector or the machine's libm.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWERING_LINALGTOCPU_VECTORMATH_H
+#define LOWERING_LINALGTOCPU_VECTORMATH_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Value.h"
+
+namespace mlir::ds {
+
+/// `value` in every lane of `type`, or as itself where `type` is f32.
+Value constantLike(OpBuilder &b, Location loc, Type type, double value);
+
+/// e^x of an f32 or of a vector of them. Within 1 unit in the last place where
+/// -86.9 < x < 88.7; 0 below -87, as for -inf; inf from 88.73 on; NaN for NaN.
+Value expandExp(OpBuilder &b, Location loc, Value x);
+
+/// The larger of each pair of elements, the second where one is NaN.
+Value largerOf(OpBuilder &b, Location loc, Value x, Value y);
+
+/// The sum, or the largest, of the lanes of `vector`, in every lane. The number
+/// of lanes is a power of two; lanes are combined as a tree: halves first.
+Value sumOfLanes(OpBuilder &b, Location loc, Value vector);
+Value largestOfLanes(OpBuilder &b, Location loc, Value vector);
+
+/// Rows become columns: n vectors of n lanes, n a power of two.
+void transposeVectors(OpBuilder &b, Location loc,
+                      MutableArrayRef<Value> vectors);
+
+} // namespace mlir::ds
+
+#endif // LOWERING_LINALGTOCPU_VECTORMATH_H

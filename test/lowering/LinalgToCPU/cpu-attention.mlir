@@ -1,0 +1,94 @@
+// RUN: ds-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(ds-cpu-attention{lanes=16}),canonicalize,cse)' | FileCheck %s
+// RUN: ds-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(ds-cpu-attention{lanes=8}),canonicalize,cse)' | FileCheck %s --check-prefix=NARROW
+
+// Key heads by blocks of tokens by chunks of keys in parallel; keys in blocks. What chunks leave is a row of 96 for every 256 keys of few
+// tokens; no other buffer grows with the number of keys.
+// CHECK-LABEL: func.func @cached
+// CHECK-NOT: ds.cached_attention
+// CHECK: %[[LENGTH:.+]] = tensor.dim %arg1, %c2
+// CHECK: %[[ROUNDED:.+]] = arith.addi %[[LENGTH]], %c255
+// CHECK: %[[CHUNKS:.+]] = arith.shrui %[[ROUNDED]], %c8
+// CHECK: %[[FEW:.+]] = arith.select %{{.+}}, %{{.+}}, %c0
+// CHECK: %[[PARTIALS:.+]] = tensor.empty(%[[FEW]], %[[CHUNKS]]) : tensor<?x4x?x96xf32>
+// CHECK: %[[OUT:.+]] = tensor.empty(%{{.+}}) : tensor<?x4x64xf32>
+// CHECK: %[[DONE:.+]]:2 = scf.forall (%[[HEAD:.+]], %{{.+}}, %{{.+}}) in (2, %{{.+}}, %{{.+}}) shared_outs(%{{.+}} = %[[OUT]], %{{.+}} = %[[PARTIALS]])
+// CHECK-NOT: tensor.empty
+// CHECK: %[[K:.+]] = tensor.extract_slice %{{.+}}[%{{.+}}, %[[HEAD]], 0, 0] [1, 1, %{{.+}}, 64]{{.*}} to tensor<?x64xbf16>
+// CHECK: %[[V:.+]] = tensor.extract_slice %{{.+}}[%{{.+}}, %[[HEAD]], 0, 0] [1, 1, %{{.+}}, 64]{{.*}} to tensor<?x64xbf16>
+// CHECK-NOT: alloc_tensor(%
+// CHECK: scf.for %[[CHUNK:.+]] = %{{.+}} to %{{.+}} step %c256
+// CHECK: scf.for %[[BLOCK:.+]] = %[[CHUNK]] to %{{.+}} step %c64
+// CHECK: vector.transfer_read %[[K]]{{.*}} vector<16xbf16>
+// CHECK-NEXT: arith.extf
+// CHECK: vector.shuffle
+// CHECK: vector.fma {{.*}} vector<16xf32>
+// A number of the row's own, not a mask, ends the sum over values.
+// CHECK: scf.for %[[KEY:.+]] = %c0 to %{{.+}} step %c1
+// CHECK: %[[AT:.+]] = arith.addi %[[BLOCK]], %[[KEY]]
+// CHECK-NEXT: vector.transfer_read %[[V]][%[[AT]], %c0]
+// CHECK: vector.fma
+// CHECK: scf.forall.in_parallel
+// CHECK-NEXT: tensor.parallel_insert_slice {{.*}} : tensor<?x2x64xf32> into tensor<?x4x64xf32>
+// CHECK-NEXT: tensor.parallel_insert_slice {{.*}} : tensor<?x2x96xf32> into tensor<?x4x?x96xf32>
+// Merges, a row each.
+// CHECK: scf.forall (%{{.+}}, %{{.+}}) in (%[[FEW]], 4) shared_outs(%{{.+}} = %[[DONE]]#0)
+// CHECK: tensor.extract_slice %[[DONE]]#1
+// CHECK: scf.for
+// CHECK: vector.fma
+// CHECK-NOT: math.exp
+// CHECK: return
+// NARROW-LABEL: func.func @cached
+// NARROW: scf.for %[[CHUNK:.+]] = %{{.+}} to %{{.+}} step %c256
+// NARROW: scf.for %{{.+}} = %[[CHUNK]] to %{{.+}} step %c32
+// NARROW: vector<8xbf16>
+func.func @cached(%q: tensor<?x4x64xf32>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>, %starts: tensor<?xi32>, %past: tensor<?xi32>,
+                  %slots: tensor<?xi32>) -> tensor<?x4x64xf32> {
+  %r = ds.cached_attention %q, %k, %v at %starts, %past, %slots scale 0.125
+    : tensor<?x4x64xf32>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x4x64xf32>
+  return %r : tensor<?x4x64xf32>
+}
+
+// -----
+
+// Width 20: a vector of 16 and one of 4; nothing is read behind a row.
+// CHECK-LABEL: func.func @dense
+// CHECK-NOT: ds.attention
+// CHECK: scf.forall (%{{.+}}, %{{.+}}, %{{.+}}) in (%{{.+}}, 2, %{{.+}})
+// CHECK: vector.transfer_read {{.*}}in_bounds = [true]{{.*}} vector<4xf32>
+// CHECK: tensor.extract %{{.+}} : tensor<?x1x?x?xi1>
+// CHECK-NOT: in_bounds = [false]
+// CHECK: scf.forall.in_parallel
+func.func @dense(%q: tensor<?x?x2x20xf32>, %k: tensor<?x2x?x20xf32>, %v: tensor<?x2x?x20xf32>, %m: tensor<?x1x?x?xi1>) -> tensor<?x?x2x20xf32> {
+  %r = ds.attention %q, %k, %v mask %m : tensor<?x1x?x?xi1> scale 0.25 : tensor<?x?x2x20xf32>, tensor<?x2x?x20xf32>, tensor<?x2x?x20xf32> to tensor<?x?x2x20xf32>
+  return %r : tensor<?x?x2x20xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @width_not_known
+// CHECK: ds.attention
+// CHECK-NOT: scf.forall
+func.func @width_not_known(%q: tensor<?x?x2x?xf32>, %k: tensor<?x2x?x?xf32>, %v: tensor<?x2x?x16xf32>) -> tensor<?x?x2x16xf32> {
+  %r = ds.attention %q, %k, %v scale 0.25 : tensor<?x?x2x?xf32>, tensor<?x2x?x?xf32>, tensor<?x2x?x16xf32> to tensor<?x?x2x16xf32>
+  return %r : tensor<?x?x2x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @heads_not_known
+// CHECK: ds.cached_attention
+func.func @heads_not_known(%q: tensor<?x?x16xf32>, %k: tensor<?x?x?x16xf32>, %v: tensor<?x?x?x16xf32>, %starts: tensor<?xi32>, %past: tensor<?xi32>,
+                           %slots: tensor<?xi32>) -> tensor<?x?x16xf32> {
+  %r = ds.cached_attention %q, %k, %v at %starts, %past, %slots scale 0.25
+    : tensor<?x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x?x16xf32>
+  return %r : tensor<?x?x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @double
+// CHECK: ds.attention
+func.func @double(%q: tensor<?x?x2x16xf64>, %k: tensor<?x2x?x16xf64>, %v: tensor<?x2x?x16xf64>) -> tensor<?x?x2x16xf64> {
+  %r = ds.attention %q, %k, %v scale 0.25 : tensor<?x?x2x16xf64>, tensor<?x2x?x16xf64>, tensor<?x2x?x16xf64> to tensor<?x?x2x16xf64>
+  return %r : tensor<?x?x2x16xf64>
+}
