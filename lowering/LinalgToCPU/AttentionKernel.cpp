@@ -193,11 +193,11 @@ private:
   }
 
   /// Rows of a tile. Of 32 registers (AVX-512), 4 · 6 hold sums and 4 a step's
-  /// keys; of 16 (AVX2), 4 · 3 hold sums, keys come from memory. Tiles that
-  /// divide a group have rows of one token.
+  /// keys; of 16 (AVX2), 4 · 2 and 4: with a third row sums are spilled. Tiles
+  /// that divide a group have rows of one token.
   int64_t tileRows() const {
     if (lanes < 16)
-      return shape.group % 3 == 0 ? 3 : 2;
+      return 2;
     for (int64_t tile : {6, 5, 4, 3})
       if (shape.group % tile == 0)
         return tile;
