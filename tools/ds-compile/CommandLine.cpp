@@ -47,11 +47,16 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                "say what was recognised, and why a near miss was not");
   app.add_flag("--list-ops", command.listOps,
                "print the ONNX operators that are supported, as JSON");
+  app.add_flag("--batch", command.batch,
+               "compile many models: lines MODEL<tab>OUTPUT on standard input, "
+               "each answered by its exit code");
   try {
     app.parse(argc, argv);
-    if (!command.listOps && command.model.empty())
+    if (command.listOps || command.batch)
+      return -1;
+    if (command.model.empty())
       throw CLI::RequiredError("MODEL");
-    if (!command.listOps && command.emit == "so" && command.output.empty())
+    if (command.emit == "so" && command.output.empty())
       throw CLI::RequiredError("-o");
   } catch (const CLI::ParseError &error) {
     return app.exit(error) == 0 ? 0 : 2;

@@ -19,6 +19,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/raw_ostream.h"
+#include <iostream>
 
 using namespace mlir;
 
@@ -180,13 +181,7 @@ static bool readModelFiles(const tool::CompileCommand &command,
   return true;
 }
 
-int main(int argc, char **argv) {
-  tool::CompileCommand command;
-  if (int code = tool::parseCommandLine(argc, argv, command); code >= 0)
-    return code;
-  if (command.listOps)
-    return listOps();
-
+static int compileModel(const tool::CompileCommand &command) {
   MLIRContext context;
   printDiagnostics(context, command.remarks);
   DialectRegistry registry;
@@ -265,4 +260,27 @@ int main(int argc, char **argv) {
   if (!readModelFiles(command, link))
     return 1;
   return failed(ds::linkModel(code, *description, link)) ? 1 : 0;
+}
+
+/// Many models in one process, for the tests: lines "MODEL<tab>OUTPUT" on
+/// stdin, each answered by its exit code on stdout.
+static int compileBatch(tool::CompileCommand command) {
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    auto [model, output] = StringRef(line).split('\t');
+    command.model = model.str();
+    command.output = output.str();
+    llvm::outs() << compileModel(command) << "\n";
+    llvm::outs().flush();
+  }
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  tool::CompileCommand command;
+  if (int code = tool::parseCommandLine(argc, argv, command); code >= 0)
+    return code;
+  if (command.listOps)
+    return listOps();
+  return command.batch ? compileBatch(command) : compileModel(command);
 }
