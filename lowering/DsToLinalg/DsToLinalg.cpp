@@ -6,6 +6,7 @@
 #include "lowering/DsToLinalg/Helpers.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::ds {
@@ -95,6 +96,9 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
                            scf::SCFDialect, vector::VectorDialect>();
     target.addLegalOp<ModuleOp, ParameterOp>();
     target.addIllegalDialect<DsDialect>();
+    // Control flow of the model carries unsigned tensors too.
+    scf::populateSCFStructuralTypeConversionsAndLegality(types, patterns,
+                                                         target);
     auto isSignless = [&](Operation *op) { return types.isLegal(op); };
     target
         .addDynamicallyLegalDialect<arith::ArithDialect, tensor::TensorDialect>(

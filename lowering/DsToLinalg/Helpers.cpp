@@ -104,6 +104,13 @@ SmallVector<Value> mlir::ds::loopNest(OpBuilder &b, Location loc,
   return loopsFrom(b, loc, sizes, ivs, carried, body);
 }
 
+void mlir::ds::reportIndex(OpBuilder &b, Location loc, Value condition) {
+  auto report = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(report.thenBlock());
+  func::CallOp::create(b, loc, reportIndexFunction, TypeRange(), ValueRange());
+}
+
 Value mlir::ds::checkedIndex(OpBuilder &b, Location loc, Value value,
                              Value size, bool isUnsigned) {
   Value zero = index(b, loc, 0), one = index(b, loc, 1);
@@ -121,13 +128,7 @@ Value mlir::ds::checkedIndex(OpBuilder &b, Location loc, Value value,
   // One unsigned comparison sees both ends.
   Value outside =
       arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, wrapped, size);
-  auto report = scf::IfOp::create(b, loc, outside, /*withElseRegion=*/false);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(report.thenBlock());
-    func::CallOp::create(b, loc, reportIndexFunction, TypeRange(),
-                         ValueRange());
-  }
+  reportIndex(b, loc, outside);
   Value last = arith::SubIOp::create(b, loc, size, one);
   Value clamped = arith::MinSIOp::create(b, loc, wrapped, last);
   return arith::MaxSIOp::create(b, loc, clamped, zero);

@@ -39,6 +39,14 @@ Value neutral(OpBuilder &b, Location loc, ReduceKind kind, Type type,
 Value combine(OpBuilder &b, Location loc, ReduceKind kind, Value a, Value x,
               bool isUnsigned);
 
+// NarrowFloats.cpp.
+bool isFloat8(Type type);
+Value extendFloat8(OpBuilder &b, Location loc, Value value); // to f32
+Value truncateToFloat8(OpBuilder &b, Location loc, Value f32, Type to,
+                       bool saturate);
+/// f64 to f32, rounded so that rounding to 16 bits or fewer comes after.
+Value truncateDouble(OpBuilder &b, Location loc, Value f64);
+
 // Helpers.cpp.
 Value index(OpBuilder &b, Location loc, int64_t value);
 Value asIndex(OpBuilder &b, Location loc, OpFoldResult value);
@@ -72,6 +80,9 @@ SmallVector<Value> loopNest(OpBuilder &b, Location loc,
 /// [0, size): clamped, and reported if it was outside.
 Value checkedIndex(OpBuilder &b, Location loc, Value value, Value size,
                    bool isUnsigned = false);
+
+/// Makes the entry return DS_STATUS_INDEX where `condition` holds.
+void reportIndex(OpBuilder &b, Location loc, Value condition);
 
 // One function per family adds its patterns.
 void populateAttention(RewritePatternSet &patterns, TypeConverter &types);

@@ -119,7 +119,7 @@ struct LowerAttention : OpConversionPattern<AttentionOp> {
     Location loc = op.getLoc();
     Value query = adaptor.getQuery(), key = adaptor.getKey(),
           value = adaptor.getValue(), mask = adaptor.getMask();
-    Type element = tensorType(query).getElementType();
+    Type element = elementOf(op.getResult());
     Type wide = accumulatorType(element);
     Sizes sizes = tensor::getMixedSizes(rewriter, loc, query);
     Value heads = asIndex(rewriter, loc, sizes[2]);

@@ -94,6 +94,48 @@ struct LowerCast : OpConversionPattern<CastOp> {
   }
 };
 
+struct LowerBitcast : OpConversionPattern<BitcastOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(BitcastOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Type from = tensorType(adaptor.getInput()).getElementType(),
+         to = signless(elementOf(op.getResult()));
+    if (from == to) {
+      rewriter.replaceOp(op, adaptor.getInput());
+      return success();
+    }
+    AffineMap map =
+        rewriter.getMultiDimIdentityMap(tensorType(op.getResult()).getRank());
+    rewriter.replaceOp(
+        op,
+        mapElements(
+            rewriter, op.getLoc(),
+            tensor::getMixedSizes(rewriter, op.getLoc(), adaptor.getInput()),
+            to, adaptor.getInput(), map,
+            [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+              return arith::BitcastOp::create(b, loc, to, args[0]);
+            }));
+    return success();
+  }
+};
+
+struct LowerRequire : OpConversionPattern<RequireOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(RequireOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value holds = adaptor.getCondition();
+    Value fails = arith::XOrIOp::create(
+        rewriter, loc, holds, number(rewriter, loc, rewriter.getI1Type(), 1));
+    reportIndex(rewriter, loc, fails);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, holds, adaptor.getSize(),
+                                                 index(rewriter, loc, 0));
+    return success();
+  }
+};
+
 struct LowerBroadcast : OpConversionPattern<BroadcastOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
@@ -195,6 +237,6 @@ struct LowerDequantize : OpConversionPattern<DequantizeOp> {
 
 void mlir::ds::populateElementwise(RewritePatternSet &patterns,
                                    TypeConverter &types) {
-  patterns.add<LowerElementwise, LowerCast, LowerBroadcast, LowerDequantize>(
-      types, patterns.getContext());
+  patterns.add<LowerElementwise, LowerCast, LowerBitcast, LowerRequire,
+               LowerBroadcast, LowerDequantize>(types, patterns.getContext());
 }

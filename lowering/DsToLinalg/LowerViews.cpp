@@ -4,6 +4,11 @@
 using namespace mlir;
 using namespace mlir::ds;
 
+/// Whether the type says that there are no elements.
+static bool isEmpty(RankedTensorType type) {
+  return llvm::is_contained(type.getShape(), 0);
+}
+
 namespace {
 
 struct LowerReshape : OpConversionPattern<ReshapeOp> {
@@ -101,6 +106,13 @@ struct LowerSlice : OpConversionPattern<SliceOp> {
           strides = getMixedValues(op.getStaticStrides(), adaptor.getStrides(),
                                    rewriter);
     Value input = adaptor.getInput();
+    // Nothing is taken: an offset at the end would be no subset.
+    if (isEmpty(tensorType(op.getResult())) || isEmpty(tensorType(input))) {
+      Value none =
+          empty(rewriter, loc, sizes, tensorType(input).getElementType());
+      rewriter.replaceOp(op, none);
+      return success();
+    }
     bool forward = llvm::all_of(op.getStaticStrides(),
                                 [](int64_t stride) { return stride > 0; });
     if (forward) {
@@ -155,7 +167,7 @@ struct LowerConcat : OpConversionPattern<ConcatOp> {
         strides(result.getRank(), rewriter.getIndexAttr(1));
     for (auto [input, sizes] : llvm::zip_equal(inputs, parts)) {
       // Nothing to insert, at an offset that may be no place of the result.
-      if (llvm::is_contained(tensorType(input).getShape(), 0))
+      if (isEmpty(tensorType(input)))
         continue;
       value = tensor::InsertSliceOp::create(rewriter, loc, input, value,
                                             offsets, sizes, strides);

@@ -11,6 +11,15 @@ Type mlir::ds::accumulatorType(Type element) {
   return element;
 }
 
+/// A narrow float in its accumulator's type.
+static Value widen(OpBuilder &b, Location loc, Value value) {
+  Type type = value.getType(), wide = accumulatorType(type);
+  if (isFloat8(type))
+    return extendFloat8(b, loc, value);
+  return wide == type ? value
+                      : Value(arith::ExtFOp::create(b, loc, wide, value));
+}
+
 static Value compareFloat(OpBuilder &b, Location loc, arith::CmpFPredicate p,
                           Value x, Value y) {
   return arith::CmpFOp::create(b, loc, p, x, y);
@@ -224,10 +233,13 @@ static Value integerOp(OpBuilder &b, Location loc, EK kind, ValueRange args,
     return arith::XOrIOp::create(b, loc, args[0], args[1]);
   case EK::Shl:
   case EK::Shr: {
-    // Shifting by the width or more gives 0, not an undefined value.
-    Value width = constant(type.getIntOrFloatBitWidth());
-    Value far = arith::CmpIOp::create(b, loc, P::uge, args[1], width);
-    Value by = arith::SelectOp::create(b, loc, far, constant(0), args[1]);
+    // A shift by the width or more, or to the other side, leaves the sign.
+    unsigned bits = type.getIntOrFloatBitWidth();
+    Value last = constant(bits - 1);
+    Value far = arith::CmpIOp::create(b, loc, P::ugt, args[1], last);
+    Value by = arith::SelectOp::create(b, loc, far, last, args[1]);
+    if (kind == EK::Shr && !isUnsigned)
+      return arith::ShRSIOp::create(b, loc, args[0], by);
     Value shifted = kind == EK::Shl
                         ? Value(arith::ShLIOp::create(b, loc, args[0], by))
                         : Value(arith::ShRUIOp::create(b, loc, args[0], by));
@@ -264,10 +276,10 @@ Value mlir::ds::scalarElementwise(OpBuilder &b, Location loc, EK kind,
     return floatOp(b, loc, kind, args);
   SmallVector<Value> widened;
   for (Value arg : args)
-    widened.push_back(arith::ExtFOp::create(b, loc, wide, arg));
+    widened.push_back(widen(b, loc, arg));
   Value result = floatOp(b, loc, kind, widened);
   if (result && result.getType() == wide)
-    result = arith::TruncFOp::create(b, loc, type, result);
+    result = scalarCast(b, loc, result, wide, type);
   return result;
 }
 
@@ -312,41 +324,31 @@ Value mlir::ds::scalarCast(OpBuilder &b, Location loc, Value value, Type from,
   if (isa<FloatType>(from)) {
     if (to.isInteger(1))
       return compareFloat(b, loc, arith::CmpFPredicate::UNE,
-                          accumulatorType(from) == from
-                              ? value
-                              : Value(arith::ExtFOp::create(
-                                    b, loc, accumulatorType(from), value)),
+                          widen(b, loc, value),
                           number(b, loc, accumulatorType(from), 0));
     if (isa<FloatType>(to)) {
-      unsigned a = from.getIntOrFloatBitWidth(), z = to.getIntOrFloatBitWidth();
       if (from == to)
         return value;
+      unsigned a = from.getIntOrFloatBitWidth(), z = to.getIntOrFloatBitWidth();
+      // 8 bits, and f16 ↔ bf16, go through f32.
+      if (z < 32 && (a <= z || isFloat8(to) || from.isF64()) && !from.isF32())
+        return scalarCast(b, loc,
+                          from.isF64() ? truncateDouble(b, loc, value)
+                                       : widen(b, loc, value),
+                          b.getF32Type(), to, saturate);
+      if (isFloat8(from)) {
+        Value single = extendFloat8(b, loc, value);
+        return to.isF32() ? single
+                          : Value(arith::ExtFOp::create(b, loc, to, single));
+      }
+      if (isFloat8(to))
+        return truncateToFloat8(b, loc, value, to, saturate);
       if (z > a)
         return arith::ExtFOp::create(b, loc, to, value);
-      if (z < a) {
-        if (z == 8 && saturate) {
-          const llvm::fltSemantics &semantics =
-              cast<FloatType>(to).getFloatSemantics();
-          double most = APFloat::getLargest(semantics).convertToDouble();
-          Value high = number(b, loc, from, most),
-                low = number(b, loc, from, -most);
-          Value above =
-              compareFloat(b, loc, arith::CmpFPredicate::OGT, value, high);
-          Value below =
-              compareFloat(b, loc, arith::CmpFPredicate::OLT, value, low);
-          value = arith::SelectOp::create(b, loc, above, high, value);
-          value = arith::SelectOp::create(b, loc, below, low, value);
-        }
-        return arith::TruncFOp::create(b, loc, to, value);
-      }
-      // f16 ↔ bf16.
-      Value wide = arith::ExtFOp::create(b, loc, b.getF32Type(), value);
-      return arith::TruncFOp::create(b, loc, to, wide);
+      return arith::TruncFOp::create(b, loc, to, value);
     }
-    Type wide = accumulatorType(from);
-    if (wide != from)
-      value = arith::ExtFOp::create(b, loc, wide, value);
-    return floatToInteger(b, loc, value, target, to.isUnsignedInteger());
+    return floatToInteger(b, loc, widen(b, loc, value), target,
+                          to.isUnsignedInteger());
   }
   if (auto toFloat = dyn_cast<FloatType>(to)) {
     // Narrow floats through f32: one rounding each way is what ONNX does too.

@@ -201,6 +201,46 @@ static SmallVector<Value> lower(Emitter &e, CastOp op, CastOp::Adaptor adaptor,
   })};
 }
 
+static SmallVector<Value> lower(Emitter &e, BitcastOp op,
+                                BitcastOp::Adaptor adaptor,
+                                RankedTensorType type) {
+  Type from = elementOf(op.getInput()), to = elementOf(op.getResult());
+  return {e.generate(type, e.sizes(adaptor.getInput()), [&](Nums at) -> Num {
+    Value bits = e.read(adaptor.getInput(), at).value;
+    unsigned width = from.getIntOrFloatBitWidth();
+    // What memory holds is a value of the narrow type: cutting it is exact.
+    if (isa<FloatType>(from)) {
+      if (width < 64)
+        bits = arith::TruncFOp::create(e.b, e.loc, e.b.getF32Type(), bits);
+      if (width < 32)
+        bits = arith::TruncFOp::create(e.b, e.loc, from, bits);
+      bits =
+          arith::BitcastOp::create(e.b, e.loc, e.b.getIntegerType(width), bits);
+    }
+    if (!isa<FloatType>(to))
+      return {&e, bits, to.isUnsignedInteger()};
+    return e.toReal({&e, arith::BitcastOp::create(e.b, e.loc, to, bits)});
+  })};
+}
+
+/// Its result is no tensor, so it is no rule.
+struct LowerRequire : OpConversionPattern<RequireOp> {
+  LowerRequire(TypeConverter &types, MLIRContext *context,
+               const DenseMap<Value, Value> &stored)
+      : OpConversionPattern(types, context), stored(stored) {}
+  LogicalResult
+  matchAndRewrite(RequireOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter e(rewriter, op.getLoc(), stored);
+    Num holds{&e, adaptor.getCondition()}, size{&e, adaptor.getSize()};
+    // An index outside its range is what is reported.
+    e.checked(select(holds, e.index(0), e.index(1)), e.index(1));
+    rewriter.replaceOp(op, select(holds, size, e.index(0)).value);
+    return success();
+  }
+  const DenseMap<Value, Value> &stored;
+};
+
 static SmallVector<Value> lower(Emitter &e, DequantizeOp op,
                                 DequantizeOp::Adaptor adaptor,
                                 RankedTensorType type) {
@@ -224,6 +264,9 @@ static SmallVector<Value> lower(Emitter &e, DequantizeOp op,
 void addElementwise(Rules &rules) {
   rules.add<ElementwiseOp>(lower);
   rules.add<CastOp>(lower);
+  rules.add<BitcastOp>(lower);
+  rules.patterns.add<LowerRequire>(rules.types, rules.patterns.getContext(),
+                                   rules.stored);
   rules.add<DequantizeOp>(lower);
 }
 

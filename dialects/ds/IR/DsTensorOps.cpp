@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/ds/IR/DsVerify.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -160,6 +161,39 @@ LogicalResult CastOp::reifyResultShapes(OpBuilder &b,
   shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
     return sizeOf(b, getLoc(), getInput(), d);
   }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ds.bitcast, ds.require
+//===----------------------------------------------------------------------===//
+
+LogicalResult BitcastOp::verify() {
+  if (failed(expectShape(*this, "C1", "the result", getResult(),
+                         shapeOf(getInput()))))
+    return failure();
+  Type from = elementType(getInput()), to = elementType(getResult());
+  if (!from.isIntOrFloat() || !to.isIntOrFloat() || from.isInteger(1) ||
+      from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth())
+    return emitOpError("C2: found elements of types ")
+           << from << " and " << to
+           << ", expected two of one width of more than one bit";
+  return success();
+}
+
+LogicalResult
+BitcastOp::reifyResultShapes(OpBuilder &b,
+                             ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return sizeOf(b, getLoc(), getInput(), d);
+  }));
+  return success();
+}
+
+LogicalResult RequireOp::verify() {
+  std::optional<int64_t> size = getConstantIntValue(getSize());
+  if (size && *size < 0)
+    return emitOpError("C1: the size is ") << *size << ", expected 0 or more";
   return success();
 }
 

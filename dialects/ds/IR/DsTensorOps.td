@@ -66,6 +66,34 @@ def Ds_CastOp : Ds_TensorOp<"cast", [Ds_Reify]> {
   let hasCanonicalizer = 1;
 }
 
+def Ds_BitcastOp : Ds_TensorOp<"bitcast", [Ds_Reify]> {
+  let summary = "the same bits as another element type of the same width";
+  let description = [{
+    **Constraints**
+    * `C1`: the shapes of `input` and result agree.
+    * `C2`: their element types are integers or floats of one width, more than one bit wide.
+
+    **Source**: ONNX BitCast.
+  }];
+  let arguments = (ins AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
+}
+
+def Ds_RequireOp : Ds_TensorOp<"require"> {
+  let summary = "a size that stands under a condition which only the call can decide";
+  let description = [{
+    `size` where `condition` holds; elsewhere 0, and the entry returns DS_STATUS_INDEX. So a tensor whose shape the call gives
+    wrongly is empty rather than read outside.
+
+    **Constraints**
+    * `C1`: a constant `size` is not negative.
+  }];
+  let arguments = (ins I1:$condition, Index:$size);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$condition `,` $size attr-dict";
+}
+
 // ----- views -------------------------------------------------------------------------------------------------------
 // Ops whose result sizes are operands: `dims` are the dynamic sizes in order, static ones stand in the result type.
 def Ds_ReshapeOp : Ds_TensorOp<"reshape", [Ds_Reify]> {

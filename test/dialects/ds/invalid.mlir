@@ -1578,3 +1578,28 @@ func.func @f(%x: tensor<2x4xf32>) {
   %0 = ds.nonzero %x : tensor<2x4xf32> to tensor<3x?xi64>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<2x4xf32>) {
+  // expected-error @below {{'ds.bitcast' op C1: the result has shape [4], expected [2, 4]}}
+  %0 = ds.bitcast %x : tensor<2x4xf32> to tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4xf32>) {
+  // expected-error @below {{'ds.bitcast' op C2: found elements of types 'f32' and 'i16', expected two of one width of more than one bit}}
+  %0 = ds.bitcast %x : tensor<2x4xf32> to tensor<2x4xi16>
+  return
+}
+
+// -----
+
+func.func @f(%c: i1) {
+  %size = arith.constant -2 : index
+  // expected-error @below {{'ds.require' op C1: the size is -2, expected 0 or more}}
+  %0 = ds.require %c, %size
+  return
+}

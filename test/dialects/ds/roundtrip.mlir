@@ -183,3 +183,14 @@ func.func @indexing(%x: tensor<?x4xf32>, %i: tensor<?x?xi64>, %pairs: tensor<7x1
   %16 = ds.dequantize %q scale %axis : tensor<?xf32> : tensor<?x4xui8> to tensor<?x4xf32>
   return
 }
+
+// CHECK-LABEL: func.func @shape_of_the_call
+func.func @shape_of_the_call(%x: tensor<?xf32>, %c: i1, %n: index) -> tensor<?xui32> {
+  // CHECK: %[[N:.*]] = ds.require %{{.*}}, %{{.*}}
+  // CHECK: ds.reshape %{{.*}}[%[[N]]]
+  // CHECK: ds.bitcast %{{.*}} : tensor<?xf32> to tensor<?xui32>
+  %0 = ds.require %c, %n
+  %1 = ds.reshape %x[%0] : tensor<?xf32> to tensor<?xf32>
+  %2 = ds.bitcast %1 : tensor<?xf32> to tensor<?xui32>
+  return %2 : tensor<?xui32>
+}
