@@ -90,6 +90,8 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
 
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
+  // A tensor that a model's loop carries may change its size on the way.
+  bufferize.allowReturnAllocsFromLoops = true;
   bufferize.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   // Outputs are freed by their address: malloc's own alignment it is.

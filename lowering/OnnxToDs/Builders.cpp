@@ -17,8 +17,12 @@ OpFoldResult Builders::size(Value value, int64_t dim) {
   SmallVector<OpFoldResult> &dims = known[value];
   if (dims.empty())
     dims.assign(type.getRank(), OpFoldResult());
-  if (!dims[dim])
+  if (!dims[dim]) {
+    // Beside the value, so that it may be used wherever the value may.
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointAfterValue(value);
     dims[dim] = tensor::DimOp::create(b, loc, value, dim).getResult();
+  }
   return dims[dim];
 }
 
@@ -50,12 +54,18 @@ DenseElementsAttr Builders::constantOf(Value value) {
 }
 
 std::optional<SmallVector<OpFoldResult>> Builders::elements(Value value) {
+  if (!value)
+    return std::nullopt;
   if (auto it = knownElements.find(value); it != knownElements.end())
     return it->second;
   RankedTensorType type = tensorType(value);
   auto integer = dyn_cast<IntegerType>(type.getElementType());
+  if (!integer || integer.getWidth() == 1 || type.getRank() > 1)
+    return std::nullopt;
+  if (type.getRank() == 1 && type.getDimSize(0) == 0)
+    return SmallVector<OpFoldResult>();
   DenseElementsAttr attr = constantOf(value);
-  if (!integer || integer.getWidth() == 1 || !attr || type.getRank() > 1)
+  if (!attr)
     return std::nullopt;
   SmallVector<OpFoldResult> result;
   for (const APInt &number : attr.getValues<APInt>())
@@ -66,17 +76,19 @@ std::optional<SmallVector<OpFoldResult>> Builders::elements(Value value) {
 }
 
 std::optional<SmallVector<OpFoldResult>> Builders::readElements(Value value) {
-  if (auto result = elements(value))
+  if (auto result = elements(value); result || !value)
     return result;
   RankedTensorType type = tensorType(value);
   if (!type.hasStaticShape() || type.getRank() > 1 ||
       !isa<IntegerType>(type.getElementType()))
     return std::nullopt;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfterValue(value);
   SmallVector<OpFoldResult> result;
   for (int64_t i = 0; i < type.getNumElements(); ++i) {
     SmallVector<Value> at;
     if (type.getRank() == 1)
-      at.push_back(sizes.asValue(sizes.number(i)));
+      at.push_back(arith::ConstantIndexOp::create(b, loc, i));
     Value element = tensor::ExtractOp::create(b, loc, value, at);
     result.push_back(
         arith::IndexCastOp::create(b, loc, b.getIndexType(), element)
@@ -118,31 +130,8 @@ Value Builders::constant(DenseElementsAttr value) {
   return arith::ConstantOp::create(b, loc, value);
 }
 
-static DenseElementsAttr splat(RankedTensorType type, double value) {
-  Type element = type.getElementType();
-  if (auto floatType = dyn_cast<FloatType>(element)) {
-    APFloat number(value);
-    bool lost;
-    number.convert(floatType.getFloatSemantics(), APFloat::rmNearestTiesToEven,
-                   &lost);
-    return DenseElementsAttr::get(type, number);
-  }
-  return DenseElementsAttr::get(
-      type, APInt(64, int64_t(value), true)
-                .sextOrTrunc(element.getIntOrFloatBitWidth()));
-}
-
 Value Builders::scalar(Type type, double value) {
   return constant(splat(RankedTensorType::get({}, type), value));
-}
-
-std::optional<double> Builders::scalarValue(Value value) {
-  DenseElementsAttr attr = constantOf(value);
-  if (!attr || attr.getNumElements() != 1)
-    return std::nullopt;
-  if (isa<FloatType>(attr.getElementType()))
-    return attr.getValues<APFloat>()[0].convertToDouble();
-  return std::nullopt;
 }
 
 //===----------------------------------------------------------------------===//
@@ -162,6 +151,8 @@ SmallVector<OpFoldResult> Builders::broadcastShape(ValueRange operands) {
         all = mine;
       else if (getConstantIntValue(mine) == 1 || mine == all)
         continue;
+      else if (getConstantIntValue(mine) && getConstantIntValue(all))
+        checkSameSize(all, mine, "sizes that must broadcast to each other");
       else if (getConstantIntValue(mine))
         all = mine; // a dynamic size here must be this number or 1
       else if (!getConstantIntValue(all))
@@ -187,206 +178,22 @@ static bool isComparison(ElementwiseKind kind) {
   }
 }
 
-/// Shape arithmetic: integer vectors whose elements are known as sizes.
-Value Builders::foldSizes(ElementwiseKind kind, ValueRange operands) {
-  SmallVector<SmallVector<OpFoldResult>> args;
-  size_t count = 1;
-  bool isScalar = true;
-  for (Value operand : operands) {
-    auto element = dyn_cast<IntegerType>(tensorType(operand).getElementType());
-    if (!element || element.getWidth() < 32)
-      return nullptr;
-    auto known = elements(operand);
-    if (!known)
-      return nullptr;
-    isScalar &= tensorType(operand).getRank() == 0;
-    if (known->size() != 1) {
-      if (count != 1 && count != known->size())
-        return nullptr;
-      count = known->size();
-    }
-    args.push_back(*known);
-  }
-  SmallVector<OpFoldResult> result;
-  for (size_t i = 0; i < count; ++i) {
-    auto arg = [&](unsigned j) {
-      return args[j].size() == 1 ? args[j][0] : args[j][i];
-    };
-    switch (kind) {
-    case ElementwiseKind::Add:
-      result.push_back(sizes.add(arg(0), arg(1)));
-      break;
-    case ElementwiseKind::Sub:
-      result.push_back(sizes.sub(arg(0), arg(1)));
-      break;
-    case ElementwiseKind::Mul:
-      result.push_back(sizes.mul(arg(0), arg(1)));
-      break;
-    case ElementwiseKind::Max:
-      result.push_back(sizes.max(arg(0), arg(1)));
-      break;
-    case ElementwiseKind::Min:
-      result.push_back(sizes.min(arg(0), arg(1)));
-      break;
-    case ElementwiseKind::Neg:
-      result.push_back(sizes.sub(sizes.number(0), arg(0)));
-      break;
-    case ElementwiseKind::Div: {
-      // Truncation and floor agree where nothing is negative; sizes are not.
-      std::optional<int64_t> x = getConstantIntValue(arg(0)),
-                             y = getConstantIntValue(arg(1));
-      if (!y || *y <= 0 || (x && *x < 0))
-        return nullptr;
-      result.push_back(sizes.floorDiv(arg(0), arg(1)));
-      break;
-    }
-    default:
-      return nullptr;
-    }
-  }
-  return fromSizes(result, isScalar, tensorType(operands[0]).getElementType());
-}
-
-/// Whether `value` is a size of a tensor or made of sizes by adding and
-/// multiplying, so never negative.
-static bool isSize(OpFoldResult value) {
-  if (std::optional<int64_t> number = getConstantIntValue(value))
-    return *number >= 0;
-  Operation *op = cast<Value>(value).getDefiningOp();
-  return op &&
-         (isa<tensor::DimOp>(op) ||
-          (isa<arith::AddIOp, arith::MulIOp, arith::MaxSIOp>(op) &&
-           llvm::all_of(op->getOperands(), [](Value v) { return isSize(v); })));
-}
-
-/// Comparisons of sizes that are decided (exporters test shapes for −1), and
-/// selections by such a comparison.
-Value Builders::foldChoices(ElementwiseKind kind, ValueRange operands) {
-  if (kind == ElementwiseKind::Eq) {
-    auto a = elements(operands[0]), c = elements(operands[1]);
-    if (!a || !c ||
-        (a->size() != c->size() && a->size() != 1 && c->size() != 1))
-      return nullptr;
-    SmallVector<bool> truth;
-    for (size_t i = 0; i < std::max(a->size(), c->size()); ++i) {
-      OpFoldResult x = a->size() == 1 ? (*a)[0] : (*a)[i],
-                   y = c->size() == 1 ? (*c)[0] : (*c)[i];
-      std::optional<int64_t> p = getConstantIntValue(x),
-                             q = getConstantIntValue(y);
-      if (p && q)
-        truth.push_back(*p == *q);
-      else if (x == y)
-        truth.push_back(true);
-      else if ((p && *p < 0 && isSize(y)) || (q && *q < 0 && isSize(x)))
-        truth.push_back(false);
-      else
-        return nullptr;
-    }
-    bool scalar = tensorType(operands[0]).getRank() == 0 &&
-                  tensorType(operands[1]).getRank() == 0;
-    SmallVector<int64_t> shape;
-    if (!scalar)
-      shape.push_back(truth.size());
-    return constant(DenseElementsAttr::get(
-        RankedTensorType::get(shape, b.getI1Type()), truth));
-  }
-  if (kind != ElementwiseKind::Select)
-    return nullptr;
-  DenseElementsAttr condition = constantOf(operands[0]);
-  auto x = elements(operands[1]), y = elements(operands[2]);
-  if (!condition || !x || !y || condition.getType().getRank() > 1)
-    return nullptr;
-  size_t count =
-      std::max({size_t(condition.getNumElements()), x->size(), y->size()});
-  SmallVector<OpFoldResult> result;
-  auto pick = [](ArrayRef<OpFoldResult> values, size_t i) {
-    return values.size() == 1 ? values[0] : values[i];
-  };
-  for (size_t i = 0; i < count; ++i) {
-    bool first = condition.getNumElements() == 1
-                     ? condition.getValues<bool>()[0]
-                     : condition.getValues<bool>()[i];
-    result.push_back(pick(first ? *x : *y, i));
-  }
-  bool scalar = llvm::all_of(
-      operands, [](Value v) { return tensorType(v).getRank() == 0; });
-  return fromSizes(result, scalar, tensorType(operands[1]).getElementType());
-}
-
-/// Scalar constants, as in `sqrt(64)` or `1 / sqrt(64)`.
-Value Builders::foldScalars(ElementwiseKind kind, ValueRange operands) {
-  SmallVector<double> args;
-  int64_t rank = 0;
-  for (Value operand : operands) {
-    std::optional<double> number = scalarValue(operand);
-    if (!number)
-      return nullptr;
-    rank = std::max(rank, tensorType(operand).getRank());
-    args.push_back(*number);
-  }
-  // In the type's own precision where that is f32: the file says so.
-  Type element = tensorType(operands[0]).getElementType();
-  bool isF32 = element.isF32();
-  auto rounded = [&](double value) {
-    return isF32 ? double(float(value)) : value;
-  };
-  double result;
-  switch (kind) {
-  case ElementwiseKind::Add:
-    result = rounded(args[0] + args[1]);
-    break;
-  case ElementwiseKind::Sub:
-    result = rounded(args[0] - args[1]);
-    break;
-  case ElementwiseKind::Mul:
-    result = rounded(args[0] * args[1]);
-    break;
-  case ElementwiseKind::Div:
-    result = rounded(args[0] / args[1]);
-    break;
-  case ElementwiseKind::Sqrt:
-    result = rounded(std::sqrt(args[0]));
-    break;
-  case ElementwiseKind::Reciprocal:
-    result = rounded(1 / args[0]);
-    break;
-  case ElementwiseKind::Neg:
-    result = -args[0];
-    break;
-  default:
-    return nullptr;
-  }
-  return constant(splat(
-      RankedTensorType::get(SmallVector<int64_t>(rank, 1), element), result));
-}
-
-/// x·1, x/1, true ∧ x: exact for every x.
-Value Builders::foldIdentity(ElementwiseKind kind, ValueRange operands) {
-  if (operands.size() != 2)
-    return nullptr;
-  Type element = tensorType(operands[0]).getElementType();
-  for (unsigned i : {0u, 1u}) {
-    DenseElementsAttr attr = constantOf(operands[i]);
-    if (!attr || !attr.isSplat() ||
-        tensorType(operands[i]).getRank() >
-            tensorType(operands[1 - i]).getRank() ||
-        attr.getNumElements() != 1)
-      continue;
-    bool one = isa<FloatType>(element)
-                   ? attr.getSplatValue<APFloat>().isExactlyValue(1.0)
-                   : attr.getSplatValue<APInt>().isOne();
-    if (one && (kind == ElementwiseKind::Mul ||
-                (kind == ElementwiseKind::Div && i == 1) ||
-                (kind == ElementwiseKind::And && element.isInteger(1))))
-      return operands[1 - i];
-  }
-  return nullptr;
+static Type resultElement(ElementwiseKind kind, ValueRange operands) {
+  if (isComparison(kind))
+    return IntegerType::get(operands[0].getContext(), 1);
+  return tensorType(operands[kind == ElementwiseKind::Select ? 1 : 0])
+      .getElementType();
 }
 
 Value Builders::elementwise(ElementwiseKind kind, ValueRange operands) {
+  checkElementwise(kind, operands);
+  if (isWrong)
+    return broken(broadcastShape(operands), resultElement(kind, operands));
   if (Value folded = foldSizes(kind, operands))
     return folded;
   if (Value folded = foldChoices(kind, operands))
+    return folded;
+  if (Value folded = foldLogic(kind, operands))
     return folded;
   if (Value folded = foldScalars(kind, operands))
     return folded;
@@ -406,12 +213,12 @@ Value Builders::elementwise(ElementwiseKind kind, ValueRange operands) {
              : broadcast(operand,
                          ArrayRef<OpFoldResult>(dims).drop_front(missing)));
   }
-  Type element = isComparison(kind) ? Type(b.getI1Type())
-                 : kind == ElementwiseKind::Select
-                     ? tensorType(operands[1]).getElementType()
-                     : tensorType(operands[0]).getElementType();
-  return track(ElementwiseOp::create(b, loc, typeOf(dims, element), kind, args),
-               dims);
+  if (isWrong)
+    return broken(dims, resultElement(kind, operands));
+  return track(
+      ElementwiseOp::create(b, loc, typeOf(dims, resultElement(kind, operands)),
+                            kind, args),
+      dims);
 }
 
 Value Builders::cast(Value value, Type type, bool saturate) {
@@ -449,6 +256,10 @@ Value Builders::reshape(Value value, ArrayRef<OpFoldResult> dims) {
   while (auto inner = value.getDefiningOp<ReshapeOp>())
     value = inner.getInput();
   RankedTensorType result = typeOf(dims, tensorType(value).getElementType());
+  checkSameSize(sizes.product(shape(value)), sizes.product(dims),
+                "numbers of elements before and after a reshape");
+  if (isWrong)
+    return broken(dims, result.getElementType());
   if (result.getRank() == tensorType(value).getRank() &&
       ArrayRef<OpFoldResult>(shape(value)) == dims)
     return value;
@@ -462,6 +273,19 @@ Value Builders::reshape(Value value, ArrayRef<OpFoldResult> dims) {
     if (result.hasStaticShape())
       return constant(attr.reshape(result));
   return track(ReshapeOp::create(b, loc, result, value, dynamicOf(dims)), dims);
+}
+
+Value Builders::retype(Value value, ArrayRef<int64_t> shape) {
+  auto type = RankedTensorType::get(shape, tensorType(value).getElementType());
+  if (type == value.getType())
+    return value;
+  return track(tensor::CastOp::create(b, loc, type, value), [&] {
+    SmallVector<OpFoldResult> dims = this->shape(value);
+    for (auto [d, size] : llvm::enumerate(shape))
+      if (!ShapedType::isDynamic(size))
+        dims[d] = sizes.number(size);
+    return dims;
+  }());
 }
 
 Value Builders::unsqueeze(Value value, ArrayRef<int64_t> axes) {
@@ -480,6 +304,9 @@ Value Builders::broadcast(Value value, ArrayRef<OpFoldResult> dims) {
       ArrayRef<OpFoldResult>(shape(value)) == dims)
     return value;
   RankedTensorType result = typeOf(dims, type.getElementType());
+  checkBroadcasts(shape(value), dims, "a tensor");
+  if (isWrong)
+    return broken(dims, type.getElementType());
   if (DenseElementsAttr attr = constantOf(value))
     if (attr.isSplat() && result.hasStaticShape())
       return constant(attr.resizeSplat(result));
@@ -540,8 +367,15 @@ Value Builders::sliceAlong(Value value, int64_t dim, OpFoldResult offset,
 Value Builders::concat(ValueRange values, int64_t axis) {
   if (values.size() == 1)
     return values[0];
+  RankedTensorType first = tensorType(values[0]);
+  for (Value value : values)
+    if (tensorType(value).getRank() != first.getRank() ||
+        tensorType(value).getElementType() != first.getElementType())
+      wrong("what it concatenates differs in rank or element type");
+  if (isWrong)
+    return values[0];
   SmallVector<OpFoldResult> parts;
-  bool known = tensorType(values[0]).getRank() == 1;
+  bool known = first.getRank() == 1;
   for (Value value : values) {
     auto some = known ? elements(value) : std::nullopt;
     known &= some.has_value();
@@ -552,9 +386,15 @@ Value Builders::concat(ValueRange values, int64_t axis) {
     return fromSizes(parts, false, tensorType(values[0]).getElementType());
   SmallVector<OpFoldResult> dims = shape(values[0]);
   for (Value value : values.drop_front()) {
-    for (int64_t d = 0; d < int64_t(dims.size()); ++d)
-      if (d != axis && !getConstantIntValue(dims[d]))
+    for (int64_t d = 0; d < int64_t(dims.size()); ++d) {
+      if (d == axis)
+        continue;
+      checkSameSize(dims[d], size(value, d),
+                    "sizes in dimension " + Twine(d) +
+                        " of what it concatenates");
+      if (!getConstantIntValue(dims[d]))
         dims[d] = size(value, d); // a number, if any of them knows it
+    }
     dims[axis] = sizes.add(dims[axis], size(value, axis));
   }
   return track(ConcatOp::create(
@@ -582,6 +422,17 @@ Value Builders::reduce(ReduceKind kind, Value value, ArrayRef<int64_t> axes,
 }
 
 Value Builders::range(Value start, Value delta, OpFoldResult length) {
+  // Axes and the like.
+  constexpr int64_t maxKnown = 16;
+  auto first = elements(start), step = elements(delta);
+  std::optional<int64_t> count = getConstantIntValue(length);
+  if (first && step && count && *count <= maxKnown) {
+    SmallVector<OpFoldResult> result;
+    for (int64_t i = 0; i < *count; ++i)
+      result.push_back(
+          sizes.add((*first)[0], sizes.mul(sizes.number(i), (*step)[0])));
+    return fromSizes(result, false, tensorType(start).getElementType());
+  }
   RankedTensorType type = typeOf({length}, tensorType(start).getElementType());
   Value dynamic = getConstantIntValue(length) ? Value() : cast<Value>(length);
   return track(RangeOp::create(b, loc, type, start, delta, dynamic), {length});
@@ -592,6 +443,9 @@ Value Builders::iota(OpFoldResult length) {
 }
 
 Value Builders::gather(Value value, Value indices, int64_t axis) {
+  if (!isa<IntegerType>(tensorType(indices).getElementType()) ||
+      tensorType(indices).getElementType().isInteger(1))
+    wrong("its indices are no integers");
   // One known element of a shape.
   if (auto known = elements(value); known && axis == 0)
     if (auto at = elements(indices)) {
@@ -621,6 +475,11 @@ Value Builders::matmul(Value lhs, Value rhs, Type resultType) {
   if (!resultType)
     resultType = tensorType(lhs).getElementType();
   SmallVector<OpFoldResult> l = shape(lhs), r = shape(rhs);
+  if (isa<FloatType>(tensorType(lhs).getElementType()) !=
+      isa<FloatType>(tensorType(rhs).getElementType()))
+    wrong("it multiplies floats and integers");
+  checkSameSize(l.back(), r[r.size() - 2],
+                "sizes that a product sums over, left and right,");
   OpFoldResult rows = l[l.size() - 2], columns = r.back();
   // Batch dimensions broadcast like elementwise operands; the op wants them
   // statically so.
@@ -632,8 +491,10 @@ Value Builders::matmul(Value lhs, Value rhs, Type resultType) {
       OpFoldResult mine = side[d], &all = dims[batch - (side.size() - 2) + d];
       if (getConstantIntValue(all) == 1)
         all = mine;
-      else if (getConstantIntValue(mine) && getConstantIntValue(mine) != 1)
+      else if (getConstantIntValue(mine) && getConstantIntValue(mine) != 1) {
+        checkSameSize(mine, all, "batch sizes of the factors");
         all = mine;
+      }
     }
   dims.push_back(rows);
   dims.push_back(columns);
@@ -642,6 +503,8 @@ Value Builders::matmul(Value lhs, Value rhs, Type resultType) {
 }
 
 Value Builders::softmax(Value value, int64_t axis, bool log) {
+  if (!isa<FloatType>(tensorType(value).getElementType()))
+    wrong("it is only defined on floats");
   return track(
       SoftmaxOp::create(b, loc, value.getType(), value, uint64_t(axis), log),
       shape(value));
@@ -649,6 +512,28 @@ Value Builders::softmax(Value value, int64_t axis, bool log) {
 
 Value Builders::dequantize(Value value, Value scale, Value zeroPoint,
                            int64_t axis, int64_t blockSize, Type type) {
+  // One scale, one for each index along the axis, or one for each block there.
+  SmallVector<OpFoldResult> dims = shape(value), grid = shape(scale);
+  if (grid.size() == 1 && blockSize == 0) {
+    checkSameSize(grid[0], dims[axis], "numbers of scales and of elements");
+  } else if (!grid.empty()) {
+    if (blockSize <= 0 || grid.size() != dims.size()) {
+      wrong("its scales have " + Twine(grid.size()) + " dimensions");
+      return broken(dims, type);
+    }
+    for (auto [d, size] : llvm::enumerate(grid)) {
+      OpFoldResult last = sizes.number(blockSize - 1),
+                   block = sizes.number(blockSize);
+      checkSameSize(size,
+                    int64_t(d) != axis
+                        ? dims[d]
+                        : sizes.floorDiv(sizes.add(dims[d], last), block),
+                    "scales and elements along dimension " + Twine(d));
+    }
+  }
+  if (zeroPoint &&
+      tensorType(zeroPoint).getShape() != tensorType(scale).getShape())
+    wrong("its zero points do not have the shape of its scales");
   return track(
       DequantizeOp::create(
           b, loc, RankedTensorType::get(tensorType(value).getShape(), type),

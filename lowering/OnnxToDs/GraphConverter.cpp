@@ -1,6 +1,8 @@
 //===- GraphConverter.cpp - one ONNX graph on its way to ds ---------------===//
 #include "lowering/OnnxToDs/GraphConverter.h"
 #include "lowering/OnnxToDs/Passes.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "runtime/include/ds/model_abi.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -14,8 +16,9 @@ using onnx::tensorType;
 static SmallVector<const OpEntry *> allOps() {
   SmallVector<const OpEntry *> result;
   for (ArrayRef<OpEntry> family :
-       {attentionOps(), elementwiseOps(), indexingOps(), linearOps(),
-        normalizationOps(), quantizeOps(), reduceOps(), shapeOps()})
+       {attentionOps(), controlFlowOps(), elementwiseOps(), indexingOps(),
+        linearOps(), lossOps(), normalizationOps(), quantizeOps(), reduceOps(),
+        shapeOps(), sliceOps()})
     for (const OpEntry &entry : family)
       result.push_back(&entry);
   llvm::sort(result, [](const OpEntry *a, const OpEntry *b) {
@@ -95,7 +98,8 @@ FailureOr<int64_t> NodeContext::axis(int64_t axis, int64_t rank) {
 }
 
 FailureOr<std::optional<SmallVector<int64_t>>>
-NodeContext::numbers(StringRef attributeName, unsigned inputIndex) {
+NodeContext::numbers(StringRef attributeName, unsigned inputIndex,
+                     bool required) {
   if (auto values = integers(attributeName))
     return values;
   Value value = input(inputIndex);
@@ -108,15 +112,62 @@ NodeContext::numbers(StringRef attributeName, unsigned inputIndex) {
       if (std::optional<int64_t> number = getConstantIntValue(element))
         result.push_back(*number);
   if (!elements || result.size() != elements->size()) {
+    if (!required)
+      return std::optional<SmallVector<int64_t>>();
     (void)unsupported("its " + attributeName + " are not constant");
     return failure();
   }
   return std::optional<SmallVector<int64_t>>(result);
 }
 
+Type NodeContext::elementType(int64_t code) {
+  Builder &builder = b.b;
+  auto unsignedInteger = [&](unsigned width) -> Type {
+    return builder.getIntegerType(width, /*isSigned=*/false);
+  };
+  switch (code) {
+  case 1:
+    return builder.getF32Type();
+  case 2:
+    return unsignedInteger(8);
+  case 3:
+    return builder.getI8Type();
+  case 4:
+    return unsignedInteger(16);
+  case 5:
+    return builder.getI16Type();
+  case 6:
+    return builder.getI32Type();
+  case 7:
+    return builder.getI64Type();
+  case 9:
+    return builder.getI1Type();
+  case 10:
+    return builder.getF16Type();
+  case 11:
+    return builder.getF64Type();
+  case 12:
+    return unsignedInteger(32);
+  case 13:
+    return unsignedInteger(64);
+  case 16:
+    return builder.getBF16Type();
+  case 17:
+    return Float8E4M3FNType::get(builder.getContext());
+  case 19:
+    return Float8E5M2Type::get(builder.getContext());
+  case 21:
+    return unsignedInteger(4);
+  case 22:
+    return builder.getIntegerType(4);
+  default:
+    return nullptr;
+  }
+}
+
 LogicalResult NodeContext::error(const Twine &message) {
-  return emitError(node.getLoc()) << "node '" << node.getNodeName() << "' ("
-                                  << node.getOpType() << "): " << message;
+  b.wrong(message);
+  return failure();
 }
 
 LogicalResult NodeContext::unsupported(const Twine &why) {
@@ -225,6 +276,13 @@ Value GraphConverter::reinterpret(Value value, RankedTensorType type) {
   return builders.constant(DenseElementsAttr::get(type, elements));
 }
 
+bool mlir::onnx::isSupported(mlir::Type element) {
+  if (auto integer = dyn_cast<IntegerType>(element))
+    return llvm::is_contained({1u, 4u, 8u, 16u, 32u, 64u}, integer.getWidth());
+  return isa<Float32Type, Float64Type, Float16Type, BFloat16Type,
+             Float8E4M3FNType, Float8E5M2Type>(element);
+}
+
 LogicalResult GraphConverter::convertArguments() {
   Block &onnxBody = graph.getBody().front();
   SmallVector<Type> inputs;
@@ -236,6 +294,15 @@ LogicalResult GraphConverter::convertArguments() {
       return emitError(argument.getLoc())
              << "input '" << name.getValue()
              << "' is not a tensor of known rank; give it a shape in the file";
+    if (!isSupported(type.getElementType()))
+      return emitError(argument.getLoc())
+             << "input '" << name.getValue() << "' has element type "
+             << type.getElementType()
+             << ", which is not supported; cast it outside the model";
+    if (type.getRank() > DS_MAX_RANK)
+      return emitError(argument.getLoc())
+             << "input '" << name.getValue() << "' has " << type.getRank()
+             << " dimensions; at most " << DS_MAX_RANK << " are supported";
     inputs.push_back(type);
   }
   builders.b.setInsertionPoint(graph);
@@ -277,7 +344,19 @@ LogicalResult GraphConverter::convertNode(NodeOp node) {
       return failure(); // made by a node that failed: already reported
   const OpEntry *entry =
       findOp(node.getDomain(), node.getOpType(), node.getVersion());
-  if (failed(entry->convert(context)))
+  NodeOp outer = std::exchange(builders.node, node);
+  bool outerWrong = std::exchange(builders.isWrong, false);
+  LogicalResult converted = success();
+  for (unsigned i = 0; i < entry->minInputs && succeeded(converted); ++i)
+    if (!context.has(i))
+      converted = context.error("input " + Twine(i) + " is missing");
+  if (succeeded(converted))
+    converted = entry->convert(context);
+  if (builders.isWrong)
+    converted = failure();
+  builders.node = outer;
+  builders.isWrong = outerWrong;
+  if (failed(converted))
     return failure();
   for (auto [i, result] : llvm::enumerate(node.getResults()))
     if (context.isUsed(i) && !lookup(result)) {
@@ -287,18 +366,20 @@ LogicalResult GraphConverter::convertNode(NodeOp node) {
   return success();
 }
 
-LogicalResult GraphConverter::convert() {
-  if (failed(checkSupported()) || failed(convertArguments()))
-    return failure();
+LogicalResult GraphConverter::convertBlock(Block &block) {
   bool ok = true;
-  unsigned errors = 0;
-  ScopedDiagnosticHandler counter(module.getContext(), [&](Diagnostic &) {
-    ++errors;
-    return failure();
-  });
-  for (Operation &op : graph.getBody().front()) {
+  for (Operation &op : block) {
     if (auto initializer = dyn_cast<InitializerOp>(op)) {
       builders.loc = op.getLoc();
+      auto type = dyn_cast<RankedTensorType>(initializer.getResult().getType());
+      if (!type || !isSupported(type.getElementType())) {
+        ok = false;
+        emitError(op.getLoc())
+            << "initializer '" << initializer.getName() << "' has element type "
+            << getElementTypeOrSelf(initializer.getResult().getType())
+            << ", which is not supported";
+        continue;
+      }
       map(initializer,
           parameter(initializer.getName(),
                     cast<RankedTensorType>(initializer.getResult().getType()),
@@ -307,6 +388,32 @@ LogicalResult GraphConverter::convert() {
       ok &= succeeded(convertNode(node));
     }
   }
+  return success(ok);
+}
+
+LogicalResult GraphConverter::convertBody(Region &body, ValueRange arguments,
+                                          SmallVectorImpl<Value> &results) {
+  Location outer = builders.loc;
+  Block &block = body.front();
+  for (auto [name, argument] : llvm::zip_equal(block.getArguments(), arguments))
+    map(name, argument);
+  if (failed(convertBlock(block)))
+    return failure();
+  builders.loc = outer;
+  for (Value value : cast<ReturnOp>(block.getTerminator()).getValues())
+    results.push_back(lookup(value));
+  return success();
+}
+
+LogicalResult GraphConverter::convert() {
+  if (failed(checkSupported()) || failed(convertArguments()))
+    return failure();
+  unsigned errors = 0;
+  ScopedDiagnosticHandler counter(module.getContext(), [&](Diagnostic &) {
+    ++errors;
+    return failure();
+  });
+  bool ok = succeeded(convertBlock(graph.getBody().front()));
   if (!ok) {
     function.erase();
     if (failed(reportMissing()))
@@ -317,8 +424,16 @@ LogicalResult GraphConverter::convert() {
   }
   auto onnxReturn = cast<ReturnOp>(graph.getBody().front().getTerminator());
   SmallVector<Value> results;
-  for (Value value : onnxReturn.getValues())
+  for (auto [name, value] :
+       llvm::zip_equal(graph.getOutputNames().getAsRange<StringAttr>(),
+                       onnxReturn.getValues())) {
     results.push_back(lookup(value));
+    int64_t rank = tensorType(results.back()).getRank();
+    if (rank > DS_MAX_RANK)
+      return emitError(graph.getLoc())
+             << "output '" << name.getValue() << "' has " << rank
+             << " dimensions; at most " << DS_MAX_RANK << " are supported";
+  }
   func::ReturnOp::create(builders.b, graph.getLoc(), results);
   function.setFunctionType(builders.b.getFunctionType(
       function.getArgumentTypes(), ValueRange(results).getTypes()));

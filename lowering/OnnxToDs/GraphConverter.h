@@ -22,7 +22,17 @@ inline RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+/// Whether tensors of this element type can be computed with.
+bool isSupported(Type element);
+
+/// A constant of one value.
+DenseElementsAttr splat(RankedTensorType type, double value);
+
 /// Creates ds ops; folds what is trivial; knows the sizes of what it made.
+///
+/// A file is not trusted: operands that do not fit each other are an error of
+/// the node that is being converted, said once; what is made then is of the
+/// right type, and the node's conversion fails.
 class Builders {
 public:
   explicit Builders(MLIRContext *context)
@@ -31,6 +41,21 @@ public:
   OpBuilder b;
   Sizes sizes;
   Location loc;
+
+  /// The node that is being converted.
+  NodeOp node;
+  /// Whether its operands were found not to fit.
+  bool isWrong = false;
+  void wrong(const Twine &message);
+  /// What stands for a value that cannot be made.
+  Value broken(ArrayRef<OpFoldResult> dims, Type element) {
+    return track(tensor::EmptyOp::create(b, loc, dims, element), dims);
+  }
+  /// An error where both sizes are known and differ.
+  void checkSameSize(OpFoldResult a, OpFoldResult c, const Twine &what);
+  /// The same, but `from` may be 1 (or have fewer dimensions).
+  void checkBroadcasts(ArrayRef<OpFoldResult> from, ArrayRef<OpFoldResult> to,
+                       const Twine &what);
 
   // Sizes of values.
   void setSizes(Value value, ArrayRef<OpFoldResult> dims) {
@@ -94,6 +119,21 @@ public:
     return elementwise(ElementwiseKind::Div, {x, y});
   }
 
+  /// The value with the type that `dims` say; sizes are kept apart.
+  Value retype(Value value, ArrayRef<int64_t> shape);
+
+  /// What is known so far, around a region that is thrown away or moved.
+  struct State {
+    llvm::DenseMap<Value, SmallVector<OpFoldResult>> known, knownElements;
+    Sizes::State sizes;
+  };
+  State save() const { return {known, knownElements, sizes.save()}; }
+  void restore(State state) {
+    known = std::move(state.known);
+    knownElements = std::move(state.knownElements);
+    sizes.restore(std::move(state.sizes));
+  }
+
   /// The shape that operands broadcast to.
   SmallVector<OpFoldResult> broadcastShape(ValueRange operands);
   RankedTensorType typeOf(ArrayRef<OpFoldResult> dims, Type element);
@@ -104,10 +144,12 @@ public:
   }
 
 private:
+  void checkElementwise(ElementwiseKind kind, ValueRange operands);
   std::optional<double> scalarValue(Value value);
   Value foldScalars(ElementwiseKind kind, ValueRange operands);
   Value foldSizes(ElementwiseKind kind, ValueRange operands);
   Value foldChoices(ElementwiseKind kind, ValueRange operands);
+  Value foldLogic(ElementwiseKind kind, ValueRange operands);
   Value foldIdentity(ElementwiseKind kind, ValueRange operands);
 
   llvm::DenseMap<Value, SmallVector<OpFoldResult>> known;
@@ -144,9 +186,14 @@ struct NodeContext {
   /// `axis` as a dimension of rank `rank`; an error if it is none.
   FailureOr<int64_t> axis(int64_t axis, int64_t rank);
   /// The attribute of that name (before ONNX moved it to an input), or the
-  /// input's elements as numbers. Nothing if neither is there.
+  /// input's elements as numbers. Nothing if neither is there, or, where they
+  /// are not `required`, if they are only known at run time.
   FailureOr<std::optional<SmallVector<int64_t>>>
-  numbers(StringRef attributeName, unsigned inputIndex);
+  numbers(StringRef attributeName, unsigned inputIndex, bool required = true);
+
+  /// The element type that a number of TensorProto.DataType means; null if it
+  /// is none that converts.
+  Type elementType(int64_t code);
 
   /// The node is wrong.
   LogicalResult error(const Twine &message);
@@ -159,6 +206,8 @@ using ConvertFn = LogicalResult (*)(NodeContext &);
 struct OpEntry {
   StringRef domain, name;
   int64_t minVersion, maxVersion;
+  /// Inputs that are there in every version, from the first on.
+  unsigned minInputs;
   ConvertFn convert;
 };
 
@@ -167,13 +216,16 @@ constexpr int64_t newestOpset = 28;
 constexpr StringRef microsoft = "com.microsoft";
 
 ArrayRef<OpEntry> attentionOps();
+ArrayRef<OpEntry> controlFlowOps();
 ArrayRef<OpEntry> elementwiseOps();
 ArrayRef<OpEntry> indexingOps();
 ArrayRef<OpEntry> linearOps();
+ArrayRef<OpEntry> lossOps();
 ArrayRef<OpEntry> normalizationOps();
 ArrayRef<OpEntry> quantizeOps();
 ArrayRef<OpEntry> reduceOps();
 ArrayRef<OpEntry> shapeOps();
+ArrayRef<OpEntry> sliceOps();
 
 /// The entry for an operator, or null.
 const OpEntry *findOp(StringRef domain, StringRef name, int64_t version);
@@ -183,6 +235,11 @@ class GraphConverter {
 public:
   GraphConverter(ModuleOp module, GraphOp graph);
   LogicalResult convert();
+
+  /// Converts a body of a control flow operator where the builder stands, its
+  /// arguments bound to `arguments`; gives what it returns.
+  LogicalResult convertBody(Region &body, ValueRange arguments,
+                            SmallVectorImpl<Value> &results);
 
   Value lookup(Value onnxValue) { return values.lookup(onnxValue); }
   void map(Value onnxValue, Value value) { values[onnxValue] = value; }
@@ -197,6 +254,7 @@ public:
 private:
   LogicalResult checkSupported();
   LogicalResult reportMissing();
+  LogicalResult convertBlock(Block &block);
   LogicalResult convertNode(NodeOp node);
   LogicalResult convertArguments();
 

@@ -116,9 +116,14 @@ template <bool isMicrosoft> static LogicalResult convertRotary(NodeContext &n) {
   return success();
 }
 
-static double defaultScale(NodeContext &n, Value query) {
+/// The attribute `scale`, or 1 / √(width of a head) where it is left out or 0.
+static FailureOr<double> scaleOf(NodeContext &n, Value query) {
+  if (double scale = n.number("scale", 0))
+    return scale;
   std::optional<int64_t> width = getConstantIntValue(n.b.size(query, 3));
-  return width ? 1 / std::sqrt(double(*width)) : 1;
+  if (!width)
+    return n.unsupported("without scale, heads of unknown width");
+  return 1 / std::sqrt(double(*width));
 }
 
 /// mask && also, in whichever of the forms i1 or float `mask` has.
@@ -140,80 +145,178 @@ static Value causalMask(NodeContext &n, OpFoldResult rows, OpFoldResult keys,
   return n.b.elementwise(EK::Le, {key, n.b.add(row, offset)});
 }
 
+namespace {
+/// Attention of ai.onnx on the way to its form: query [B, S, H, D], key and
+/// value [B, Hkv, T, ·].
+struct AttentionForm {
+  Value query, key, value, mask;
+  double scale;
+  bool causal = false;
+};
+} // namespace
+
+/// A mask may be shorter than the keys: the rest is not attended.
+static Value padMask(NodeContext &n, Value mask, OpFoldResult keys) {
+  int64_t rank = tensorType(mask).getRank();
+  std::optional<int64_t> width = getConstantIntValue(n.b.size(mask, rank - 1)),
+                         all = getConstantIntValue(keys);
+  if (!width || !all || *width == *all || *width == 1)
+    return mask;
+  SmallVector<OpFoldResult> dims = n.b.shape(mask);
+  dims.back() = n.b.sizes.number(*all - *width);
+  bool isBool = tensorType(mask).getElementType().isInteger(1);
+  double none = isBool ? 0 : -std::numeric_limits<double>::infinity();
+  Value fill = n.b.broadcast(n.b.scalarLike(mask, none), dims);
+  return n.b.concat({mask, fill}, rank - 1);
+}
+
+/// Causality, windows and padding as ds.attention's `causal` or as a mask.
+static void restrictKeys(NodeContext &n, AttentionForm &form,
+                         OpFoldResult past) {
+  OpFoldResult rows = n.b.size(form.query, 1), keys = n.b.size(form.key, 2);
+  int64_t left = n.integer("left_window_size", -1),
+          right = n.integer("right_window_size", -1);
+  bool causal = n.integer("is_causal", 0) != 0;
+  Type i64 = n.b.b.getI64Type();
+  Value key = n.b.unsqueeze(n.b.iota(keys), {0, 1, 2});
+  // New rows come behind the past, or are the last before the padding.
+  Value offset;
+  if (n.has(6)) {
+    Value length = n.b.unsqueeze(n.b.cast(n.input(6), i64), {1, 2, 3});
+    form.mask = andMask(n, form.mask, n.b.elementwise(EK::Lt, {key, length}));
+    offset = n.b.sub(length, n.b.fromSizes({rows}, true));
+  } else {
+    offset = n.b.fromSizes({past}, true);
+    // ds.attention counts from the end, ONNX from the past.
+    if (causal && n.b.sizes.sub(keys, rows) == past) {
+      form.causal = true;
+      causal = false;
+    }
+  }
+  if (causal)
+    form.mask = andMask(n, form.mask, causalMask(n, rows, keys, offset));
+  if (left < 0 && right < 0)
+    return;
+  Value row = n.b.add(n.b.unsqueeze(n.b.iota(rows), {0, 1, 3}), offset);
+  if (left >= 0)
+    form.mask = andMask(
+        n, form.mask,
+        n.b.elementwise(EK::Le, {n.b.sub(row, n.b.scalar(i64, left)), key}));
+  if (right >= 0)
+    form.mask = andMask(
+        n, form.mask,
+        n.b.elementwise(EK::Le, {key, n.b.add(row, n.b.scalar(i64, right))}));
+}
+
+/// Attention in products and a softmax: what ds.attention does not do. Gives
+/// the result [B, H, S, Dv]; output 3 of the node is set.
+static FailureOr<Value> spelledAttention(NodeContext &n,
+                                         const AttentionForm &form) {
+  Type element = tensorType(form.query).getElementType();
+  Type wide = element.isF64() ? element : Type(n.b.b.getF32Type());
+  double softcap = n.number("softcap", 0);
+  int64_t mode = n.integer("qk_matmul_output_mode", 0);
+  SmallVector<OpFoldResult> q = n.b.shape(form.query);
+  OpFoldResult groups = n.b.size(form.key, 1), keys = n.b.size(form.key, 2),
+               perGroup = n.b.sizes.floorDiv(q[2], groups);
+  // Heads of a group side by side: [B, Hkv, H / Hkv, S, ·].
+  auto grouped = [&](OpFoldResult last) {
+    return SmallVector<OpFoldResult>{q[0], groups, perGroup, q[1], last};
+  };
+  auto joined = [&](OpFoldResult last) {
+    return SmallVector<OpFoldResult>{q[0], q[2], q[1], last};
+  };
+  Value query = n.b.cast(n.b.transpose(form.query, swapMiddle), wide);
+  Value key = n.b.transpose(n.b.cast(form.key, wide), {0, 1, 3, 2});
+  Value scores =
+      n.b.matmul(n.b.reshape(query, grouped(q[3])), n.b.unsqueeze(key, {2}));
+  scores = n.b.reshape(scores, joined(keys));
+  scores = n.b.mul(scores, n.b.scalar(wide, form.scale));
+  SmallVector<Value> stages{scores};
+  if (softcap != 0) {
+    Value cap = n.b.scalar(wide, softcap);
+    scores = n.b.mul(n.b.elementwise(EK::Tanh, {n.b.div(scores, cap)}), cap);
+  }
+  stages.push_back(scores);
+  double infinity = std::numeric_limits<double>::infinity();
+  Value mask = form.mask;
+  if (form.causal)
+    mask =
+        andMask(n, mask,
+                causalMask(n, q[1], keys,
+                           n.b.fromSizes({n.b.sizes.sub(keys, q[1])}, true)));
+  Value lowest = n.b.scalar(wide, -infinity);
+  if (mask && tensorType(mask).getElementType().isInteger(1))
+    scores = n.b.elementwise(EK::Select, {mask, scores, lowest});
+  else if (mask)
+    scores = n.b.add(scores, n.b.cast(mask, wide));
+  stages.push_back(scores);
+  // A row that may attend to nothing gives zeros.
+  Value top = n.b.reduce(ds::ReduceKind::Max, scores, {3}, true);
+  Value blind = n.b.elementwise(EK::Eq, {top, lowest});
+  Value weights = n.b.elementwise(
+      EK::Select, {blind, n.b.scalar(wide, 0), n.b.softmax(scores, 3)});
+  stages.push_back(weights);
+  if (mode < 0 || mode >= int64_t(stages.size()))
+    return n.error("its qk_matmul_output_mode is " + Twine(mode));
+  n.output(3, n.b.cast(stages[mode], element));
+  Value value = n.b.unsqueeze(n.b.cast(form.value, wide), {2});
+  Value result = n.b.matmul(n.b.reshape(weights, grouped(keys)), value);
+  return n.b.cast(n.b.reshape(result, joined(n.b.size(form.value, 3))),
+                  element);
+}
+
 static LogicalResult convertAttention(NodeContext &n) {
-  Value q = n.input(0), k = n.input(1), v = n.input(2), mask = n.input(3);
-  if (n.number("softcap", 0) != 0)
-    return n.unsupported("softcap");
-  if (n.isUsed(3))
-    return n.unsupported("the output of scores");
-  if (n.integer("left_window_size", -1) >= 0 ||
-      n.integer("right_window_size", -1) >= 0)
-    return n.unsupported("a window");
+  Value q = n.input(0), k = n.input(1), v = n.input(2);
   bool flat = tensorType(q).getRank() == 3;
   if (!flat && tensorType(q).getRank() != 4)
     return n.error("its query must have 3 or 4 dimensions");
-  // Query to [B, S, H, D], keys and values to [B, Hkv, T, ·].
-  Value query;
+  if (tensorType(k).getRank() != tensorType(q).getRank() ||
+      tensorType(v).getRank() != tensorType(q).getRank())
+    return n.error("its query, key and value differ in rank");
+  if (n.has(4) != n.has(5))
+    return n.error("past key and past value come together");
+  AttentionForm form;
   if (flat) {
     int64_t heads = n.integer("q_num_heads", 0),
             kvHeads = n.integer("kv_num_heads", 0);
     if (heads <= 0 || kvHeads <= 0)
       return n.error("3-D inputs need q_num_heads and kv_num_heads");
-    query = splitHeads(n, q, heads);
-    k = n.b.transpose(splitHeads(n, k, kvHeads), swapMiddle);
-    v = n.b.transpose(splitHeads(n, v, kvHeads), swapMiddle);
+    form.query = splitHeads(n, q, heads);
+    form.key = n.b.transpose(splitHeads(n, k, kvHeads), swapMiddle);
+    form.value = n.b.transpose(splitHeads(n, v, kvHeads), swapMiddle);
   } else {
-    query = n.b.transpose(q, swapMiddle);
+    form.query = n.b.transpose(q, swapMiddle);
+    form.key = k;
+    form.value = v;
   }
-  double scale =
-      n.attribute("scale") ? n.number("scale", 1) : defaultScale(n, query);
+  FailureOr<double> scale = scaleOf(n, form.query);
+  if (failed(scale))
+    return failure();
+  form.scale = *scale;
   OpFoldResult past = n.b.sizes.number(0);
   if (n.has(4)) {
     past = n.b.size(n.input(4), 2);
-    k = n.b.concat({n.input(4), k}, 2);
-    v = n.b.concat({n.input(5), v}, 2);
+    form.key = n.b.concat({n.input(4), form.key}, 2);
+    form.value = n.b.concat({n.input(5), form.value}, 2);
   }
-  n.output(1, k);
-  n.output(2, v);
-  OpFoldResult rows = n.b.size(query, 1), keys = n.b.size(k, 2);
-  Type i64 = n.b.b.getI64Type();
-  if (mask) {
-    // A mask may be shorter than the keys: the rest is not attended.
-    int64_t rank = tensorType(mask).getRank();
-    OpFoldResult width = n.b.size(mask, rank - 1);
-    if (width != keys && getConstantIntValue(width) != 1 &&
-        getConstantIntValue(width) && getConstantIntValue(keys)) {
-      SmallVector<OpFoldResult> dims = n.b.shape(mask);
-      dims.back() = n.b.sizes.sub(keys, width);
-      bool isBool = tensorType(mask).getElementType().isInteger(1);
-      Value fill = n.b.broadcast(
-          isBool
-              ? n.b.scalarLike(mask, 0)
-              : n.b.scalarLike(mask, -std::numeric_limits<double>::infinity()),
-          dims);
-      mask = n.b.concat({mask, fill}, rank - 1);
-    }
+  n.output(1, form.key);
+  n.output(2, form.value);
+  if (n.has(3))
+    form.mask = padMask(n, n.input(3), n.b.size(form.key, 2));
+  restrictKeys(n, form, past);
+  if (n.number("softcap", 0) == 0 && !n.isUsed(3)) {
+    Value result = attention(n, form.query, form.key, form.value, form.mask,
+                             form.scale, form.causal);
+    n.output(0,
+             flat ? joinHeads(n, result) : n.b.transpose(result, swapMiddle));
+    return success();
   }
-  bool causal = n.integer("is_causal", 0) != 0;
-  if (n.has(6)) {
-    // Keys beyond nonpad_kv_seqlen of each sequence are padding; new rows are
-    // the last ones before it.
-    Value length = n.b.unsqueeze(n.b.cast(n.input(6), i64), {1, 2, 3});
-    Value key = n.b.unsqueeze(n.b.iota(keys), {0, 1, 2});
-    mask = andMask(n, mask, n.b.elementwise(EK::Lt, {key, length}));
-    if (causal) {
-      Value offset = n.b.sub(length, n.b.fromSizes({rows}, true));
-      mask = andMask(n, mask, causalMask(n, rows, keys, offset));
-      causal = false;
-    }
-  } else if (causal && n.b.sizes.sub(keys, rows) != past) {
-    // ds.attention counts from the end, ONNX from the past.
-    mask = andMask(n, mask,
-                   causalMask(n, rows, keys, n.b.fromSizes({past}, true)));
-    causal = false;
-  }
-  Value result = attention(n, query, k, v, mask, scale, causal);
-  n.output(0, flat ? joinHeads(n, result) : n.b.transpose(result, swapMiddle));
+  FailureOr<Value> result = spelledAttention(n, form);
+  if (failed(result))
+    return failure();
+  n.output(0,
+           flat ? joinHeads(n, n.b.transpose(*result, swapMiddle)) : *result);
   return success();
 }
 
@@ -242,9 +345,9 @@ static LogicalResult convertGroupQueryAttention(NodeContext &n) {
     key = splitHeads(n, n.input(1), kvHeads);
     value = splitHeads(n, n.input(2), kvHeads);
   }
-  double scale = n.number("scale", 0);
-  if (scale == 0)
-    scale = defaultScale(n, query);
+  FailureOr<double> scale = scaleOf(n, query);
+  if (failed(scale))
+    return failure();
   Type i64 = n.b.b.getI64Type();
   OpFoldResult rows = n.b.size(query, 1);
   // seqlens_k is the last key of each sequence; its new rows end there.
@@ -272,7 +375,7 @@ static LogicalResult convertGroupQueryAttention(NodeContext &n) {
   Value keyIndex = n.b.unsqueeze(n.b.iota(n.b.size(key, 2)), {0, 1, 2});
   Value mask =
       n.b.elementwise(EK::Le, {keyIndex, n.b.unsqueeze(positions, {1, 3})});
-  n.output(0, joinHeads(n, attention(n, query, key, value, mask, scale,
+  n.output(0, joinHeads(n, attention(n, query, key, value, mask, *scale,
                                      /*causal=*/false)));
   return success();
 }
@@ -299,22 +402,22 @@ static LogicalResult convertMultiHeadAttention(NodeContext &n) {
   }
   n.output(1, key);
   n.output(2, value);
-  double scale = n.number("scale", 0);
-  if (scale == 0)
-    scale = defaultScale(n, query);
+  FailureOr<double> scale = scaleOf(n, query);
+  if (failed(scale))
+    return failure();
   bool causal = n.integer("unidirectional", 0) != 0;
-  n.output(0, joinHeads(n, attention(n, query, key, value, n.input(5), scale,
+  n.output(0, joinHeads(n, attention(n, query, key, value, n.input(5), *scale,
                                      causal)));
   return success();
 }
 
 ArrayRef<OpEntry> mlir::onnx::attentionOps() {
   static const OpEntry ops[] = {
-      {"", "Attention", 23, newestOpset, convertAttention},
-      {"", "RotaryEmbedding", 23, newestOpset, convertRotary<false>},
-      {microsoft, "GroupQueryAttention", 1, 1, convertGroupQueryAttention},
-      {microsoft, "MultiHeadAttention", 1, 1, convertMultiHeadAttention},
-      {microsoft, "RotaryEmbedding", 1, 1, convertRotary<true>},
+      {"", "Attention", 23, newestOpset, 3, convertAttention},
+      {"", "RotaryEmbedding", 23, newestOpset, 3, convertRotary<false>},
+      {microsoft, "GroupQueryAttention", 1, 1, 1, convertGroupQueryAttention},
+      {microsoft, "MultiHeadAttention", 1, 1, 1, convertMultiHeadAttention},
+      {microsoft, "RotaryEmbedding", 1, 1, 4, convertRotary<true>},
   };
   return ops;
 }

@@ -7,10 +7,6 @@ using namespace mlir::onnx;
 using onnx::tensorType;
 using EK = ElementwiseKind;
 
-static bool isFloat(Value value) {
-  return isa<FloatType>(tensorType(value).getElementType());
-}
-
 /// All inputs must have one element type: files are checked, not trusted.
 static LogicalResult sameTypes(NodeContext &n, unsigned first = 0) {
   Type type = tensorType(n.input(first)).getElementType();
@@ -28,16 +24,38 @@ template <EK kind> static LogicalResult unary(NodeContext &n) {
   return success();
 }
 
-template <EK kind> static LogicalResult binary(NodeContext &n) {
-  if (failed(sameTypes(n)))
+/// The second operand as it broadcasts to the first. Before opset 7 its
+/// dimensions stood at `axis` of the first one's.
+static FailureOr<Value> secondOperand(NodeContext &n) {
+  Value x = n.input(0), y = n.input(1);
+  if (n.version() >= 7 || !n.integer("broadcast", 0) || !n.attribute("axis"))
+    return y;
+  int64_t rank = tensorType(x).getRank(), own = tensorType(y).getRank();
+  FailureOr<int64_t> axis = n.axis(n.integer("axis", 0), rank);
+  if (failed(axis))
     return failure();
-  n.output(0, n.b.elementwise(kind, {n.input(0), n.input(1)}));
+  if (*axis + own > rank)
+    return n.error("its second input does not fit at axis " + Twine(*axis));
+  SmallVector<int64_t> trailing;
+  for (int64_t d = own; d < rank - *axis; ++d)
+    trailing.push_back(d);
+  return n.b.unsqueeze(y, trailing);
+}
+
+template <EK kind> static LogicalResult binary(NodeContext &n) {
+  FailureOr<Value> other = secondOperand(n);
+  if (failed(other) || failed(sameTypes(n)))
+    return failure();
+  n.output(0, n.b.elementwise(kind, {n.input(0), *other}));
   return success();
 }
 
 /// Sum, Max, Min, Mean of any number of inputs.
 template <EK kind, bool mean = false>
 static LogicalResult variadic(NodeContext &n) {
+  for (unsigned i = 0; i < n.inputCount(); ++i)
+    if (!n.has(i))
+      return n.error("input " + Twine(i) + " is missing");
   if (failed(sameTypes(n)))
     return failure();
   Value result = n.input(0);
@@ -52,7 +70,10 @@ static LogicalResult variadic(NodeContext &n) {
 static LogicalResult convertPow(NodeContext &n) {
   // The exponent may have another type; the result has the base's.
   Value x = n.input(0);
-  Value y = n.b.cast(n.input(1), tensorType(x).getElementType());
+  FailureOr<Value> other = secondOperand(n);
+  if (failed(other))
+    return failure();
+  Value y = n.b.cast(*other, tensorType(x).getElementType());
   n.output(0, n.b.elementwise(EK::Pow, {x, y}));
   return success();
 }
@@ -61,8 +82,6 @@ static LogicalResult convertMod(NodeContext &n) {
   if (failed(sameTypes(n)))
     return failure();
   bool fmod = n.integer("fmod", 0) != 0;
-  if (!fmod && isFloat(n.input(0)))
-    return n.error("Mod of floats needs fmod=1");
   n.output(0, n.b.elementwise(fmod ? EK::TruncMod : EK::FloorMod,
                               {n.input(0), n.input(1)}));
   return success();
@@ -77,69 +96,53 @@ static LogicalResult convertWhere(NodeContext &n) {
 }
 
 static LogicalResult convertCast(NodeContext &n) {
-  // The importer knows element types; Cast's `to` is a number of the same enum.
-  Type type;
-  MLIRContext *context = n.node.getContext();
-  Builder builder(context);
-  auto ui = [&](unsigned width) -> Type {
-    return IntegerType::get(context, width, IntegerType::Unsigned);
-  };
-  switch (n.integer("to", 0)) {
-  case 1:
-    type = builder.getF32Type();
-    break;
-  case 2:
-    type = ui(8);
-    break;
-  case 3:
-    type = builder.getI8Type();
-    break;
-  case 4:
-    type = ui(16);
-    break;
-  case 5:
-    type = builder.getI16Type();
-    break;
-  case 6:
-    type = builder.getI32Type();
-    break;
-  case 7:
-    type = builder.getI64Type();
-    break;
-  case 9:
-    type = builder.getI1Type();
-    break;
-  case 10:
-    type = builder.getF16Type();
-    break;
-  case 11:
-    type = builder.getF64Type();
-    break;
-  case 12:
-    type = ui(32);
-    break;
-  case 13:
-    type = ui(64);
-    break;
-  case 16:
-    type = builder.getBF16Type();
-    break;
-  case 17:
-    type = Float8E4M3FNType::get(context);
-    break;
-  case 19:
-    type = Float8E5M2Type::get(context);
-    break;
-  case 21:
-    type = ui(4);
-    break;
-  case 22:
-    type = builder.getIntegerType(4);
-    break;
-  default:
-    return n.unsupported("cast to element type " + Twine(n.integer("to", 0)));
-  }
+  // Before opset 6 the type had a name.
+  int64_t code = n.integer("to", 0);
+  if (StringRef name = n.text("to", ""); !name.empty())
+    code = llvm::StringSwitch<int64_t>(name)
+               .Case("FLOAT", 1)
+               .Case("UINT8", 2)
+               .Case("INT8", 3)
+               .Case("UINT16", 4)
+               .Case("INT16", 5)
+               .Case("INT32", 6)
+               .Case("INT64", 7)
+               .Case("BOOL", 9)
+               .Case("FLOAT16", 10)
+               .Case("DOUBLE", 11)
+               .Case("UINT32", 12)
+               .Case("UINT64", 13)
+               .Default(0);
+  Type type = n.elementType(code);
+  if (!type)
+    return n.unsupported("cast to element type " + Twine(code));
   n.output(0, n.b.cast(n.input(0), type, n.integer("saturate", 1) != 0));
+  return success();
+}
+
+static LogicalResult convertBitCast(NodeContext &n) {
+  Value x = n.input(0);
+  Type from = tensorType(x).getElementType(),
+       to = n.elementType(n.integer("to", 0));
+  auto isBool = [](Type type) { return type.isInteger(1); };
+  // A bool is a byte that is 0 or 1.
+  if (to && isBool(from) && isa<IntegerType>(to) &&
+      to.getIntOrFloatBitWidth() == 8) {
+    n.output(0, n.b.cast(x, to));
+    return success();
+  }
+  if (!to || isBool(to) || isBool(from))
+    return n.unsupported("element type " + Twine(n.integer("to", 0)));
+  if (from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth())
+    return n.error(
+        llvm::formatv("{0} and {1} differ in width", from, to).str());
+  if (from == to) {
+    n.output(0, x);
+    return success();
+  }
+  auto type = RankedTensorType::get(tensorType(x).getShape(), to);
+  n.output(0, n.b.track(ds::BitcastOp::create(n.b.b, n.b.loc, type, x),
+                        n.b.shape(x)));
   return success();
 }
 
@@ -358,12 +361,24 @@ static LogicalResult convertIdentity(NodeContext &n) {
 
 static LogicalResult convertDropout(NodeContext &n) {
   // In inference it is the identity; the mask is all true.
-  if (n.has(2)) {
-    DenseElementsAttr training = n.b.constantOf(n.input(2));
-    if (!training || training.getSplatValue<bool>())
-      return n.unsupported("training mode");
+  Value x = n.input(0);
+  DenseElementsAttr training =
+      n.has(2) ? n.b.constantOf(n.input(2)) : DenseElementsAttr();
+  bool mayTrain = n.has(2) && !(training && !training.getValues<bool>()[0]);
+  if (mayTrain && !n.has(1))
+    return n.unsupported("training mode");
+  if (mayTrain) {
+    // In training mode nothing may be dropped: looking x up behind its end is
+    // an error of the call.
+    SmallVector<OpFoldResult> none;
+    Value ratio = n.b.reshape(n.input(1), none);
+    Value zero = n.b.elementwise(EK::Eq, {ratio, n.b.scalarLike(ratio, 0)});
+    Value drops = n.b.elementwise(EK::And, {n.b.reshape(n.input(2), none),
+                                            n.b.elementwise(EK::Not, {zero})});
+    x = n.b.gather(n.b.unsqueeze(x, {0}), n.b.cast(drops, n.b.b.getI64Type()),
+                   0);
   }
-  n.output(0, n.input(0));
+  n.output(0, x);
   if (n.wants(1))
     n.output(1, n.b.broadcast(n.b.scalar(n.b.b.getI1Type(), 1),
                               n.b.shape(n.input(0))));
@@ -372,80 +387,81 @@ static LogicalResult convertDropout(NodeContext &n) {
 
 ArrayRef<OpEntry> mlir::onnx::elementwiseOps() {
   static const OpEntry ops[] = {
-      {"", "Abs", 6, newestOpset, unary<EK::Abs>},
-      {"", "Acos", 7, newestOpset, unary<EK::Acos>},
-      {"", "Acosh", 9, newestOpset, unary<EK::Acosh>},
-      {"", "Add", 7, newestOpset, binary<EK::Add>},
-      {"", "And", 7, newestOpset, binary<EK::And>},
-      {"", "Asin", 7, newestOpset, unary<EK::Asin>},
-      {"", "Asinh", 9, newestOpset, unary<EK::Asinh>},
-      {"", "Atan", 7, newestOpset, unary<EK::Atan>},
-      {"", "Atanh", 9, newestOpset, unary<EK::Atanh>},
-      {"", "BitShift", 11, newestOpset, convertBitShift},
-      {"", "BitwiseAnd", 18, newestOpset, binary<EK::And>},
-      {"", "BitwiseNot", 18, newestOpset, unary<EK::Not>},
-      {"", "BitwiseOr", 18, newestOpset, binary<EK::Or>},
-      {"", "BitwiseXor", 18, newestOpset, binary<EK::Xor>},
-      {"", "Cast", 6, newestOpset, convertCast},
-      {"", "CastLike", 15, newestOpset, convertCastLike},
-      {"", "Ceil", 6, newestOpset, unary<EK::Ceil>},
-      {"", "Celu", 12, newestOpset, convertCelu},
-      {"", "Clip", 6, newestOpset, convertClip},
-      {"", "Cos", 7, newestOpset, unary<EK::Cos>},
-      {"", "Cosh", 9, newestOpset, unary<EK::Cosh>},
-      {"", "Div", 7, newestOpset, binary<EK::Div>},
-      {"", "Dropout", 7, newestOpset, convertDropout},
-      {"", "Elu", 6, newestOpset, convertElu},
-      {"", "Equal", 7, newestOpset, binary<EK::Eq>},
-      {"", "Erf", 9, newestOpset, unary<EK::Erf>},
-      {"", "Exp", 6, newestOpset, unary<EK::Exp>},
-      {"", "Floor", 6, newestOpset, unary<EK::Floor>},
-      {"", "Gelu", 20, newestOpset, convertGelu},
-      {"", "Greater", 7, newestOpset, binary<EK::Gt>},
-      {"", "GreaterOrEqual", 12, newestOpset, binary<EK::Ge>},
-      {"", "HardSigmoid", 6, newestOpset, convertHardSigmoid},
-      {"", "HardSwish", 14, newestOpset, convertHardSwish},
-      {"", "Identity", 1, newestOpset, convertIdentity},
-      {"", "IsInf", 10, newestOpset, convertIsInf},
-      {"", "IsNaN", 9, newestOpset, unary<EK::IsNaN>},
-      {"", "LeakyRelu", 6, newestOpset, convertLeakyRelu},
-      {"", "Less", 7, newestOpset, binary<EK::Lt>},
-      {"", "LessOrEqual", 12, newestOpset, binary<EK::Le>},
-      {"", "Log", 6, newestOpset, unary<EK::Log>},
-      {"", "Max", 8, newestOpset, variadic<EK::Max>},
-      {"", "Mean", 8, newestOpset, variadic<EK::Add, true>},
-      {"", "Min", 8, newestOpset, variadic<EK::Min>},
-      {"", "Mish", 18, newestOpset, convertMish},
-      {"", "Mod", 10, newestOpset, convertMod},
-      {"", "Mul", 7, newestOpset, binary<EK::Mul>},
-      {"", "Neg", 6, newestOpset, unary<EK::Neg>},
-      {"", "Not", 1, newestOpset, unary<EK::Not>},
-      {"", "Or", 7, newestOpset, binary<EK::Or>},
-      {"", "PRelu", 9, newestOpset, convertPRelu},
-      {"", "Pow", 7, newestOpset, convertPow},
-      {"", "Reciprocal", 6, newestOpset, unary<EK::Reciprocal>},
-      {"", "Relu", 6, newestOpset, convertRelu},
-      {"", "Round", 11, newestOpset, unary<EK::RoundEven>},
-      {"", "Selu", 6, newestOpset, convertSelu},
-      {"", "Shrink", 9, newestOpset, convertShrink},
-      {"", "Sigmoid", 6, newestOpset, unary<EK::Sigmoid>},
-      {"", "Sign", 9, newestOpset, unary<EK::Sign>},
-      {"", "Sin", 7, newestOpset, unary<EK::Sin>},
-      {"", "Sinh", 9, newestOpset, unary<EK::Sinh>},
-      {"", "Softplus", 1, newestOpset, convertSoftplus},
-      {"", "Softsign", 1, newestOpset, convertSoftsign},
-      {"", "Sqrt", 6, newestOpset, unary<EK::Sqrt>},
-      {"", "Sub", 7, newestOpset, binary<EK::Sub>},
-      {"", "Sum", 8, newestOpset, variadic<EK::Add>},
-      {"", "SwiGLU", 28, newestOpset, convertSwiGLU},
-      {"", "Swish", 24, newestOpset, convertSwish},
-      {"", "Tan", 7, newestOpset, unary<EK::Tan>},
-      {"", "Tanh", 6, newestOpset, unary<EK::Tanh>},
-      {"", "ThresholdedRelu", 10, newestOpset, convertThresholdedRelu},
-      {"", "Where", 9, newestOpset, convertWhere},
-      {"", "Xor", 7, newestOpset, binary<EK::Xor>},
-      {microsoft, "Gelu", 1, 1, convertGelu},
-      {microsoft, "QuickGelu", 1, 1, convertQuickGelu},
+      {"", "Abs", 1, newestOpset, 1, unary<EK::Abs>},
+      {"", "Acos", 7, newestOpset, 1, unary<EK::Acos>},
+      {"", "Acosh", 9, newestOpset, 1, unary<EK::Acosh>},
+      {"", "Add", 1, newestOpset, 2, binary<EK::Add>},
+      {"", "And", 1, newestOpset, 2, binary<EK::And>},
+      {"", "Asin", 7, newestOpset, 1, unary<EK::Asin>},
+      {"", "Asinh", 9, newestOpset, 1, unary<EK::Asinh>},
+      {"", "Atan", 7, newestOpset, 1, unary<EK::Atan>},
+      {"", "Atanh", 9, newestOpset, 1, unary<EK::Atanh>},
+      {"", "BitCast", 26, newestOpset, 1, convertBitCast},
+      {"", "BitShift", 11, newestOpset, 2, convertBitShift},
+      {"", "BitwiseAnd", 18, newestOpset, 2, binary<EK::And>},
+      {"", "BitwiseNot", 18, newestOpset, 1, unary<EK::Not>},
+      {"", "BitwiseOr", 18, newestOpset, 2, binary<EK::Or>},
+      {"", "BitwiseXor", 18, newestOpset, 2, binary<EK::Xor>},
+      {"", "Cast", 1, newestOpset, 1, convertCast},
+      {"", "CastLike", 15, newestOpset, 2, convertCastLike},
+      {"", "Ceil", 1, newestOpset, 1, unary<EK::Ceil>},
+      {"", "Celu", 12, newestOpset, 1, convertCelu},
+      {"", "Clip", 1, newestOpset, 1, convertClip},
+      {"", "Cos", 7, newestOpset, 1, unary<EK::Cos>},
+      {"", "Cosh", 9, newestOpset, 1, unary<EK::Cosh>},
+      {"", "Div", 1, newestOpset, 2, binary<EK::Div>},
+      {"", "Dropout", 1, newestOpset, 1, convertDropout},
+      {"", "Elu", 1, newestOpset, 1, convertElu},
+      {"", "Equal", 1, newestOpset, 2, binary<EK::Eq>},
+      {"", "Erf", 9, newestOpset, 1, unary<EK::Erf>},
+      {"", "Exp", 1, newestOpset, 1, unary<EK::Exp>},
+      {"", "Floor", 1, newestOpset, 1, unary<EK::Floor>},
+      {"", "Gelu", 20, newestOpset, 1, convertGelu},
+      {"", "Greater", 1, newestOpset, 2, binary<EK::Gt>},
+      {"", "GreaterOrEqual", 12, newestOpset, 2, binary<EK::Ge>},
+      {"", "HardSigmoid", 1, newestOpset, 1, convertHardSigmoid},
+      {"", "HardSwish", 14, newestOpset, 1, convertHardSwish},
+      {"", "Identity", 1, newestOpset, 1, convertIdentity},
+      {"", "IsInf", 10, newestOpset, 1, convertIsInf},
+      {"", "IsNaN", 9, newestOpset, 1, unary<EK::IsNaN>},
+      {"", "LeakyRelu", 1, newestOpset, 1, convertLeakyRelu},
+      {"", "Less", 1, newestOpset, 2, binary<EK::Lt>},
+      {"", "LessOrEqual", 12, newestOpset, 2, binary<EK::Le>},
+      {"", "Log", 1, newestOpset, 1, unary<EK::Log>},
+      {"", "Max", 1, newestOpset, 1, variadic<EK::Max>},
+      {"", "Mean", 1, newestOpset, 1, variadic<EK::Add, true>},
+      {"", "Min", 1, newestOpset, 1, variadic<EK::Min>},
+      {"", "Mish", 18, newestOpset, 1, convertMish},
+      {"", "Mod", 10, newestOpset, 2, convertMod},
+      {"", "Mul", 1, newestOpset, 2, binary<EK::Mul>},
+      {"", "Neg", 1, newestOpset, 1, unary<EK::Neg>},
+      {"", "Not", 1, newestOpset, 1, unary<EK::Not>},
+      {"", "Or", 1, newestOpset, 2, binary<EK::Or>},
+      {"", "PRelu", 1, newestOpset, 2, convertPRelu},
+      {"", "Pow", 1, newestOpset, 2, convertPow},
+      {"", "Reciprocal", 1, newestOpset, 1, unary<EK::Reciprocal>},
+      {"", "Relu", 1, newestOpset, 1, convertRelu},
+      {"", "Round", 11, newestOpset, 1, unary<EK::RoundEven>},
+      {"", "Selu", 1, newestOpset, 1, convertSelu},
+      {"", "Shrink", 9, newestOpset, 1, convertShrink},
+      {"", "Sigmoid", 1, newestOpset, 1, unary<EK::Sigmoid>},
+      {"", "Sign", 9, newestOpset, 1, unary<EK::Sign>},
+      {"", "Sin", 7, newestOpset, 1, unary<EK::Sin>},
+      {"", "Sinh", 9, newestOpset, 1, unary<EK::Sinh>},
+      {"", "Softplus", 1, newestOpset, 1, convertSoftplus},
+      {"", "Softsign", 1, newestOpset, 1, convertSoftsign},
+      {"", "Sqrt", 1, newestOpset, 1, unary<EK::Sqrt>},
+      {"", "Sub", 1, newestOpset, 2, binary<EK::Sub>},
+      {"", "Sum", 1, newestOpset, 1, variadic<EK::Add>},
+      {"", "SwiGLU", 28, newestOpset, 2, convertSwiGLU},
+      {"", "Swish", 24, newestOpset, 1, convertSwish},
+      {"", "Tan", 7, newestOpset, 1, unary<EK::Tan>},
+      {"", "Tanh", 1, newestOpset, 1, unary<EK::Tanh>},
+      {"", "ThresholdedRelu", 10, newestOpset, 1, convertThresholdedRelu},
+      {"", "Where", 9, newestOpset, 3, convertWhere},
+      {"", "Xor", 1, newestOpset, 2, binary<EK::Xor>},
+      {microsoft, "Gelu", 1, 1, 1, convertGelu},
+      {microsoft, "QuickGelu", 1, 1, 1, convertQuickGelu},
   };
   return ops;
 }

@@ -1,5 +1,4 @@
-//===- OpsIndexing.cpp - gather, scatter, top-k and what picks elements
-//----===//
+//===- OpsIndexing.cpp - gather, scatter and what picks elements ----------===//
 #include "lowering/OnnxToDs/GraphConverter.h"
 
 using namespace mlir;
@@ -16,11 +15,32 @@ static LogicalResult convertGather(NodeContext &n) {
   return success();
 }
 
+static bool areIndices(Value value) {
+  Type element = tensorType(value).getElementType();
+  return isa<IntegerType>(element) && !element.isInteger(1);
+}
+
+/// Indices along `axis` of x: in no other dimension are there more of them.
+static LogicalResult checkElementIndices(NodeContext &n, Value x, Value indices,
+                                         int64_t axis) {
+  int64_t rank = tensorType(x).getRank();
+  if (!areIndices(indices) || tensorType(indices).getRank() != rank)
+    return n.error("its indices are no integers of the tensor's rank");
+  for (int64_t d = 0; d < rank; ++d) {
+    std::optional<int64_t> have = getConstantIntValue(n.b.size(x, d)),
+                           wanted = getConstantIntValue(n.b.size(indices, d));
+    if (d != axis && have && wanted && *wanted > *have)
+      return n.error("its indices are larger than the tensor in dimension " +
+                     Twine(d));
+  }
+  return success();
+}
+
 static LogicalResult convertGatherElements(NodeContext &n) {
   Value x = n.input(0), indices = n.input(1);
   FailureOr<int64_t> axis =
       n.axis(n.integer("axis", 0), tensorType(x).getRank());
-  if (failed(axis))
+  if (failed(axis) || failed(checkElementIndices(n, x, indices, *axis)))
     return failure();
   SmallVector<OpFoldResult> dims = n.b.shape(indices);
   n.output(0, n.b.track(ds::GatherElementsOp::create(
@@ -39,8 +59,11 @@ static LogicalResult convertGatherND(NodeContext &n) {
       at.empty() ? std::nullopt : getConstantIntValue(at.back());
   if (!depth)
     return n.unsupported("indices of unknown depth");
-  if (batch + *depth > int64_t(from.size()))
-    return n.error("its indices are deeper than the tensor");
+  if (batch < 0 || batch + *depth > int64_t(from.size()) ||
+      batch >= int64_t(at.size()) || !areIndices(indices))
+    return n.error("its indices are no integers, or deeper than the tensor");
+  for (int64_t d = 0; d < batch; ++d)
+    n.b.checkSameSize(from[d], at[d], "batch sizes");
   SmallVector<OpFoldResult> dims(at.begin(), at.end() - 1);
   dims.append(from.begin() + batch + *depth, from.end());
   n.output(0, n.b.track(ds::GatherNdOp::create(
@@ -66,8 +89,16 @@ static LogicalResult convertScatterElements(NodeContext &n) {
   FailureOr<int64_t> axis =
       n.axis(n.integer("axis", 0), tensorType(x).getRank());
   FailureOr<ds::ScatterKind> kind = scatterKind(n);
-  if (failed(axis) || failed(kind))
+  if (failed(axis) || failed(kind) ||
+      failed(checkElementIndices(n, x, n.input(1), *axis)))
     return failure();
+  if (tensorType(n.input(2)).getElementType() !=
+          tensorType(x).getElementType() ||
+      tensorType(n.input(2)).getRank() != tensorType(x).getRank())
+    return n.error("its updates differ in rank or element type");
+  for (auto [a, c] :
+       llvm::zip_equal(n.b.shape(n.input(1)), n.b.shape(n.input(2))))
+    n.b.checkSameSize(a, c, "sizes of indices and updates");
   n.output(0, n.b.track(ds::ScatterElementsOp::create(
                             n.b.b, n.b.loc, x.getType(), *kind, x, n.input(1),
                             n.input(2), uint64_t(*axis)),
@@ -80,6 +111,22 @@ static LogicalResult convertScatterND(NodeContext &n) {
   FailureOr<ds::ScatterKind> kind = scatterKind(n);
   if (failed(kind))
     return failure();
+  // Updates are [indices…, rest of x…].
+  SmallVector<OpFoldResult> dims = n.b.shape(x), at = n.b.shape(n.input(1));
+  std::optional<int64_t> depth =
+      at.empty() ? std::nullopt : getConstantIntValue(at.back());
+  if (!areIndices(n.input(1)) || !depth)
+    return n.unsupported("indices of unknown depth");
+  if (*depth > int64_t(dims.size()))
+    return n.error("its indices are deeper than the tensor");
+  at.pop_back();
+  at.append(dims.begin() + *depth, dims.end());
+  if (tensorType(n.input(2)).getElementType() !=
+          tensorType(x).getElementType() ||
+      tensorType(n.input(2)).getRank() != int64_t(at.size()))
+    return n.error("its updates differ in rank or element type");
+  for (auto [a, c] : llvm::zip_equal(at, n.b.shape(n.input(2))))
+    n.b.checkSameSize(a, c, "sizes of its updates and of where they go");
   n.output(0,
            n.b.track(ds::ScatterNdOp::create(n.b.b, n.b.loc, x.getType(), *kind,
                                              x, n.input(1), n.input(2)),
@@ -132,6 +179,11 @@ static LogicalResult convertTopK(NodeContext &n) {
       n.axis(n.integer("axis", -1), tensorType(x).getRank());
   if (failed(axis))
     return failure();
+  if (std::optional<int64_t> size = getConstantIntValue(n.b.size(x, *axis)))
+    if (auto given = n.version() < 10 ? std::nullopt : n.b.elements(n.input(1)))
+      for (OpFoldResult number : *given)
+        if (getConstantIntValue(number).value_or(0) > *size)
+          return n.error("its k is larger than the dimension");
   OpFoldResult k;
   if (n.version() < 10) {
     k = n.b.sizes.number(n.integer("k", 1));
@@ -192,6 +244,9 @@ static LogicalResult convertOneHot(NodeContext &n) {
 
 static LogicalResult convertCompress(NodeContext &n) {
   Value x = n.input(0), condition = n.input(1);
+  if (tensorType(condition).getRank() != 1 ||
+      !tensorType(condition).getElementType().isInteger(1))
+    return n.error("its condition is no vector of bools");
   int64_t axis = 0;
   if (n.attribute("axis")) {
     FailureOr<int64_t> d =
@@ -213,16 +268,17 @@ static LogicalResult convertCompress(NodeContext &n) {
 
 ArrayRef<OpEntry> mlir::onnx::indexingOps() {
   static const OpEntry ops[] = {
-      {"", "Compress", 9, newestOpset, convertCompress},
-      {"", "Gather", 1, newestOpset, convertGather},
-      {"", "GatherElements", 11, newestOpset, convertGatherElements},
-      {"", "GatherND", 11, newestOpset, convertGatherND},
-      {"", "NonZero", 9, newestOpset, convertNonZero},
-      {"", "OneHot", 9, newestOpset, convertOneHot},
-      {"", "ScatterElements", 11, newestOpset, convertScatterElements},
-      {"", "ScatterND", 11, newestOpset, convertScatterND},
-      {"", "TensorScatter", 24, newestOpset, convertTensorScatter},
-      {"", "TopK", 1, newestOpset, convertTopK},
+      {"", "Compress", 9, newestOpset, 2, convertCompress},
+      {"", "Gather", 1, newestOpset, 2, convertGather},
+      {"", "GatherElements", 11, newestOpset, 2, convertGatherElements},
+      {"", "GatherND", 11, newestOpset, 2, convertGatherND},
+      {"", "NonZero", 9, newestOpset, 1, convertNonZero},
+      {"", "OneHot", 9, newestOpset, 3, convertOneHot},
+      {"", "Scatter", 9, 10, 3, convertScatterElements},
+      {"", "ScatterElements", 11, newestOpset, 3, convertScatterElements},
+      {"", "ScatterND", 11, newestOpset, 3, convertScatterND},
+      {"", "TensorScatter", 24, newestOpset, 2, convertTensorScatter},
+      {"", "TopK", 1, newestOpset, 1, convertTopK},
   };
   return ops;
 }

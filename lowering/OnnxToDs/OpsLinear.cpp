@@ -266,11 +266,11 @@ static LogicalResult convertEinsum(NodeContext &n) {
 
 ArrayRef<OpEntry> mlir::onnx::linearOps() {
   static const OpEntry ops[] = {
-      {"", "Einsum", 12, newestOpset, convertEinsum},
-      {"", "Gemm", 7, newestOpset, convertGemm},
-      {"", "MatMul", 1, newestOpset, convertMatMul},
-      {"", "MatMulInteger", 10, newestOpset, convertMatMulInteger},
-      {microsoft, "FusedMatMul", 1, 1, convertFusedMatMul},
+      {"", "Einsum", 12, newestOpset, 1, convertEinsum},
+      {"", "Gemm", 1, newestOpset, 2, convertGemm},
+      {"", "MatMul", 1, newestOpset, 2, convertMatMul},
+      {"", "MatMulInteger", 10, newestOpset, 2, convertMatMulInteger},
+      {microsoft, "FusedMatMul", 1, 1, 2, convertFusedMatMul},
   };
   return ops;
 }

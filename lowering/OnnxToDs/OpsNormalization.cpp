@@ -160,14 +160,35 @@ static LogicalResult convertGroupNormalization(NodeContext &n) {
 }
 
 static LogicalResult convertBatchNormalization(NodeContext &n) {
-  if (n.integer("training_mode", 0) || n.isUsed(1))
-    return n.unsupported("training mode");
   Value x = n.input(0);
   int64_t rank = tensorType(x).getRank();
-  Value root = reciprocalRoot(n, n.input(4), n.number("epsilon", 1e-5));
-  Value centred = n.b.sub(x, perChannel(n, n.input(3), rank));
-  Value result = n.b.mul(n.b.mul(centred, perChannel(n, root, rank)),
-                         perChannel(n, n.input(1), rank));
+  if (rank < 2)
+    return n.error("it needs [N, C, …]");
+  if (!n.integer("spatial", 1))
+    return n.unsupported("spatial = 0");
+  Value average = perChannel(n, n.input(3), rank),
+        variance = perChannel(n, n.input(4), rank);
+  if (n.integer("training_mode", 0)) {
+    // Of this batch; the running ones move towards them.
+    SmallVector<int64_t> axes = axesFrom(2, rank);
+    axes.insert(axes.begin(), 0);
+    average = mean(n, x, axes);
+    Value centred = n.b.sub(x, average);
+    variance = mean(n, n.b.mul(centred, centred), axes);
+    double momentum = n.number("momentum", 0.9);
+    auto moved = [&](Value running, Value current) {
+      current = n.b.reshape(current, n.b.shape(running));
+      return n.b.add(n.b.mul(running, n.b.scalarLike(running, momentum)),
+                     n.b.mul(current, n.b.scalarLike(current, 1 - momentum)));
+    };
+    n.output(1, moved(n.input(3), average));
+    n.output(2, moved(n.input(4), variance));
+  } else if (n.isUsed(1)) {
+    return n.unsupported("running mean and variance of another opset");
+  }
+  Value root = reciprocalRoot(n, variance, n.number("epsilon", 1e-5));
+  Value normal = n.b.mul(n.b.sub(x, average), root);
+  Value result = n.b.mul(normal, perChannel(n, n.input(1), rank));
   n.output(0, n.b.add(result, perChannel(n, n.input(2), rank)));
   return success();
 }
@@ -206,20 +227,21 @@ static LogicalResult convertMeanVariance(NodeContext &n) {
 
 ArrayRef<OpEntry> mlir::onnx::normalizationOps() {
   static const OpEntry ops[] = {
-      {"", "BatchNormalization", 9, newestOpset, convertBatchNormalization},
-      {"", "GroupNormalization", 18, newestOpset, convertGroupNormalization},
-      {"", "InstanceNormalization", 6, newestOpset,
+      {"", "BatchNormalization", 7, newestOpset, 5, convertBatchNormalization},
+      {"", "GroupNormalization", 18, newestOpset, 3, convertGroupNormalization},
+      {"", "InstanceNormalization", 1, newestOpset, 3,
        convertInstanceNormalization},
-      {"", "LayerNormalization", 17, newestOpset, convertLayerNormalization},
-      {"", "LpNormalization", 1, newestOpset, convertLpNormalization},
-      {"", "MeanVarianceNormalization", 9, newestOpset, convertMeanVariance},
-      {"", "RMSNormalization", 23, newestOpset, convertRmsNormalization},
+      {"", "LayerNormalization", 17, newestOpset, 2, convertLayerNormalization},
+      {"", "LpNormalization", 1, newestOpset, 1, convertLpNormalization},
+      {"", "MeanVarianceNormalization", 9, newestOpset, 1, convertMeanVariance},
+      {"", "RMSNormalization", 23, newestOpset, 2, convertRmsNormalization},
       // onnxruntime writes this one without a domain, which no opset has.
-      {"", "SimplifiedLayerNormalization", 1, newestOpset,
+      {"", "SimplifiedLayerNormalization", 1, newestOpset, 2,
        convertRmsNormalization},
-      {microsoft, "SimplifiedLayerNormalization", 1, 1,
+      {microsoft, "SimplifiedLayerNormalization", 1, 1, 2,
        convertRmsNormalization},
-      {microsoft, "SkipSimplifiedLayerNormalization", 1, 1, convertSkipRmsNorm},
+      {microsoft, "SkipSimplifiedLayerNormalization", 1, 1, 3,
+       convertSkipRmsNorm},
   };
   return ops;
 }

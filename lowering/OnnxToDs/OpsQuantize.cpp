@@ -6,6 +6,10 @@ using namespace mlir::onnx;
 using onnx::tensorType;
 using EK = ElementwiseKind;
 
+static Type unsignedType(NodeContext &n, int64_t bits) {
+  return IntegerType::get(n.node.getContext(), bits, IntegerType::Unsigned);
+}
+
 static LogicalResult convertDequantizeLinear(NodeContext &n) {
   Value x = n.input(0), scale = n.input(1), zero = n.input(2);
   int64_t rank = tensorType(x).getRank();
@@ -19,10 +23,10 @@ static LogicalResult convertDequantizeLinear(NodeContext &n) {
   SmallVector<OpFoldResult> none;
   if (tensorType(scale).getRank() == 1 &&
       tensorType(scale).getShape()[0] == 1 &&
-      tensorType(x).getShape()[axis] != 1) {
+      tensorType(x).getShape()[axis] != 1)
     scale = n.b.reshape(scale, none);
-    zero = zero ? n.b.reshape(zero, none) : zero;
-  }
+  if (zero && tensorType(scale).getRank() == 0)
+    zero = n.b.reshape(zero, none);
   n.output(0, n.b.dequantize(x, scale, zero, axis, n.integer("block_size", 0),
                              tensorType(scale).getElementType()));
   return success();
@@ -59,13 +63,33 @@ static std::pair<double, double> rangeOf(IntegerType type) {
           double((int64_t(1) << (width - 1)) - 1)};
 }
 
+/// `quotient` (f32) rounded, moved by the zero point if there is one, and cut
+/// to the range of `to`.
+static Value quantised(NodeContext &n, Value quotient, Value zero, Type to) {
+  auto integer = dyn_cast<IntegerType>(to);
+  // float8: the cast rounds and saturates; its zero point is 0.
+  if (!integer)
+    return n.b.cast(zero ? n.b.add(quotient, zero) : quotient, to,
+                    n.integer("saturate", 1) != 0);
+  Value rounded = n.b.elementwise(EK::RoundEven, {quotient});
+  if (zero)
+    rounded = n.b.add(rounded, zero);
+  auto [low, high] = rangeOf(integer);
+  Value clamped =
+      n.b.elementwise(EK::Max, {rounded, n.b.scalarLike(rounded, low)});
+  clamped = n.b.elementwise(EK::Min, {clamped, n.b.scalarLike(rounded, high)});
+  return n.b.cast(clamped, to);
+}
+
 static LogicalResult convertQuantizeLinear(NodeContext &n) {
   Value x = n.input(0), scale = n.input(1), zero = n.input(2);
-  if (n.attribute("output_dtype") && !zero)
-    return n.unsupported("output_dtype without a zero point");
-  Type to = zero ? tensorType(zero).getElementType()
-                 : Type(IntegerType::get(n.node.getContext(), 8,
-                                         IntegerType::Unsigned));
+  // The zero point's type, else output_dtype, else ui8.
+  int64_t dtype = n.integer("output_dtype", 0);
+  Type to = zero         ? tensorType(zero).getElementType()
+            : dtype != 0 ? n.elementType(dtype)
+                         : unsignedType(n, 8);
+  if (!to)
+    return n.unsupported("element type " + Twine(dtype));
   int64_t axis = 0, block = n.integer("block_size", 0);
   if (tensorType(scale).getRank() > 0) {
     FailureOr<int64_t> d =
@@ -80,20 +104,32 @@ static LogicalResult convertQuantizeLinear(NodeContext &n) {
       n.b.div(wide, n.b.cast(alongAxis(n, scale, x, axis, block), f32));
   Value wideZero =
       zero ? n.b.cast(alongAxis(n, zero, x, axis, block), f32) : Value();
-  auto integer = dyn_cast<IntegerType>(to);
-  if (!integer) {
-    // float8: the cast rounds and saturates; its zero point is 0.
-    n.output(0, n.b.cast(wideZero ? n.b.add(quotient, wideZero) : quotient, to,
-                         n.integer("saturate", 1) != 0));
-    return success();
-  }
-  Value rounded = n.b.elementwise(EK::RoundEven, {quotient});
-  if (wideZero)
-    rounded = n.b.add(rounded, wideZero);
-  auto [low, high] = rangeOf(integer);
-  Value clamped = n.b.elementwise(EK::Max, {rounded, n.b.scalar(f32, low)});
-  clamped = n.b.elementwise(EK::Min, {clamped, n.b.scalar(f32, high)});
-  n.output(0, n.b.cast(clamped, to));
+  n.output(0, quantised(n, quotient, wideZero, to));
+  return success();
+}
+
+/// com ai.onnx QLinearMatMul: (A − zero) · (B − zero) in integers, scaled and
+/// quantised again.
+static LogicalResult convertQLinearMatMul(NodeContext &n) {
+  Type i32 = n.b.b.getI32Type(), f32 = n.b.b.getF32Type();
+  Value a = n.input(0), c = n.input(3);
+  if (tensorType(a).getRank() < 2 || tensorType(c).getRank() < 2 ||
+      !isa<IntegerType>(tensorType(a).getElementType()) ||
+      !isa<IntegerType>(tensorType(c).getElementType()))
+    return n.unsupported("vectors, or element types that are no integers");
+  // Per row of A, per column of B.
+  auto beside = [&](unsigned input, bool rows, Type type) {
+    Value value = n.b.cast(n.input(input), type);
+    return rows && tensorType(value).getRank() == 1 ? n.b.unsqueeze(value, {1})
+                                                    : value;
+  };
+  Value lhs = n.b.sub(n.b.cast(a, i32), beside(2, true, i32)),
+        rhs = n.b.sub(n.b.cast(c, i32), beside(5, false, i32));
+  Value product = n.b.cast(n.b.matmul(lhs, rhs, i32), f32);
+  Value scale = n.b.div(n.b.mul(beside(1, true, f32), beside(4, false, f32)),
+                        n.b.cast(n.input(6), f32));
+  n.output(0, quantised(n, n.b.mul(product, scale), beside(7, true, f32),
+                        tensorType(n.input(7)).getElementType()));
   return success();
 }
 
@@ -120,15 +156,11 @@ static LogicalResult convertDynamicQuantizeLinear(NodeContext &n) {
   Value point = n.b.elementwise(
       EK::RoundEven, {clampByte(n.b.sub(zero, n.b.div(low, divisor)))});
   Value rounded = n.b.elementwise(EK::RoundEven, {n.b.div(x, divisor)});
-  Type ui8 = IntegerType::get(n.node.getContext(), 8, IntegerType::Unsigned);
+  Type ui8 = unsignedType(n, 8);
   n.output(0, n.b.cast(clampByte(n.b.add(rounded, point)), ui8));
   n.output(1, scale);
   n.output(2, n.b.cast(point, ui8));
   return success();
-}
-
-static Type unsignedType(NodeContext &n, int64_t bits) {
-  return IntegerType::get(n.node.getContext(), bits, IntegerType::Unsigned);
 }
 
 /// Blocks of packed integers along the last dimension, [rows, columns] in all.
@@ -211,12 +243,13 @@ static LogicalResult convertGatherBlockQuantized(NodeContext &n) {
 
 ArrayRef<OpEntry> mlir::onnx::quantizeOps() {
   static const OpEntry ops[] = {
-      {"", "DequantizeLinear", 10, newestOpset, convertDequantizeLinear},
-      {"", "DynamicQuantizeLinear", 11, newestOpset,
+      {"", "DequantizeLinear", 10, newestOpset, 2, convertDequantizeLinear},
+      {"", "DynamicQuantizeLinear", 11, newestOpset, 1,
        convertDynamicQuantizeLinear},
-      {"", "QuantizeLinear", 10, newestOpset, convertQuantizeLinear},
-      {microsoft, "GatherBlockQuantized", 1, 1, convertGatherBlockQuantized},
-      {microsoft, "MatMulNBits", 1, 1, convertMatMulNBits},
+      {"", "QLinearMatMul", 10, newestOpset, 8, convertQLinearMatMul},
+      {"", "QuantizeLinear", 10, newestOpset, 2, convertQuantizeLinear},
+      {microsoft, "GatherBlockQuantized", 1, 1, 3, convertGatherBlockQuantized},
+      {microsoft, "MatMulNBits", 1, 1, 3, convertMatMulNBits},
   };
   return ops;
 }

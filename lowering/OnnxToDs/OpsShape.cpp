@@ -1,5 +1,5 @@
-//===- OpsShape.cpp - shapes, views, constants, concatenation -------------===//
-#include "lowering/OnnxToDs/GraphConverter.h"
+//===- OpsShape.cpp - shapes, views, constants ----------------------------===//
+#include "lowering/OnnxToDs/ControlFlow.h"
 
 using namespace mlir;
 using namespace mlir::onnx;
@@ -13,11 +13,15 @@ static LogicalResult convertConstant(NodeContext &n) {
   };
   if (auto value = n.attribute("value")) {
     if (auto dense = dyn_cast<DenseElementsAttr>(value)) {
+      if (!isSupported(dense.getElementType()))
+        return n.unsupported("an element type that is not computed with");
       n.output(0, n.b.constant(dense));
       return success();
     }
     if (auto pair = dyn_cast<ArrayAttr>(value)) {
       auto type = cast<RankedTensorType>(cast<TypeAttr>(pair[0]).getValue());
+      if (!isSupported(type.getElementType()))
+        return n.unsupported("an element type that is not computed with");
       n.output(0, n.converter.parameter(n.node.getNodeName().empty()
                                             ? StringRef("constant")
                                             : n.node.getNodeName(),
@@ -63,6 +67,40 @@ static LogicalResult convertSize(NodeContext &n) {
   return success();
 }
 
+/// Whether `size` was read from a tensor, so that nothing is known of it.
+static bool isRead(OpFoldResult size) {
+  auto value = dyn_cast<Value>(size);
+  auto cast = value ? value.getDefiningOp<arith::IndexCastOp>() : nullptr;
+  return cast && cast.getIn().getDefiningOp<tensor::ExtractOp>();
+}
+
+/// A shape that the call gives: its 0 and −1 are found out there, and elements
+/// must neither be missing nor left over.
+static void resolveAtRunTime(NodeContext &n, ArrayRef<OpFoldResult> from,
+                             MutableArrayRef<OpFoldResult> wanted,
+                             bool allowZero) {
+  Sizes &s = n.b.sizes;
+  OpFoldResult one = s.number(1), known = one, total = s.product(from);
+  for (auto [d, size] : llvm::enumerate(wanted)) {
+    if (!allowZero && isRead(size) && d < from.size())
+      size = s.selectEqual(size, s.number(0), from[d], size);
+    known = s.mul(known, s.selectNegative(size, one, size));
+  }
+  OpFoldResult rest = s.floorDiv(total, s.max(known, one));
+  for (OpFoldResult &size : wanted)
+    size = s.selectNegative(size, rest, size);
+  Location loc = n.b.loc;
+  Value fits =
+      arith::CmpIOp::create(n.b.b, loc, arith::CmpIPredicate::eq,
+                            s.asValue(total), s.asValue(s.product(wanted)));
+  for (OpFoldResult &size : wanted)
+    if (isa<Value>(size)) {
+      size = ds::RequireOp::create(n.b.b, loc, fits, cast<Value>(size))
+                 .getResult();
+      return;
+    }
+}
+
 static LogicalResult convertReshape(NodeContext &n) {
   Value x = n.input(0);
   SmallVector<OpFoldResult> dims = n.b.shape(x), wanted;
@@ -77,6 +115,11 @@ static LogicalResult convertReshape(NodeContext &n) {
     return n.unsupported("the number of dimensions of its shape is not fixed");
   }
   bool allowZero = n.integer("allowzero", 0) != 0;
+  if (llvm::any_of(wanted, isRead)) {
+    resolveAtRunTime(n, dims, wanted, allowZero);
+    n.output(0, n.b.reshape(x, wanted));
+    return success();
+  }
   std::optional<unsigned> inferred;
   for (auto [d, size] : llvm::enumerate(wanted)) {
     std::optional<int64_t> number = getConstantIntValue(size);
@@ -155,54 +198,69 @@ static LogicalResult convertFlatten(NodeContext &n) {
 }
 
 static LogicalResult convertUnsqueeze(NodeContext &n) {
-  auto axes = n.numbers("axes", 1);
-  if (failed(axes))
-    return failure();
-  if (!*axes)
+  Value x = n.input(0);
+  int64_t count;
+  if (auto axes = n.integers("axes"))
+    count = axes->size();
+  else if (!n.has(1))
     return n.error("it has no axes");
-  int64_t rank = tensorType(n.input(0)).getRank() + (*axes)->size();
-  SmallVector<int64_t> dims;
-  for (int64_t axis : **axes) {
-    FailureOr<int64_t> d = n.axis(axis, rank);
-    if (failed(d))
-      return failure();
-    if (llvm::is_contained(dims, *d))
-      return n.error("axis " + Twine(axis) + " is named twice");
-    dims.push_back(*d);
-  }
-  n.output(0, n.b.unsqueeze(n.input(0), dims));
+  else if (tensorType(n.input(1)).hasStaticShape())
+    count = tensorType(n.input(1)).getNumElements();
+  else
+    return n.unsupported("the number of its axes is not fixed");
+  auto results = withAxes(
+      n, "axes", 1, tensorType(x).getRank() + count,
+      [&](ArrayRef<int64_t> axes, SmallVectorImpl<Value> &results) {
+        results.push_back(n.b.unsqueeze(x, axes));
+        return success();
+      },
+      [](ArrayRef<int64_t>) { return true; });
+  if (failed(results))
+    return failure();
+  n.output(0, (*results)[0]);
   return success();
 }
 
 static LogicalResult convertSqueeze(NodeContext &n) {
   Value x = n.input(0);
-  int64_t rank = tensorType(x).getRank();
-  auto axes = n.numbers("axes", 1);
-  if (failed(axes))
-    return failure();
-  SmallVector<bool> drop(rank, false);
-  if (*axes) {
-    for (int64_t axis : **axes) {
-      FailureOr<int64_t> d = n.axis(axis, rank);
-      if (failed(d))
-        return failure();
-      std::optional<int64_t> size = getConstantIntValue(n.b.size(x, *d));
-      if (size && *size != 1)
-        return n.error("it squeezes a dimension of size " + Twine(*size));
-      drop[*d] = true;
-    }
-  } else {
+  RankedTensorType type = tensorType(x);
+  int64_t rank = type.getRank();
+  auto squeeze = [&](ArrayRef<int64_t> axes, SmallVectorImpl<Value> &results) {
+    SmallVector<OpFoldResult> dims;
     for (int64_t d = 0; d < rank; ++d) {
-      if (tensorType(x).isDynamicDim(d))
-        return n.unsupported("without axes, of a tensor of unknown sizes");
-      drop[d] = tensorType(x).getDimSize(d) == 1;
+      OpFoldResult size = n.b.size(x, d);
+      if (!llvm::is_contained(axes, d))
+        dims.push_back(size);
+      else if (getConstantIntValue(size).value_or(1) != 1)
+        return n.error("it squeezes a dimension of size " +
+                       Twine(*getConstantIntValue(size)));
     }
+    results.push_back(n.b.reshape(x, dims));
+    return success();
+  };
+  if (!n.attribute("axes") && !n.has(1)) {
+    SmallVector<int64_t> ones;
+    SmallVector<Value> result;
+    for (int64_t d = 0; d < rank; ++d) {
+      if (type.isDynamicDim(d))
+        return n.unsupported("without axes, of a tensor of unknown sizes");
+      if (type.getDimSize(d) == 1)
+        ones.push_back(d);
+    }
+    if (failed(squeeze(ones, result)))
+      return failure();
+    n.output(0, result[0]);
+    return success();
   }
-  SmallVector<OpFoldResult> dims;
-  for (int64_t d = 0; d < rank; ++d)
-    if (!drop[d])
-      dims.push_back(n.b.size(x, d));
-  n.output(0, n.b.reshape(x, dims));
+  auto results =
+      withAxes(n, "axes", 1, rank, squeeze, [&](ArrayRef<int64_t> axes) {
+        return llvm::all_of(axes, [&](int64_t d) {
+          return type.isDynamicDim(d) || type.getDimSize(d) == 1;
+        });
+      });
+  if (failed(results))
+    return failure();
+  n.output(0, (*results)[0]);
   return success();
 }
 
@@ -221,150 +279,6 @@ static LogicalResult convertTranspose(NodeContext &n) {
       return n.error("its perm is no permutation of " + Twine(rank) +
                      " dimensions");
   n.output(0, n.b.transpose(n.input(0), perm));
-  return success();
-}
-
-static LogicalResult convertConcat(NodeContext &n) {
-  SmallVector<Value> inputs;
-  for (unsigned i = 0; i < n.inputCount(); ++i)
-    inputs.push_back(n.input(i));
-  int64_t rank = tensorType(inputs[0]).getRank();
-  FailureOr<int64_t> axis = n.axis(n.integer("axis", 1), rank);
-  if (failed(axis))
-    return failure();
-  for (Value input : inputs) {
-    RankedTensorType type = tensorType(input), first = tensorType(inputs[0]);
-    if (type.getRank() != rank ||
-        type.getElementType() != first.getElementType())
-      return n.error("its inputs differ in rank or element type");
-    for (int64_t d = 0; d < rank; ++d)
-      if (d != *axis && !type.isDynamicDim(d) && !first.isDynamicDim(d) &&
-          type.getDimSize(d) != first.getDimSize(d))
-        return n.error("its inputs differ in dimension " + Twine(d));
-  }
-  n.output(0, n.b.concat(inputs, *axis));
-  return success();
-}
-
-static LogicalResult convertSplit(NodeContext &n) {
-  Value x = n.input(0);
-  FailureOr<int64_t> axis =
-      n.axis(n.integer("axis", 0), tensorType(x).getRank());
-  if (failed(axis))
-    return failure();
-  unsigned count = n.node.getNumResults();
-  SmallVector<OpFoldResult> parts;
-  if (auto attr = n.integers("split")) {
-    for (int64_t size : *attr)
-      parts.push_back(n.b.sizes.number(size));
-  } else if (n.has(1)) {
-    auto elements = n.b.readElements(n.input(1));
-    if (!elements)
-      return n.unsupported("the number of parts is not fixed");
-    parts = *elements;
-  } else {
-    // Equal parts, the last one smaller.
-    OpFoldResult total = n.b.size(x, *axis);
-    OpFoldResult part =
-        n.b.sizes.floorDiv(n.b.sizes.add(total, n.b.sizes.number(count - 1)),
-                           n.b.sizes.number(count));
-    for (unsigned i = 0; i + 1 < count; ++i)
-      parts.push_back(part);
-    parts.push_back(
-        n.b.sizes.sub(total, n.b.sizes.mul(part, n.b.sizes.number(count - 1))));
-  }
-  if (parts.size() != count)
-    return n.error("it has " + Twine(count) + " outputs and " +
-                   Twine(parts.size()) + " parts");
-  OpFoldResult offset = n.b.sizes.number(0);
-  for (unsigned i = 0; i < count; ++i) {
-    n.output(i, n.b.sliceAlong(x, *axis, offset, parts[i]));
-    offset = n.b.sizes.add(offset, parts[i]);
-  }
-  return success();
-}
-
-/// An index of Slice as ONNX clamps it: negative counts from the end.
-static OpFoldResult clampIndex(NodeContext &n, OpFoldResult index,
-                               OpFoldResult size, OpFoldResult low,
-                               OpFoldResult high) {
-  Sizes &s = n.b.sizes;
-  if (std::optional<int64_t> number = getConstantIntValue(index)) {
-    // "To the end", as exporters write it.
-    constexpr int64_t huge = int64_t(1) << 30;
-    if (*number >= huge)
-      return high;
-    if (*number <= -huge)
-      return low;
-    if (*number == 0 && getConstantIntValue(low) == 0)
-      return low;
-    if (*number < 0)
-      index = s.add(size, s.number(*number));
-  } else {
-    index = s.selectNegative(index, s.add(index, size), index);
-  }
-  return s.min(s.max(index, low), high);
-}
-
-static LogicalResult convertSlice(NodeContext &n) {
-  Value x = n.input(0);
-  int64_t rank = tensorType(x).getRank();
-  Sizes &s = n.b.sizes;
-  auto read = [&](StringRef name,
-                  unsigned i) -> std::optional<SmallVector<OpFoldResult>> {
-    if (n.version() >= 10)
-      return n.has(i) ? n.b.readElements(n.input(i)) : std::nullopt;
-    auto attr = n.integers(name);
-    if (!attr)
-      return std::nullopt;
-    SmallVector<OpFoldResult> result;
-    for (int64_t number : *attr)
-      result.push_back(s.number(number));
-    return result;
-  };
-  auto starts = read("starts", 1), ends = read("ends", 2),
-       axes = read("axes", 3), steps = read("steps", 4);
-  if (!starts || !ends || starts->size() != ends->size())
-    return n.unsupported("starts and ends of unknown number");
-  SmallVector<OpFoldResult> offsets(rank, s.number(0)),
-      strides(rank, s.number(1)), lengths = n.b.shape(x);
-  for (size_t i = 0; i < starts->size(); ++i) {
-    int64_t axis = i;
-    if (axes) {
-      if (i >= axes->size())
-        return n.error("it has fewer axes than starts");
-      std::optional<int64_t> number = getConstantIntValue((*axes)[i]);
-      if (!number)
-        return n.unsupported("its axes are not constant");
-      axis = *number;
-    }
-    FailureOr<int64_t> d = n.axis(axis, rank);
-    if (failed(d))
-      return failure();
-    std::optional<int64_t> step = 1;
-    if (steps && i < steps->size())
-      step = getConstantIntValue((*steps)[i]);
-    if (!step || *step == 0)
-      return n.unsupported("its steps are not constant or 0");
-    OpFoldResult size = n.b.size(x, *d);
-    OpFoldResult start, length;
-    if (*step > 0) {
-      start = clampIndex(n, (*starts)[i], size, s.number(0), size);
-      OpFoldResult end = clampIndex(n, (*ends)[i], size, s.number(0), size);
-      length = s.floorDiv(s.add(s.sub(end, start), s.number(*step - 1)),
-                          s.number(*step));
-    } else {
-      OpFoldResult last = s.sub(size, s.number(1));
-      start = clampIndex(n, (*starts)[i], size, s.number(0), last);
-      OpFoldResult end = clampIndex(n, (*ends)[i], size, s.number(-1), last);
-      length = s.floorDiv(s.add(s.sub(start, end), s.number(-*step - 1)),
-                          s.number(-*step));
-    }
-    offsets[*d] = start;
-    strides[*d] = s.number(*step);
-    lengths[*d] = length == size ? size : s.max(length, s.number(0));
-  }
-  n.output(0, n.b.slice(x, offsets, lengths, strides));
   return success();
 }
 
@@ -417,7 +331,11 @@ static LogicalResult convertConstantOfShape(NodeContext &n) {
   if (!dims)
     return n.unsupported("the number of dimensions of its shape is not fixed");
   Value value = n.b.scalar(n.b.b.getF32Type(), 0);
-  if (auto attr = dyn_cast_or_null<DenseElementsAttr>(n.attribute("value")))
+  auto attr = dyn_cast_or_null<DenseElementsAttr>(n.attribute("value"));
+  if (attr &&
+      (attr.getNumElements() != 1 || !isSupported(attr.getElementType())))
+    return n.error("its value is not one number");
+  if (attr)
     value = n.b.constant(
         attr.reshape(RankedTensorType::get({}, attr.getElementType())));
   n.output(0, n.b.broadcast(value, *dims));
@@ -457,15 +375,18 @@ static LogicalResult convertRange(NodeContext &n) {
 }
 
 static LogicalResult convertEyeLike(NodeContext &n) {
-  if (n.attribute("dtype"))
-    return n.unsupported("with dtype");
   Value x = n.input(0);
+  if (tensorType(x).getRank() != 2)
+    return n.error("its input is no matrix");
+  Type element = n.attribute("dtype") ? n.elementType(n.integer("dtype", 0))
+                                      : tensorType(x).getElementType();
+  if (!element)
+    return n.unsupported("element type " + Twine(n.integer("dtype", 0)));
   Value rows = n.b.unsqueeze(n.b.iota(n.b.size(x, 0)), {1});
   Value columns = n.b.unsqueeze(n.b.iota(n.b.size(x, 1)), {0});
   Value shifted =
       n.b.add(rows, n.b.scalar(n.b.b.getI64Type(), n.integer("k", 0)));
-  n.output(0, n.b.cast(n.b.elementwise(EK::Eq, {columns, shifted}),
-                       tensorType(x).getElementType()));
+  n.output(0, n.b.cast(n.b.elementwise(EK::Eq, {columns, shifted}), element));
   return success();
 }
 
@@ -486,70 +407,6 @@ static LogicalResult convertTrilu(NodeContext &n) {
   return success();
 }
 
-static LogicalResult convertPad(NodeContext &n) {
-  Value x = n.input(0);
-  int64_t rank = tensorType(x).getRank();
-  Sizes &s = n.b.sizes;
-  StringRef modeName = n.text("mode", "constant");
-  std::optional<ds::PadMode> mode = ds::symbolizePadMode(modeName);
-  if (!mode)
-    return n.unsupported("mode " + modeName);
-  SmallVector<OpFoldResult> pads;
-  if (n.version() < 11) {
-    auto attr = n.integers("pads");
-    for (int64_t number : attr.value_or(SmallVector<int64_t>()))
-      pads.push_back(s.number(number));
-  } else if (auto elements = n.b.readElements(n.input(1))) {
-    pads = *elements;
-  }
-  SmallVector<int64_t> axes;
-  auto given = n.numbers("axes", 3);
-  if (failed(given))
-    return failure();
-  for (int64_t d = 0; d < rank && !*given; ++d)
-    axes.push_back(d);
-  if (*given)
-    for (int64_t axis : **given) {
-      FailureOr<int64_t> d = n.axis(axis, rank);
-      if (failed(d))
-        return failure();
-      axes.push_back(*d);
-    }
-  if (pads.size() != 2 * axes.size())
-    return n.unsupported("pads of unknown number");
-  SmallVector<OpFoldResult> none;
-  Value value = n.version() < 11 ? n.b.scalarLike(x, n.number("value", 0))
-                : n.has(2)       ? n.b.reshape(n.input(2), none)
-                                 : n.b.scalarLike(x, 0);
-  SmallVector<OpFoldResult> low(rank, s.number(0)), high(rank, s.number(0)),
-      offsets(rank, s.number(0)), strides(rank, s.number(1)),
-      lengths = n.b.shape(x);
-  for (auto [i, d] : llvm::enumerate(axes)) {
-    // Negative padding cuts.
-    OpFoldResult before = pads[i], after = pads[i + axes.size()];
-    low[d] = s.max(before, s.number(0));
-    high[d] = s.max(after, s.number(0));
-    OpFoldResult cutBefore = s.max(s.sub(s.number(0), before), s.number(0)),
-                 cutAfter = s.max(s.sub(s.number(0), after), s.number(0));
-    offsets[d] = cutBefore;
-    lengths[d] = s.sub(s.sub(lengths[d], cutBefore), cutAfter);
-  }
-  x = n.b.slice(x, offsets, lengths, strides);
-  SmallVector<OpFoldResult> dims = lengths;
-  SmallVector<Value> lows, highs;
-  for (int64_t d = 0; d < rank; ++d) {
-    dims[d] = s.add(dims[d], s.add(low[d], high[d]));
-    lows.push_back(s.asValue(low[d]));
-    highs.push_back(s.asValue(high[d]));
-  }
-  n.output(0, n.b.track(ds::PadOp::create(
-                            n.b.b, n.b.loc,
-                            n.b.typeOf(dims, tensorType(x).getElementType()), x,
-                            value, lows, highs, *mode),
-                        dims));
-  return success();
-}
-
 /// A permutation of sub-blocks: reshape, transpose, reshape.
 template <bool toDepth> static LogicalResult depthSpace(NodeContext &n) {
   Value x = n.input(0);
@@ -559,16 +416,18 @@ template <bool toDepth> static LogicalResult depthSpace(NodeContext &n) {
   int64_t block = n.integer("blocksize", 1);
   OpFoldResult bs = s.number(block), area = s.number(block * block);
   SmallVector<OpFoldResult> d = n.b.shape(x);
+  bool crd = n.text("mode", "DCR") == "CRD";
   if (toDepth) {
     Value split = n.b.reshape(
         x, {d[0], d[1], s.floorDiv(d[2], bs), bs, s.floorDiv(d[3], bs), bs});
-    Value moved = n.b.transpose(split, {0, 3, 5, 1, 2, 4});
+    Value moved =
+        n.b.transpose(split, crd ? ArrayRef<int64_t>{0, 1, 3, 5, 2, 4}
+                                 : ArrayRef<int64_t>{0, 3, 5, 1, 2, 4});
     n.output(0,
              n.b.reshape(moved, {d[0], s.mul(d[1], area), s.floorDiv(d[2], bs),
                                  s.floorDiv(d[3], bs)}));
     return success();
   }
-  bool crd = n.text("mode", "DCR") == "CRD";
   OpFoldResult depth = s.floorDiv(d[1], area);
   SmallVector<OpFoldResult> dcr{d[0], bs, bs, depth, d[2], d[3]},
       crdShape{d[0], depth, bs, bs, d[2], d[3]};
@@ -582,26 +441,22 @@ template <bool toDepth> static LogicalResult depthSpace(NodeContext &n) {
 
 ArrayRef<OpEntry> mlir::onnx::shapeOps() {
   static const OpEntry ops[] = {
-      {"", "Concat", 4, newestOpset, convertConcat},
-      {"", "Constant", 1, newestOpset, convertConstant},
-      {"", "ConstantOfShape", 9, newestOpset, convertConstantOfShape},
-      {"", "DepthToSpace", 1, newestOpset, depthSpace<false>},
-      {"", "Expand", 8, newestOpset, convertExpand},
-      {"", "EyeLike", 9, newestOpset, convertEyeLike},
-      {"", "Flatten", 1, newestOpset, convertFlatten},
-      {"", "Pad", 2, newestOpset, convertPad},
-      {"", "Range", 11, newestOpset, convertRange},
-      {"", "Reshape", 1, newestOpset, convertReshape},
-      {"", "Shape", 1, newestOpset, convertShape},
-      {"", "Size", 1, newestOpset, convertSize},
-      {"", "Slice", 1, newestOpset, convertSlice},
-      {"", "SpaceToDepth", 1, newestOpset, depthSpace<true>},
-      {"", "Split", 2, newestOpset, convertSplit},
-      {"", "Squeeze", 1, newestOpset, convertSqueeze},
-      {"", "Tile", 6, newestOpset, convertTile},
-      {"", "Transpose", 1, newestOpset, convertTranspose},
-      {"", "Trilu", 14, newestOpset, convertTrilu},
-      {"", "Unsqueeze", 1, newestOpset, convertUnsqueeze},
+      {"", "Constant", 1, newestOpset, 0, convertConstant},
+      {"", "ConstantOfShape", 9, newestOpset, 1, convertConstantOfShape},
+      {"", "DepthToSpace", 1, newestOpset, 1, depthSpace<false>},
+      {"", "Expand", 8, newestOpset, 2, convertExpand},
+      {"", "EyeLike", 9, newestOpset, 1, convertEyeLike},
+      {"", "Flatten", 1, newestOpset, 1, convertFlatten},
+      {"", "Range", 11, newestOpset, 3, convertRange},
+      {"", "Reshape", 1, newestOpset, 1, convertReshape},
+      {"", "Shape", 1, newestOpset, 1, convertShape},
+      {"", "Size", 1, newestOpset, 1, convertSize},
+      {"", "SpaceToDepth", 1, newestOpset, 1, depthSpace<true>},
+      {"", "Squeeze", 1, newestOpset, 1, convertSqueeze},
+      {"", "Tile", 6, newestOpset, 2, convertTile},
+      {"", "Transpose", 1, newestOpset, 1, convertTranspose},
+      {"", "Trilu", 14, newestOpset, 1, convertTrilu},
+      {"", "Unsqueeze", 1, newestOpset, 1, convertUnsqueeze},
   };
   return ops;
 }

@@ -14,6 +14,6 @@ def ConvertOnnxToDs : Pass<"convert-onnx-to-ds", "ModuleOp"> {
     generated.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect",
-                           "::mlir::arith::ArithDialect"];
+                           "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 #endif // LOWERING_ONNXTODS_PASSES

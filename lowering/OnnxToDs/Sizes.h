@@ -35,6 +35,12 @@ public:
 
   Value asValue(OpFoldResult size);
 
+  /// What is shared so far. Restored after a region was thrown away or moved:
+  /// its block must not be found again.
+  struct State;
+  State save() const;
+  void restore(State state);
+
 private:
   using Key = std::tuple<unsigned, const void *, const void *, Block *>;
   Key keyOf(unsigned op, OpFoldResult a, OpFoldResult b);
@@ -45,6 +51,17 @@ private:
   std::map<Key, Value> cache;
   std::map<std::pair<int64_t, Block *>, Value> constants;
 };
+
+struct Sizes::State {
+  std::map<Key, Value> cache;
+  std::map<std::pair<int64_t, Block *>, Value> constants;
+};
+
+inline Sizes::State Sizes::save() const { return {cache, constants}; }
+inline void Sizes::restore(State state) {
+  cache = std::move(state.cache);
+  constants = std::move(state.constants);
+}
 
 } // namespace mlir::onnx
 
