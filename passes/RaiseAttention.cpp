@@ -37,8 +37,9 @@ struct RaiseAttention : ds::impl::RaiseAttentionBase<RaiseAttention> {
     SmallVector<MatmulOp> products;
     getOperation()->walk([&](MatmulOp op) { products.push_back(op); });
     for (MatmulOp op : products)
-      if (SoftmaxOp softmax = matchProbabilities(op.getLhs()))
-        raise(op, softmax);
+      if (Value guarded;
+          SoftmaxOp softmax = matchProbabilities(op.getLhs(), guarded))
+        raise(op, softmax, guarded);
     SmallVector<AttentionOp> attentions;
     getOperation()->walk([&](AttentionOp op) { attentions.push_back(op); });
     for (AttentionOp op : attentions)
@@ -66,18 +67,41 @@ private:
     op.getValueMutable().assign(peeled(value));
   }
 
-  /// The softmax whose result `value` is, seen through casts and the guard that
-  /// replaces NaN (a row without any key) by 0.
-  SoftmaxOp matchProbabilities(Value value) {
+  /// The mask of which `condition` says whether a row of it is −inf throughout,
+  /// or null.
+  Value matchBlindRow(Value condition) {
+    auto equal = matchElementwise(condition, ElementwiseKind::Eq);
+    if (!equal)
+      return nullptr;
+    auto most =
+        peelFloatCasts(equal.getOperands()[0]).getDefiningOp<ReduceOp>();
+    std::optional<double> lowest =
+        matchSplat(peelFloatCasts(equal.getOperands()[1]));
+    if (!most || most.getKind() != ReduceKind::Max || !most.getKeepdims() ||
+        lowest != -std::numeric_limits<double>::infinity())
+      return nullptr;
+    int64_t last = tensorType(most.getInput()).getRank() - 1;
+    return most.getAxes() == ArrayRef<int64_t>(last) ? most.getInput()
+                                                     : Value();
+  }
+
+  /// The softmax whose result `value` is, seen through casts and the guards
+  /// that give 0 for a row without any key: where it is NaN, or where
+  /// `guarded`, the mask, is −inf throughout.
+  SoftmaxOp matchProbabilities(Value value, Value &guarded) {
     for (;;) {
       value = peelFloatCasts(value);
       auto select = matchElementwise(value, ElementwiseKind::Select);
       if (!select)
         break;
+      if (matchSplat(select.getOperands()[1]) != 0.0)
+        break;
+      Value mask = matchBlindRow(select.getOperands()[0]);
       auto isNaN =
           matchElementwise(select.getOperands()[0], ElementwiseKind::IsNaN);
-      if (!isNaN || isNaN.getOperands()[0] != select.getOperands()[2] ||
-          matchSplat(select.getOperands()[1]) != 0.0)
+      if (mask && !guarded)
+        guarded = mask;
+      else if (!isNaN || isNaN.getOperands()[0] != select.getOperands()[2])
         break;
       value = select.getOperands()[2];
     }
@@ -186,7 +210,7 @@ private:
     return result;
   }
 
-  void raise(MatmulOp op, SoftmaxOp softmax) {
+  void raise(MatmulOp op, SoftmaxOp softmax, Value guarded) {
     auto failed = [&](const Twine &why) {
       softmax.emitRemark() << "softmax between two products was not raised to "
                               "ds.attention: "
@@ -196,6 +220,8 @@ private:
     if (!matchScores(softmax.getInput(), scores))
       return failed("no product of queries and keys above it, or a scale that "
                     "is no constant");
+    if (guarded && guarded != scores.mask)
+      return failed("what it is replaced by 0 for is not its mask");
     Value q = scores.product.getLhs(), kT = scores.product.getRhs(),
           v = op.getRhs();
     if (tensorType(q).getRank() != 4 || tensorType(kT).getRank() != 4 ||

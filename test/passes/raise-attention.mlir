@@ -85,3 +85,41 @@ func.func @wrong_axis(%q: tensor<1x4x8x16xf32>, %k: tensor<1x4x16x8xf32>, %v: te
   %o = ds.matmul %p, %v : tensor<1x4x8x8xf32>, tensor<1x4x8x16xf32> to tensor<1x4x8x16xf32>
   return %o : tensor<1x4x8x16xf32>
 }
+
+// -----
+
+// The guard of a row that may attend to nothing, as the standard's own body of
+// Attention has it, is what ds.attention does by itself.
+// CHECK-LABEL: func.func @guarded
+// CHECK: ds.attention {{.*}} mask
+// CHECK-NOT: ds.elementwise select
+func.func @guarded(%q: tensor<1x4x8x16xf16>, %k: tensor<1x4x16x8xf16>, %v: tensor<1x4x8x16xf16>, %mask: tensor<8x8xf16>) -> tensor<1x4x8x16xf16> {
+  %zero = arith.constant dense<0.0> : tensor<1xf16>
+  %low = arith.constant dense<0xFC00> : tensor<1xf16>
+  %qk = ds.matmul %q, %k : tensor<1x4x8x16xf16>, tensor<1x4x16x8xf16> to tensor<1x4x8x8xf16>
+  %masked = ds.elementwise add %qk, %mask : (tensor<1x4x8x8xf16>, tensor<8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p = ds.softmax %masked 3 : tensor<1x4x8x8xf16> to tensor<1x4x8x8xf16>
+  %top = ds.reduce max %mask [1] keepdims : tensor<8x8xf16> to tensor<8x1xf16>
+  %blind = ds.elementwise eq %top, %low : (tensor<8x1xf16>, tensor<1xf16>) -> tensor<8x1xi1>
+  %safe = ds.elementwise select %blind, %zero, %p : (tensor<8x1xi1>, tensor<1xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %o = ds.matmul %safe, %v : tensor<1x4x8x8xf16>, tensor<1x4x8x16xf16> to tensor<1x4x8x16xf16>
+  return %o : tensor<1x4x8x16xf16>
+}
+
+// -----
+
+// A guard by another mask is none.
+// CHECK-LABEL: func.func @guarded_by_another
+// CHECK-NOT: ds.attention
+func.func @guarded_by_another(%q: tensor<1x4x8x16xf16>, %k: tensor<1x4x16x8xf16>, %v: tensor<1x4x8x16xf16>, %mask: tensor<8x8xf16>, %other: tensor<8x8xf16>) -> tensor<1x4x8x16xf16> {
+  %zero = arith.constant dense<0.0> : tensor<1xf16>
+  %low = arith.constant dense<0xFC00> : tensor<1xf16>
+  %qk = ds.matmul %q, %k : tensor<1x4x8x16xf16>, tensor<1x4x16x8xf16> to tensor<1x4x8x8xf16>
+  %masked = ds.elementwise add %qk, %mask : (tensor<1x4x8x8xf16>, tensor<8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p = ds.softmax %masked 3 : tensor<1x4x8x8xf16> to tensor<1x4x8x8xf16>
+  %top = ds.reduce max %other [1] keepdims : tensor<8x8xf16> to tensor<8x1xf16>
+  %blind = ds.elementwise eq %top, %low : (tensor<8x1xf16>, tensor<1xf16>) -> tensor<8x1xi1>
+  %safe = ds.elementwise select %blind, %zero, %p : (tensor<8x1xi1>, tensor<1xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %o = ds.matmul %safe, %v : tensor<1x4x8x8xf16>, tensor<1x4x8x16xf16> to tensor<1x4x8x16xf16>
+  return %o : tensor<1x4x8x16xf16>
+}
