@@ -35,8 +35,23 @@ SmallVector<OpFoldResult> Builders::shape(Value value) {
 
 RankedTensorType Builders::typeOf(ArrayRef<OpFoldResult> dims, Type element) {
   SmallVector<int64_t> shape;
-  for (OpFoldResult dim : dims)
-    shape.push_back(getConstantIntValue(dim).value_or(ShapedType::kDynamic));
+  // No memory holds more; the products below must not overflow.
+  constexpr int64_t maxElements = int64_t(1) << 46;
+  int64_t elements = 1;
+  for (OpFoldResult dim : dims) {
+    std::optional<int64_t> number = getConstantIntValue(dim);
+    if (number && *number < 0) {
+      wrong("a size would be " + Twine(*number));
+      number = 0;
+    }
+    if (number && *number > 0 && elements > maxElements / *number) {
+      wrong("a tensor would have more than 2^46 elements");
+      number = 1;
+    }
+    if (number && *number > 0)
+      elements *= *number;
+    shape.push_back(number.value_or(ShapedType::kDynamic));
+  }
   return RankedTensorType::get(shape, element);
 }
 
@@ -332,6 +347,20 @@ Value Builders::transpose(Value value, ArrayRef<int64_t> perm) {
 Value Builders::slice(Value value, ArrayRef<OpFoldResult> offsets,
                       ArrayRef<OpFoldResult> lengths,
                       ArrayRef<OpFoldResult> strides) {
+  for (auto [d, length] : llvm::enumerate(lengths)) {
+    std::optional<int64_t> first = getConstantIntValue(offsets[d]),
+                           count = getConstantIntValue(length),
+                           step = getConstantIntValue(strides[d]),
+                           all = getConstantIntValue(size(value, d));
+    if (!first || !count || !step || !all || *count == 0)
+      continue;
+    int64_t last = *first + (*count - 1) * *step;
+    if (std::min(*first, last) < 0 || std::max(*first, last) >= *all)
+      wrong("it takes elements " + Twine(*first) + " to " + Twine(last) +
+            " of " + Twine(*all) + " in dimension " + Twine(d));
+  }
+  if (isWrong)
+    return broken(lengths, tensorType(value).getElementType());
   bool whole = true;
   for (auto [d, length] : llvm::enumerate(lengths))
     whole &= getConstantIntValue(offsets[d]) == 0 && length == size(value, d) &&
@@ -512,6 +541,11 @@ Value Builders::softmax(Value value, int64_t axis, bool log) {
 
 Value Builders::dequantize(Value value, Value scale, Value zeroPoint,
                            int64_t axis, int64_t blockSize, Type type) {
+  Type element = tensorType(value).getElementType();
+  if (!isa<FloatType>(tensorType(scale).getElementType()))
+    wrong("its scales are no floats");
+  if (zeroPoint && tensorType(zeroPoint).getElementType() != element)
+    wrong("its zero points do not have the element type of what they move");
   // One scale, one for each index along the axis, or one for each block there.
   SmallVector<OpFoldResult> dims = shape(value), grid = shape(scale);
   if (grid.size() == 1 && blockSize == 0) {

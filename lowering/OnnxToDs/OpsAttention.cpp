@@ -22,9 +22,40 @@ static Value joinHeads(NodeContext &n, Value x) {
   return n.b.reshape(x, {dims[0], dims[1], n.b.sizes.mul(dims[2], dims[3])});
 }
 
+/// An error where query [B, S, H, D], key and value [B, Hkv, T, ·] and the mask
+/// do not fit each other.
+static void checkAttention(NodeContext &n, Value query, Value key, Value value,
+                           Value mask) {
+  Type element = tensorType(query).getElementType();
+  if (!isa<FloatType>(element) || tensorType(key).getElementType() != element ||
+      tensorType(value).getElementType() != element)
+    return n.b.wrong("its query, key and value are not of one float type");
+  if (tensorType(key).getRank() != 4 || tensorType(value).getRank() != 4)
+    return n.b.wrong("its keys or values do not have 4 dimensions");
+  SmallVector<OpFoldResult> q = n.b.shape(query), k = n.b.shape(key),
+                            v = n.b.shape(value);
+  n.b.checkSameSize(q[0], k[0], "batch sizes of query and key");
+  n.b.checkSameSize(q[0], v[0], "batch sizes of query and value");
+  n.b.checkSameSize(k[1], v[1], "heads of key and value");
+  n.b.checkSameSize(k[2], v[2], "lengths of key and value");
+  n.b.checkSameSize(q[3], k[3], "widths of query and key");
+  std::optional<int64_t> heads = getConstantIntValue(q[2]),
+                         groups = getConstantIntValue(k[1]);
+  if (heads && groups && (*groups == 0 || *heads % *groups != 0))
+    n.b.wrong(Twine(*heads) + " query heads are no multiple of " +
+              Twine(*groups) + " key heads");
+  if (!mask)
+    return;
+  Type maskElement = tensorType(mask).getElementType();
+  if (!isa<FloatType>(maskElement) && !maskElement.isInteger(1))
+    n.b.wrong("its mask is neither bool nor float");
+  n.b.checkBroadcasts(n.b.shape(mask), {q[0], q[2], q[1], k[2]}, "its mask");
+}
+
 /// ds.attention of query [B, S, H, D], key and value [B, Hkv, T, ·].
 static Value attention(NodeContext &n, Value query, Value key, Value value,
                        Value mask, double scale, bool causal) {
+  checkAttention(n, query, key, value, mask);
   SmallVector<OpFoldResult> dims = n.b.shape(query);
   dims[3] = n.b.size(value, 3);
   return n.b.track(ds::AttentionOp::create(
@@ -101,6 +132,9 @@ template <bool isMicrosoft> static LogicalResult convertRotary(NodeContext &n) {
     cos = n.b.gather(cos, positions, 0);
     sin = n.b.gather(sin, positions, 0);
   }
+  if (tensorType(cos).getRank() != 3 || tensorType(sin).getRank() != 3)
+    return n.error("its tables of cosines and sines do not have a row for "
+                   "each position of each sequence");
   int64_t rotary = n.integer("rotary_embedding_dim", 0);
   if (rotary != 0) {
     auto cut = [&](Value table) {
@@ -158,9 +192,11 @@ struct AttentionForm {
 /// A mask may be shorter than the keys: the rest is not attended.
 static Value padMask(NodeContext &n, Value mask, OpFoldResult keys) {
   int64_t rank = tensorType(mask).getRank();
+  if (rank == 0)
+    return mask;
   std::optional<int64_t> width = getConstantIntValue(n.b.size(mask, rank - 1)),
                          all = getConstantIntValue(keys);
-  if (!width || !all || *width == *all || *width == 1)
+  if (!width || !all || *width >= *all || *width == 1)
     return mask;
   SmallVector<OpFoldResult> dims = n.b.shape(mask);
   dims.back() = n.b.sizes.number(*all - *width);
@@ -304,6 +340,9 @@ static LogicalResult convertAttention(NodeContext &n) {
   n.output(2, form.value);
   if (n.has(3))
     form.mask = padMask(n, n.input(3), n.b.size(form.key, 2));
+  checkAttention(n, form.query, form.key, form.value, form.mask);
+  if (n.b.isWrong)
+    return failure();
   restrictKeys(n, form, past);
   if (n.number("softcap", 0) == 0 && !n.isUsed(3)) {
     Value result = attention(n, form.query, form.key, form.value, form.mask,
@@ -327,6 +366,12 @@ static LogicalResult convertGroupQueryAttention(NodeContext &n) {
           kvHeads = n.integer("kv_num_heads", 0);
   if (heads <= 0 || kvHeads <= 0)
     return n.error("it needs num_heads and kv_num_heads");
+  if (!n.has(5) || n.has(1) != n.has(2) || n.has(3) != n.has(4) ||
+      (n.integer("do_rotary", 0) && !(n.has(7) && n.has(8))))
+    return n.error("an input is missing: lengths, a key without its value, or "
+                   "the tables of its rotation");
+  if (tensorType(n.input(0)).getRank() != 3)
+    return n.error("its query must have 3 dimensions");
   if (n.number("softcap", 0) != 0 || n.integer("local_window_size", -1) > 0 ||
       n.integer("smooth_softmax", 0) || n.has(10) || n.has(11))
     return n.unsupported("softcap, a local window, smooth softmax, an "
@@ -388,6 +433,9 @@ static LogicalResult convertMultiHeadAttention(NodeContext &n) {
   if (n.has(3) || n.has(4) || !n.has(1) || !n.has(2) || n.has(8) || n.has(9))
     return n.unsupported("a bias, a key padding mask, packed inputs or a "
                          "cache buffer");
+  if (n.has(6) != n.has(7) || tensorType(n.input(0)).getRank() != 3)
+    return n.error("its query must have 3 dimensions, and a past key comes "
+                   "with a past value");
   Value query = splitHeads(n, n.input(0), heads);
   auto keys = [&](Value x) {
     // [B, T, H·D] or already [B, H, T, D].

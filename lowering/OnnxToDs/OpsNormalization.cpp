@@ -116,6 +116,8 @@ static Value perChannel(NodeContext &n, Value value, int64_t rank) {
 static LogicalResult convertInstanceNormalization(NodeContext &n) {
   Value x = n.input(0);
   int64_t rank = tensorType(x).getRank();
+  if (rank < 3)
+    return n.error("it needs [N, C, D1, …]");
   SmallVector<int64_t> axes = axesFrom(2, rank);
   Value centred = n.b.sub(x, mean(n, x, axes));
   Value root = reciprocalRoot(n, mean(n, n.b.mul(centred, centred), axes),
@@ -130,6 +132,8 @@ static LogicalResult convertGroupNormalization(NodeContext &n) {
   Value x = n.input(0);
   int64_t rank = tensorType(x).getRank();
   int64_t groups = n.integer("num_groups", 1);
+  if (rank < 3 || groups < 1)
+    return n.error("it needs [N, C, D1, …] and at least one group");
   SmallVector<OpFoldResult> dims = n.b.shape(x);
   SmallVector<OpFoldResult> split{
       dims[0], n.b.sizes.number(groups),
@@ -215,8 +219,14 @@ static LogicalResult convertLpNormalization(NodeContext &n) {
 
 static LogicalResult convertMeanVariance(NodeContext &n) {
   Value x = n.input(0);
-  SmallVector<int64_t> axes =
-      n.integers("axes").value_or(SmallVector<int64_t>{0, 2, 3});
+  SmallVector<int64_t> axes;
+  for (int64_t axis :
+       n.integers("axes").value_or(SmallVector<int64_t>{0, 2, 3})) {
+    FailureOr<int64_t> d = n.axis(axis, tensorType(x).getRank());
+    if (failed(d))
+      return failure();
+    axes.push_back(*d);
+  }
   Value centred = n.b.sub(x, mean(n, x, axes));
   Value variance = mean(n, n.b.mul(centred, centred), axes);
   Value deviation =

@@ -83,6 +83,19 @@ static Value quantised(NodeContext &n, Value quotient, Value zero, Type to) {
 
 static LogicalResult convertQuantizeLinear(NodeContext &n) {
   Value x = n.input(0), scale = n.input(1), zero = n.input(2);
+  if (!isa<FloatType>(tensorType(scale).getElementType()))
+    return n.error("its scales are no floats");
+  int64_t scaleRank = tensorType(scale).getRank();
+  if (scaleRank > 0 &&
+      (n.integer("block_size", 0) > 0 ? scaleRank != tensorType(x).getRank()
+                                      : scaleRank != 1))
+    return n.error("its scales have " + Twine(scaleRank) + " dimensions");
+  bool isOne = zero && tensorType(zero).hasStaticShape() &&
+               tensorType(zero).getNumElements() == 1 &&
+               tensorType(zero).getRank() <= 1;
+  if (zero && !isOne &&
+      tensorType(zero).getShape() != tensorType(scale).getShape())
+    return n.error("its zero points do not have the shape of its scales");
   // The zero point's type, else output_dtype, else ui8.
   int64_t dtype = n.integer("output_dtype", 0);
   Type to = zero         ? tensorType(zero).getElementType()
@@ -170,6 +183,8 @@ static FailureOr<Value> unpackBlocks(NodeContext &n, Value packed, Value scales,
                                      int64_t block) {
   if (bits != 4 && bits != 8)
     return n.unsupported(Twine(bits) + "-bit weights");
+  if (block < 1 || rows < 1 || columns < 1)
+    return n.error("its sizes or its block size are not positive");
   int64_t blocks = llvm::divideCeil(columns, block);
   Type element = unsignedType(n, bits);
   auto type = RankedTensorType::get({rows, blocks * block}, element);

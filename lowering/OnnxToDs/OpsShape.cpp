@@ -414,6 +414,8 @@ template <bool toDepth> static LogicalResult depthSpace(NodeContext &n) {
     return n.error("it needs [N, C, H, W]");
   Sizes &s = n.b.sizes;
   int64_t block = n.integer("blocksize", 1);
+  if (block < 1 || block > (1 << 20))
+    return n.error("its blocksize is " + Twine(block));
   OpFoldResult bs = s.number(block), area = s.number(block * block);
   SmallVector<OpFoldResult> d = n.b.shape(x);
   bool crd = n.text("mode", "DCR") == "CRD";

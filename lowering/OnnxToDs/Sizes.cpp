@@ -36,6 +36,19 @@ static bool isNonNegative(OpFoldResult a, unsigned depth = 8) {
   return false;
 }
 
+// Numbers of a file may be anything: what overflows stays the largest number,
+// which no tensor may have as its size.
+static int64_t sum(int64_t a, int64_t b) {
+  int64_t result;
+  return llvm::AddOverflow(a, b, result) ? std::numeric_limits<int64_t>::max()
+                                         : result;
+}
+static int64_t product(int64_t a, int64_t b) {
+  int64_t result;
+  return llvm::MulOverflow(a, b, result) ? std::numeric_limits<int64_t>::max()
+                                         : result;
+}
+
 Value Sizes::asValue(OpFoldResult size) {
   std::optional<int64_t> number = known(size);
   if (!number)
@@ -66,7 +79,7 @@ OpFoldResult Sizes::cached(unsigned op, OpFoldResult a, OpFoldResult b,
 OpFoldResult Sizes::add(OpFoldResult a, OpFoldResult b) {
   std::optional<int64_t> x = known(a), y = known(b);
   if (x && y)
-    return number(*x + *y);
+    return number(sum(*x, *y));
   if (x == 0)
     return b;
   if (y == 0)
@@ -87,8 +100,10 @@ OpFoldResult Sizes::add(OpFoldResult a, OpFoldResult b) {
 
 OpFoldResult Sizes::sub(OpFoldResult a, OpFoldResult b) {
   std::optional<int64_t> x = known(a), y = known(b);
-  if (x && y)
-    return number(*x - *y);
+  if (int64_t difference; x && y)
+    return number(llvm::SubOverflow(*x, *y, difference)
+                      ? std::numeric_limits<int64_t>::max()
+                      : difference);
   if (a == b)
     return number(0);
   if (y == 0)
@@ -108,7 +123,7 @@ OpFoldResult Sizes::sub(OpFoldResult a, OpFoldResult b) {
 OpFoldResult Sizes::mul(OpFoldResult a, OpFoldResult b) {
   std::optional<int64_t> x = known(a), y = known(b);
   if (x && y)
-    return number(*x * *y);
+    return number(::product(*x, *y));
   if (x == 0 || y == 0)
     return number(0);
   if (x == 1)
@@ -125,7 +140,8 @@ OpFoldResult Sizes::mul(OpFoldResult a, OpFoldResult b) {
 OpFoldResult Sizes::floorDiv(OpFoldResult a, OpFoldResult b) {
   std::optional<int64_t> x = known(a), y = known(b);
   if (x && y && *y != 0)
-    return number(llvm::divideFloorSigned(*x, *y));
+    return number(*y == -1 ? ::product(*x, -1)
+                           : llvm::divideFloorSigned(*x, *y));
   if (y == 1)
     return a;
   // (c · d) / max(d, 1) is c where d is not 0; where it is, a reshape that asks

@@ -151,3 +151,25 @@ module {
     onnx.return %x : tensor<4xcomplex<f32>>
   }
 }
+
+// -----
+
+module {
+  onnx.graph @main_graph inputs ["q", "k"] [["", "", "", ""], ["", "", "", ""]] outputs ["y"] [["", "", "", ""]] {
+  ^bb0(%q: tensor<2x4x8x16xf32>, %k: tensor<2x3x8x16xf32>):
+    // expected-error @below {{node 'n' (Attention): 4 query heads are no multiple of 3 key heads}}
+    %y = onnx.node "Attention"(%q, %k, %k) version 24 {} {node_name = "n"} : (tensor<2x4x8x16xf32>, tensor<2x3x8x16xf32>, tensor<2x3x8x16xf32>) -> tensor<2x4x8x16xf32>
+    onnx.return %y : tensor<2x4x8x16xf32>
+  }
+}
+
+// -----
+
+module {
+  onnx.graph @main_graph inputs ["x", "s"] [["", ""], [""]] outputs ["y"] [["", ""]] {
+  ^bb0(%x: tensor<4x2xi8>, %s: tensor<3xf32>):
+    // expected-error @below {{node 'n' (DequantizeLinear): numbers of scales and of elements differ: 3 and 4}}
+    %y = onnx.node "DequantizeLinear"(%x, %s) version 21 {axis = 0 : i64} {node_name = "n"} : (tensor<4x2xi8>, tensor<3xf32>) -> tensor<4x2xf32>
+    onnx.return %y : tensor<4x2xf32>
+  }
+}
