@@ -99,12 +99,15 @@ std::optional<SmallVector<OpFoldResult>> Builders::readElements(Value value) {
     return std::nullopt;
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointAfterValue(value);
+  Value numbers = type.getElementType().isUnsignedInteger()
+                      ? cast(value, b.getI64Type())
+                      : value;
   SmallVector<OpFoldResult> result;
   for (int64_t i = 0; i < type.getNumElements(); ++i) {
     SmallVector<Value> at;
     if (type.getRank() == 1)
       at.push_back(arith::ConstantIndexOp::create(b, loc, i));
-    Value element = tensor::ExtractOp::create(b, loc, value, at);
+    Value element = tensor::ExtractOp::create(b, loc, numbers, at);
     result.push_back(
         arith::IndexCastOp::create(b, loc, b.getIndexType(), element)
             .getResult());

@@ -312,6 +312,8 @@ static LogicalResult convertAttention(NodeContext &n) {
     return n.error("its query, key and value differ in rank");
   if (n.has(4) != n.has(5))
     return n.error("past key and past value come together");
+  if (n.has(6) && tensorType(n.input(6)).getRank() != 1)
+    return n.error("its nonpad_kv_seqlen is no vector");
   AttentionForm form;
   if (flat) {
     int64_t heads = n.integer("q_num_heads", 0),

@@ -144,6 +144,15 @@ static LogicalResult convertTensorScatter(NodeContext &n) {
     return failure();
   if (*axis == 0)
     return n.error("it cannot write along the batch");
+  if (tensorType(update).getRank() != rank ||
+      tensorType(update).getElementType() != tensorType(cache).getElementType())
+    return n.error("cache and update differ in rank or element type");
+  if (n.has(2) && tensorType(n.input(2)).getRank() != 1)
+    return n.error("its write_indices are no vector");
+  for (int64_t d = 0; d < rank; ++d)
+    if (d != *axis)
+      n.b.checkSameSize(n.b.size(cache, d), n.b.size(update, d),
+                        "sizes of cache and update in dimension " + Twine(d));
   // Put the axis behind the batch: [B, T, rest…].
   SmallVector<int64_t> perm{0, *axis}, inverse(rank);
   for (int64_t d = 1; d < rank; ++d)
