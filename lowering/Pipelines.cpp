@@ -52,6 +52,12 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
   function.addPass(createCSEPass());
 }
 
+void ds::buildOptimisePipeline(OpPassManager &pm) {
+  // Last: no pass sees through a computed parameter.
+  pm.addPass(createSplitParameterProgram());
+  pm.addPass(createCanonicalizerPass());
+}
+
 void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
   pm.addPass(onnx::createConvertOnnxToDs());
   buildRaisePipeline(pm);
@@ -81,6 +87,7 @@ void ds::buildReferencePipeline(OpPassManager &pm) {
 }
 
 void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
+  pm.addPass(createBuildParameterEntries());
   pm.addPass(createBuildEntries());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -132,6 +139,24 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
   pm.addPass(createCSEPass());
 }
 
+FailureOr<std::unique_ptr<ds::ParameterProgram>>
+ds::compileParameterProgram(ModuleOp program) {
+  if (!program)
+    return std::unique_ptr<ParameterProgram>();
+  FailureOr<std::vector<EntryParameter>> sources = describeParameters(program);
+  // The functions get their addresses; no code knows them by name.
+  for (auto parameter :
+       llvm::make_early_inc_range(program.getOps<ParameterOp>()))
+    parameter.erase();
+  CpuVariant host = variantsFor("native").front();
+  PassManager pm(program.getContext());
+  buildLinalgPipeline(pm, host);
+  buildCpuPipeline(pm, host);
+  if (failed(sources) || failed(pm.run(program)))
+    return failure();
+  return ParameterProgram::create(program, std::move(*sources));
+}
+
 void ds::registerLoweringInterfaces(DialectRegistry &registry) {
   arith::registerBufferizableOpInterfaceExternalModels(registry);
   arith::registerBufferDeallocationOpInterfaceExternalModels(registry);
@@ -171,4 +196,7 @@ void ds::registerPipelines() {
   PassPipelineRegistration<>("ds-raise",
                              "tensor ops to the ops that models are made of",
                              buildRaisePipeline);
+  PassPipelineRegistration<>(
+      "ds-optimise", "raised model ops to what is best computed at run time",
+      buildOptimisePipeline);
 }

@@ -8,6 +8,7 @@
 #define LOWERING_PIPELINES_H
 
 #include "lowering/LinalgToCPU/CpuVariant.h"
+#include "lowering/Link/ParameterProgram.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -28,6 +29,10 @@ void buildRaisePipeline(OpPassManager &pm);
 /// onnx → ds → raised, and flattened to @step as the mode asks.
 void buildModelPipeline(OpPassManager &pm, const RaiseOptions &options);
 
+/// Raised or flattened ops → those that are best computed at run time, and a
+/// parameter program: `--pass-pipeline="ds-optimise"`.
+void buildOptimisePipeline(OpPassManager &pm);
+
 /// ds → linalg on tensors, as `variant` computes it.
 void buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant);
 
@@ -36,6 +41,11 @@ void buildReferencePipeline(OpPassManager &pm);
 
 /// linalg on tensors → LLVM dialect.
 void buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant);
+
+/// Lowers and compiles what takeParameterProgram returned, for this machine.
+/// Null for null.
+FailureOr<std::unique_ptr<ParameterProgram>>
+compileParameterProgram(ModuleOp program);
 
 /// What bufferization and translation need to know of upstream dialects.
 void registerLoweringInterfaces(DialectRegistry &registry);

@@ -131,4 +131,32 @@ def SinkTransposes : Pass<"ds-sink-transposes"> {
   let dependentDialects = ["::mlir::ds::DsDialect"];
 }
 
+def SplitParameterProgram : Pass<"ds-split-parameter-program", "ModuleOp"> {
+  let summary = "what depends on parameters alone becomes a parameter";
+  let description = [{
+    Every maximal expression of pure ops in an entry function that depends on `ds.load_parameter` and constants alone and has
+    a static shape becomes a `ds.parameter`, loaded where the expression stood, so that no step computes it again:
+
+    * whole bytes of files, one after the other (reshapes; slices and concatenations of whole rows): its `source` is a list
+      of `#ds.file_range`; nothing runs;
+    * a constant of 4 KiB or more: its `source` is the attribute, and the code stays small (a splat of that size becomes a
+      `ds.broadcast` of a scalar instead);
+    * anything else (transpose, cast, dequantisation, packing, tables of angles): its `source` is `#ds.computed<@parameter_N(…)>`,
+      a private function with `ds.entry = "parameter"` that holds the expression, with one argument per parameter read.
+      Expressions that differ in the parameters alone share one function, so the code to compile does not grow with the
+      number of layers; equal expressions are one parameter.
+
+    Parameters that no entry reads any more stay only as arguments of such functions; others go.
+
+    Stays at run time: an expression that only enlarges (result above 64 KiB and more than twice the elements it is made of:
+    a broadcast; up to 32 MiB if it computes something, a table of angles), then its operands are considered; anything made of
+    one splat by views; constants below 4 KiB and views of such; a reshape or slice of a parameter that is also read whole
+    (it costs nothing there, and the bytes would be stored twice); expressions that read a computed parameter (run the pass
+    once). Visits each op a constant number of times.
+
+    Run last of the passes on ds ops: later ones would not see through a computed parameter. `ds.pack` must be in place.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::arith::ArithDialect"];
+}
+
 #endif // PASSES_PASSES

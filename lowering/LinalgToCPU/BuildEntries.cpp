@@ -62,6 +62,10 @@ namespace {
 struct BuildEntries : ds::impl::BuildEntriesBase<BuildEntries> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    if (llvm::none_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
+          return function->hasAttr("ds.entry");
+        }))
+      return;
     numberParameters(module);
     defineReport(module);
     for (auto function :

@@ -10,10 +10,22 @@ def BuildEntries : Pass<"ds-build-entries", "ModuleOp"> {
     place. Around each stands `@ds_entry_…(call) -> status`, which checks sizes, ids, rows, slots and lengths before anything is
     touched. `ds.load_parameter` becomes a view of the caller's memory; parameter i, in the order of the
     `ds.parameter` ops, is entry i of the `parameters` array, and the ops go.
-    Run on signless tensors, before bufferization.
+    Does nothing in a module without `ds.entry`. Run on signless tensors, before bufferization.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
+def BuildParameterEntries : Pass<"ds-build-parameter-entries", "ModuleOp"> {
+  let summary = "functions that compute parameters take and write raw memory";
+  let description = [{
+    A function with `ds.entry = "parameter"` becomes `i32 NAME(const void *const *arguments, void *result)`: dense row-major tensors in
+    the order of its arguments, the result written in place, a DsStatus (an index outside its tensor) returned. They run
+    inside the compiler, one at a time. Does nothing in a module without such functions; all else in the module is left
+    alone. Run on signless tensors, before bufferization.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
 }
 
 def LowerCopies : Pass<"ds-lower-copies"> {

@@ -55,6 +55,34 @@ static EntryValue describe(RankedTensorType type, StringRef name,
   return value;
 }
 
+static LogicalResult checkRank(ModuleOp module, RankedTensorType type,
+                               StringRef name) {
+  if (type.getRank() <= DS_MAX_RANK)
+    return success();
+  return emitError(module.getLoc()) << "'" << name << "' has " << type.getRank()
+                                    << " dimensions, more than " << DS_MAX_RANK;
+}
+
+FailureOr<std::vector<EntryParameter>>
+mlir::ds::describeParameters(ModuleOp module) {
+  std::vector<EntryParameter> result;
+  for (auto parameter : module.getOps<ParameterOp>()) {
+    EntryParameter described;
+    auto type = cast<RankedTensorType>(parameter.getType());
+    if (failed(checkRank(module, type, parameter.getSymName())))
+      return failure();
+    described.value = describe(type, parameter.getSymName(), {},
+                               parameter->getAttrOfType<StringAttr>("ds.type"));
+    described.source = parameter.getSource();
+    unsigned width = type.getElementTypeBitWidth();
+    // Bits and 4-bit numbers take a byte each where code reads them.
+    described.bytes =
+        uint64_t(type.getNumElements()) * ((std::max(width, 8u)) / 8);
+    result.push_back(described);
+  }
+  return result;
+}
+
 FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
   ModelDescription result;
   func::FuncOp entry;
@@ -66,13 +94,6 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
            << "the module has no function with ds.entry";
   result.isLanguageModel =
       entry->getAttrOfType<StringAttr>("ds.entry").getValue() == "step";
-  auto checkRank = [&](RankedTensorType type, StringRef name) {
-    return type.getRank() <= DS_MAX_RANK
-               ? success()
-               : LogicalResult(emitError(module.getLoc())
-                               << "'" << name << "' has " << type.getRank()
-                               << " dimensions, more than " << DS_MAX_RANK);
-  };
   for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
     auto type = cast<RankedTensorType>(entry.getArgumentTypes()[i]);
     auto name = entry.getArgAttrOfType<StringAttr>(i, "ds.name");
@@ -80,7 +101,7 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
         describe(type, name ? name.getValue() : "",
                  entry.getArgAttrOfType<ArrayAttr>(i, "ds.dims"),
                  entry.getArgAttrOfType<StringAttr>(i, "ds.type"));
-    if (failed(checkRank(type, value.name)))
+    if (failed(checkRank(module, type, value.name)))
       return failure();
     if (!result.isLanguageModel)
       result.inputs.push_back(value);
@@ -95,23 +116,14 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
         describe(type, name ? name.getValue() : "",
                  entry.getResultAttrOfType<ArrayAttr>(i, "ds.dims"),
                  entry.getResultAttrOfType<StringAttr>(i, "ds.type")));
-    if (failed(checkRank(type, result.outputs.back().name)))
+    if (failed(checkRank(module, type, result.outputs.back().name)))
       return failure();
   }
-  for (auto parameter : module.getOps<ParameterOp>()) {
-    EntryParameter described;
-    auto type = cast<RankedTensorType>(parameter.getType());
-    if (failed(checkRank(type, parameter.getSymName())))
-      return failure();
-    described.value = describe(type, parameter.getSymName(), {},
-                               parameter->getAttrOfType<StringAttr>("ds.type"));
-    described.source = parameter.getSource();
-    unsigned width = type.getElementTypeBitWidth();
-    // Bits and 4-bit numbers take a byte each where code reads them.
-    described.bytes =
-        uint64_t(type.getNumElements()) * ((std::max(width, 8u)) / 8);
-    result.parameters.push_back(described);
-  }
+  FailureOr<std::vector<EntryParameter>> parameters =
+      describeParameters(module);
+  if (failed(parameters))
+    return failure();
+  result.parameters = std::move(*parameters);
   if (auto facts = module->getAttrOfType<DictionaryAttr>("ds.model")) {
     auto number = [&](StringRef name) {
       auto attr = facts.getAs<IntegerAttr>(name);

@@ -8,13 +8,13 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
@@ -48,21 +48,6 @@ std::unique_ptr<llvm::TargetMachine> targetMachine(const CpuVariant &variant,
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
       triple, variant.cpu, variant.features, options, llvm::Reloc::PIC_,
       std::nullopt, llvm::CodeGenOptLevel::Aggressive));
-}
-
-void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graph;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
 }
 
 LogicalResult emitObject(Location loc, llvm::Module &module,
@@ -325,13 +310,9 @@ LogicalResult runLld(Location loc, ArrayRef<std::string> objects,
 
 LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
                                   ModelDescription description,
+                                  const ParameterProgram *program,
                                   const LinkOptions &options) {
-  static const bool initialised = [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-    return true;
-  }();
-  (void)initialised;
+  initialiseTargets();
   ModuleOp first = *code.front().module;
   Location loc = first.getLoc();
   MLIRContext *context = first.getContext();
@@ -354,7 +335,8 @@ LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
   uint64_t weightsBytes = 0;
   if (!description.parameters.empty()) {
     weightsTemporary = temporaryPath(".weights");
-    if (failed(writeWeights(loc, description, weightsTemporary, weightsBytes)))
+    if (failed(writeWeights(loc, description, program, weightsTemporary,
+                            weightsBytes)))
       return failure();
   }
 

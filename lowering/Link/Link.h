@@ -14,6 +14,11 @@
 #include <string>
 #include <vector>
 
+namespace llvm {
+class Module;
+class TargetMachine;
+} // namespace llvm
+
 namespace mlir::ds {
 
 struct LinkOptions {
@@ -41,7 +46,8 @@ struct EntryValue {
 };
 struct EntryParameter {
   EntryValue value;
-  /// Where the bytes are: ranges of files, or the bytes themselves.
+  /// Where the bytes are: ranges of files, the bytes themselves, or how they
+  /// are computed.
   Attribute source;
   uint64_t bytes = 0, offset = 0, checksum = 0;
 };
@@ -57,23 +63,37 @@ struct ModelDescription {
 /// ds-build-entries.
 FailureOr<ModelDescription> describeModel(ModuleOp module);
 
+/// The parameters of `module` alone.
+FailureOr<std::vector<EntryParameter>> describeParameters(ModuleOp module);
+
 /// The model's code for one kind of processor, in the LLVM dialect.
 struct VariantCode {
   CpuVariant variant;
   OwningOpRef<ModuleOp> module;
 };
 
+/// Computes the parameters that are expressions of others; ParameterProgram.h.
+class ParameterProgram;
+
 /// Translates the code of all variants, best first, writes weights and library.
-/// On failure after an error neither file is there.
+/// `program` may be null if no parameter is computed. On failure after an error
+/// neither file is there.
 LogicalResult linkModel(ArrayRef<VariantCode> code,
                         ModelDescription description,
+                        const ParameterProgram *program,
                         const LinkOptions &options);
 
 // Parts, in files of their own.
 
+/// What LLVM needs to know before it makes code.
+void initialiseTargets();
+/// LLVM's own passes over `module`, as for a release build.
+void optimise(llvm::Module &module, llvm::TargetMachine &machine);
+
 /// Writes the parameters to `path` and fills in offsets and checksums.
 LogicalResult writeWeights(Location loc, ModelDescription &description,
-                           StringRef path, uint64_t &fileBytes);
+                           const ParameterProgram *program,
+                           const std::string &path, uint64_t &fileBytes);
 
 } // namespace mlir::ds
 

@@ -214,7 +214,7 @@ static int compileModel(const tool::CompileCommand &command) {
                       })
                ? emitText(*module, command.output)
                : 1;
-  if (!stages.run("ds-opt",
+  if (!stages.run("raised",
                   [&](PassManager &pm) { ds::buildModelPipeline(pm, raise); }))
     return 1;
   if (raise.mode == ds::Mode::LanguageModel && !module->lookupSymbol("step")) {
@@ -223,8 +223,12 @@ static int compileModel(const tool::CompileCommand &command) {
                     "causal language model with a cache; --remarks says why\n";
     return 1;
   }
+  // The reference computes what the model says, when it says it.
+  if (!reference && !stages.run("ds-opt", ds::buildOptimisePipeline))
+    return 1;
   if (command.emit == "ds-opt")
     return emitText(*module, command.output);
+  OwningOpRef<ModuleOp> program = ds::takeParameterProgram(*module);
   std::vector<ds::VariantCode> code;
   std::optional<ds::ModelDescription> description;
   for (const ds::CpuVariant &variant : ds::variantsFor(command.cpu)) {
@@ -259,7 +263,12 @@ static int compileModel(const tool::CompileCommand &command) {
   link.output = command.output;
   if (!readModelFiles(command, link))
     return 1;
-  return failed(ds::linkModel(code, *description, link)) ? 1 : 0;
+  FailureOr<std::unique_ptr<ds::ParameterProgram>> parameters =
+      ds::compileParameterProgram(program.get());
+  if (failed(parameters))
+    return 1;
+  return failed(ds::linkModel(code, *description, parameters->get(), link)) ? 1
+                                                                            : 0;
 }
 
 /// Many models in one process, for the tests: lines "MODEL<tab>OUTPUT" on

@@ -35,7 +35,8 @@ def Ds_Dialect : Dialect {
     number. Formulas are those of the papers named as source; where frameworks differ in rounding, the op has an attribute.
 
     Attributes that the dialect puts on foreign ops:
-    * on func.func: `ds.entry = "graph" | "step"`, the entry point kind of the artefact;
+    * on func.func: `ds.entry = "graph" | "step"`, the entry point kind of the artefact, or `"parameter"`: a function that
+      computes a parameter from parameters at compile time (`#ds.computed`);
     * on its arguments and results: `ds.name` (the name in the model), `ds.dims` (array of strings, one per dimension, ""
       where unnamed; equal names are equal sizes, checked by the runtime at each call).
 
@@ -86,6 +87,16 @@ def Ds_FileRangeAttr : Ds_Attr<"FileRange", "file_range"> {
   let genVerifyDecl = 1;
   let parameters = (ins StringRefParameter<"path">:$file, "uint64_t":$offset, "uint64_t":$length);
   let assemblyFormat = "`<` $file `,` $offset `,` $length `>`";
+}
+
+def Ds_ComputedAttr : Ds_Attr<"Computed", "computed"> {
+  let summary = "a parameter that the compiler computes: `function` of other parameters";
+  let description = [{
+    `function` is a func.func of the module with `ds.entry = "parameter"`, one result and one operand per name in
+    `arguments`; these are ds.parameters that are not computed themselves. It runs while the model is compiled.
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$function, OptionalArrayRefParameter<"::mlir::FlatSymbolRefAttr">:$arguments);
+  let assemblyFormat = "`<` $function (`(` $arguments^ `)`)? `>`";
 }
 
 // ----- enums -------------------------------------------------------------------------------------------------------

@@ -16,12 +16,12 @@ def Ds_ParameterOp : Ds_Op<"parameter", [Symbol]> {
   let summary = "a weight of the model: a name, a type and where the bytes are";
   let description = [{
     `source` is an array of `#ds.file_range` whose bytes, one after the other, are the tensor (one range for most; the
-    experts of a layer are one parameter made of many), or an ElementsAttr for small values. Nothing is read before code
-    generation needs it.
+    experts of a layer are one parameter made of many), an ElementsAttr for values that the graph holds itself, or
+    `#ds.computed`: the result of a function on other parameters. Nothing is read before code generation needs it.
 
     **Constraints**
     * `C1`: `type` is a ranked tensor of fixed shape whose elements are integers or floats.
-    * `C2`: `source` is an ElementsAttr or an array of `#ds.file_range`.
+    * `C2`: `source` is an ElementsAttr, an array of `#ds.file_range`, or `#ds.computed`.
     * `C3`: the ranges hold as many bytes as the tensor: elements · bits / 8, rounded up; i1 takes a byte.
     * `C4`: an ElementsAttr has the type `type`.
   }];

@@ -39,11 +39,13 @@ LogicalResult ParameterOp::verify() {
              << elements.getType() << ", expected " << type;
     return success();
   }
+  if (isa<ComputedAttr>(getSource()))
+    return success();
   auto ranges = dyn_cast<ArrayAttr>(getSource());
   if (!ranges || !llvm::all_of(ranges, llvm::IsaPred<FileRangeAttr>))
     return emitOpError("C2: its source is ")
            << getSource()
-           << ", expected elements or an array of #ds.file_range";
+           << ", expected elements, an array of #ds.file_range or #ds.computed";
   uint64_t found = 0;
   for (auto range : ranges.getAsRange<FileRangeAttr>())
     found += range.getLength();
@@ -102,10 +104,13 @@ LogicalResult DsDialect::verifyOperationAttribute(Operation *op,
   auto function = dyn_cast<FunctionOpInterface>(op);
   auto kind = dyn_cast<StringAttr>(attribute.getValue());
   if (!function || !kind ||
-      !llvm::is_contained({"graph", "step"}, kind.getValue()))
+      !llvm::is_contained({"graph", "step", "parameter"}, kind.getValue()))
     return op->emitOpError("'ds.entry' C1: found ")
            << attribute.getValue()
-           << ", expected \"graph\" or \"step\" on a function";
+           << ", expected \"graph\", \"step\" or \"parameter\" on a function";
+  // Computed parameters are called by position.
+  if (kind.getValue() == "parameter")
+    return success();
   if (failed(verifyNames(
           op, "argument", function.getArgumentTypes(),
           [&](unsigned i) { return function.getArgAttr(i, "ds.name"); })))

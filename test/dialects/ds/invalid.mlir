@@ -21,12 +21,12 @@ ds.parameter @w : tensor<?xf32> = [#ds.file_range<"f", 0, 16>]
 
 // -----
 
-// expected-error @below {{'ds.parameter' op C2: its source is "f", expected elements or an array of #ds.file_range}}
+// expected-error @below {{'ds.parameter' op C2: its source is "f", expected elements, an array of #ds.file_range or #ds.computed}}
 ds.parameter @w : tensor<4xf32> = "f"
 
 // -----
 
-// expected-error @below {{'ds.parameter' op C2: its source is [1], expected elements or an array of #ds.file_range}}
+// expected-error @below {{'ds.parameter' op C2: its source is [1], expected elements, an array of #ds.file_range or #ds.computed}}
 ds.parameter @w : tensor<4xf32> = [1]
 
 // -----
@@ -74,14 +74,14 @@ func.func @f() {
 
 // Entries
 
-// expected-error @below {{'ds.entry' C1: found "main", expected "graph" or "step" on a function}}
+// expected-error @below {{'ds.entry' C1: found "main", expected "graph", "step" or "parameter" on a function}}
 func.func @f() attributes {ds.entry = "main"} {
   return
 }
 
 // -----
 
-// expected-error @below {{'ds.entry' C1: found "graph", expected "graph" or "step" on a function}}
+// expected-error @below {{'ds.entry' C1: found "graph", expected "graph", "step" or "parameter" on a function}}
 module attributes {ds.entry = "graph"} {}
 
 // -----
