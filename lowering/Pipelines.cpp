@@ -53,6 +53,8 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
 }
 
 void ds::buildOptimisePipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createMergeLinears());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
   // Last: no pass sees through a computed parameter.
   pm.addPass(createSplitParameterProgram());
   pm.addPass(createCanonicalizerPass());

@@ -50,6 +50,22 @@ def ForwardGathers : Pass<"ds-forward-gathers"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def MergeLinears : Pass<"ds-merge-linears"> {
+  let summary = "products of one input become one product with joined weights";
+  let description = [{
+    q, k and v, or gate and up: `ds.linear` ops in one block with the same input become one whose weight is the rows of theirs,
+    one below the other, followed by one `ds.slice` of the columns for each. The input is read once, and one long product
+    keeps the memory busier than three short ones. Each output element is the same sum as before. Rows of blocked
+    `ds.dequantize` are joined below it (data, scales, zero points), so the joined weight is quantised like its parts.
+
+    Only ops whose weights have one element type, K and way of being made from parameters, whose results have one type,
+    and of which all or none have a bias. Does nothing where a weight is no expression of parameters (joining it would copy
+    at run time) or where a parameter below it has another use (its bytes would be in the artefact twice: tied embeddings).
+    Run raising before, `ds-split-parameter-program` after: it turns the concatenation into ranges of files.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def RaiseAttention : Pass<"ds-raise-attention"> {
   let summary = "softmax(q·kᵀ·scale + mask)·v becomes ds.attention";
   let description = [{

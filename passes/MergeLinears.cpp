@@ -1,0 +1,266 @@
+//===- MergeLinears.cpp - products of one input become one ----------------===//
+//
+// See Passes.td.
+//
+//===----------------------------------------------------------------------===//
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/Match.h"
+#include "passes/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_MERGELINEARS
+#include "passes/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+
+/// A copy of the parameter expression `value` at the builder's place, so that
+/// it does not matter where the ops stand that it is joined with.
+static Value copyExpression(OpBuilder &builder, Value value,
+                            IRMapping &mapping) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  Operation *op = value.getDefiningOp();
+  for (Value operand : op->getOperands())
+    copyExpression(builder, operand, mapping);
+  builder.clone(*op, mapping);
+  return mapping.lookup(value);
+}
+
+template <typename OpTy>
+static SmallVector<OpTy> allDefinedBy(ArrayRef<Value> values) {
+  SmallVector<OpTy> ops;
+  for (Value value : values)
+    if (auto op = value.getDefiningOp<OpTy>())
+      ops.push_back(op);
+  if (ops.size() != values.size())
+    ops.clear();
+  return ops;
+}
+
+static Value joinRows(OpBuilder &builder, ArrayRef<Value> values);
+
+template <typename Get>
+static Value joinRowsOf(OpBuilder &builder, size_t count, Get get) {
+  SmallVector<Value> parts;
+  for (size_t i = 0; i < count; ++i)
+    parts.push_back(get(i));
+  return joinRows(builder, parts);
+}
+
+/// Rows of dequantised data, blocked along the columns.
+static Value joinDequantized(OpBuilder &builder, RankedTensorType type,
+                             MutableArrayRef<DequantizeOp> ops) {
+  for (DequantizeOp op : ops)
+    if (op.getAxis() == 0 || op.getAxis() != ops[0].getAxis() ||
+        op.getBlockSize() == 0 || op.getBlockSize() != ops[0].getBlockSize() ||
+        !op.getZeroPoint() != !ops[0].getZeroPoint())
+      return nullptr;
+  auto join = [&](auto get) {
+    return joinRowsOf(builder, ops.size(),
+                      [&](size_t i) { return get(ops[i]); });
+  };
+  Value data = join([](DequantizeOp op) { return op.getInput(); }),
+        scale = join([](DequantizeOp op) { return op.getScale(); }), zero;
+  if (ops[0].getZeroPoint())
+    zero = join([](DequantizeOp op) { return op.getZeroPoint(); });
+  return DequantizeOp::create(builder, ops[0].getLoc(), type, data, scale, zero,
+                              ops[0].getAxisAttr(), ops[0].getBlockSizeAttr());
+}
+
+/// All rows, the same columns of each.
+static Value joinSlices(OpBuilder &builder, int64_t rows,
+                        MutableArrayRef<SliceOp> ops) {
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  auto number = [&](int64_t value) { return builder.getIndexAttr(value); };
+  for (int64_t d = 0; d < tensorType(ops[0].getResult()).getRank(); ++d) {
+    std::optional<SliceRange> first = matchSliceAlong(ops[0], d);
+    for (SliceOp op : ops) {
+      std::optional<SliceRange> range = matchSliceAlong(op, d);
+      if (!range || !first)
+        return nullptr;
+      if (d == 0
+              ? range->offset != 0 || range->stride != 1 ||
+                    range->size != tensorType(op.getInput()).getDimSize(0)
+              : range->offset != first->offset || range->size != first->size ||
+                    range->stride != first->stride)
+        return nullptr;
+    }
+    offsets.push_back(number(first->offset));
+    sizes.push_back(number(d == 0 ? rows : first->size));
+    strides.push_back(number(first->stride));
+  }
+  Value input = joinRowsOf(builder, ops.size(),
+                           [&](size_t i) { return ops[i].getInput(); });
+  return SliceOp::create(builder, ops[0].getLoc(), input, offsets, sizes,
+                         strides);
+}
+
+/// `values` one below the other. What works row by row is joined above.
+static Value joinRows(OpBuilder &builder, ArrayRef<Value> values) {
+  RankedTensorType first = tensorType(values[0]);
+  SmallVector<int64_t> shape(first.getShape());
+  shape[0] = 0;
+  for (Value value : values)
+    shape[0] += tensorType(value).getDimSize(0);
+  auto type = RankedTensorType::get(shape, first.getElementType());
+  if (auto ops = allDefinedBy<DequantizeOp>(values); !ops.empty())
+    if (Value joined = joinDequantized(builder, type, ops))
+      return joined;
+  if (auto ops = allDefinedBy<SliceOp>(values); !ops.empty())
+    if (Value joined = joinSlices(builder, shape[0], ops))
+      return joined;
+  if (auto ops = allDefinedBy<arith::ConstantOp>(values); !ops.empty()) {
+    auto splat = dyn_cast<SplatElementsAttr>(ops[0].getValue());
+    if (splat && llvm::all_of(ops, [&](arith::ConstantOp op) {
+          auto other = dyn_cast<SplatElementsAttr>(op.getValue());
+          return other && other.getSplatValue<Attribute>() ==
+                              splat.getSplatValue<Attribute>();
+        }))
+      return arith::ConstantOp::create(builder, ops[0].getLoc(),
+                                       splat.resizeSplat(type));
+  }
+  if (auto ops = allDefinedBy<BroadcastOp>(values); !ops.empty())
+    if (llvm::all_of(ops, [&](BroadcastOp op) {
+          return op.getInput() == ops[0].getInput() &&
+                 tensorType(op.getInput()).getRank() == 0;
+        }))
+      return BroadcastOp::create(builder, ops[0].getLoc(), type,
+                                 ops[0].getInput(), ValueRange());
+  return ConcatOp::create(builder, values[0].getLoc(), type, uint64_t(0),
+                          values);
+}
+
+namespace {
+
+struct MergeLinears : ds::impl::MergeLinearsBase<MergeLinears> {
+  void runOnOperation() override {
+    Operation *function = getOperation();
+    DenseMap<Attribute, unsigned> loads;
+    llvm::MapVector<std::pair<Value, Block *>, SmallVector<LinearOp>> byInput;
+    function->walk([&](Operation *op) {
+      if (auto load = dyn_cast<LoadParameterOp>(op))
+        ++loads[load.getParameterAttr().getAttr()];
+      if (auto linear = dyn_cast<LinearOp>(op))
+        byInput[{linear.getInput(), linear->getBlock()}].push_back(linear);
+    });
+    for (auto &[input, linears] : byInput)
+      while (linears.size() > 1) {
+        LinearOp first = linears.front();
+        SmallVector<LinearOp> group, others;
+        bool isMovable = isOwn(first, loads);
+        for (LinearOp linear : linears) {
+          bool joins = linear == first || (isMovable && isOwn(linear, loads) &&
+                                           areAlike(first, linear));
+          (joins ? group : others).push_back(linear);
+        }
+        if (group.size() > 1)
+          merge(group);
+        linears = others;
+      }
+  }
+
+private:
+  static bool readsParameter(Value value) {
+    Operation *op = value.getDefiningOp();
+    return isa<LoadParameterOp>(op) ||
+           llvm::any_of(op->getOperands(), readsParameter);
+  }
+
+  /// Whether nothing but the user of `value` reads the parameters below it.
+  static bool isOwn(Value value, const DenseMap<Attribute, unsigned> &loads) {
+    Operation *op = value.getDefiningOp();
+    if (!value.hasOneUse() && readsParameter(value))
+      return false;
+    if (auto load = dyn_cast<LoadParameterOp>(op))
+      return loads.lookup(load.getParameterAttr().getAttr()) == 1;
+    return llvm::all_of(op->getOperands(),
+                        [&](Value operand) { return isOwn(operand, loads); });
+  }
+
+  static bool isOwn(LinearOp linear,
+                    const DenseMap<Attribute, unsigned> &loads) {
+    return llvm::all_of(linear->getOperands().drop_front(), [&](Value operand) {
+      return isParameterValue(operand) &&
+             tensorType(operand).hasStaticShape() && isOwn(operand, loads);
+    });
+  }
+
+  /// Whether two expressions are made in one way: they may differ in sizes and
+  /// parameters.
+  static bool areAlike(Value a, Value b) {
+    if (a == b)
+      return true;
+    Operation *p = a.getDefiningOp(), *q = b.getDefiningOp();
+    if (getElementTypeOrSelf(a) != getElementTypeOrSelf(b) ||
+        p->getName() != q->getName() ||
+        p->getNumOperands() != q->getNumOperands())
+      return false;
+    return llvm::all_of(llvm::zip_equal(p->getOperands(), q->getOperands()),
+                        [](auto pair) {
+                          return areAlike(std::get<0>(pair), std::get<1>(pair));
+                        });
+  }
+
+  static bool areAlike(LinearOp a, LinearOp b) {
+    RankedTensorType p = tensorType(a.getWeight()),
+                     q = tensorType(b.getWeight());
+    return getElementTypeOrSelf(a.getType()) ==
+               getElementTypeOrSelf(b.getType()) &&
+           p.getRank() == 2 && q.getRank() == 2 &&
+           p.getDimSize(1) == q.getDimSize(1) && !a.getBias() == !b.getBias() &&
+           areAlike(a.getWeight(), b.getWeight()) &&
+           (!a.getBias() || areAlike(a.getBias(), b.getBias()));
+  }
+
+  static void merge(ArrayRef<LinearOp> group) {
+    LinearOp first = group.front();
+    OpBuilder builder(first);
+    Location loc = first.getLoc();
+    IRMapping mapping;
+    SmallVector<Value> weights, biases;
+    int64_t columns = 0;
+    for (LinearOp linear : group) {
+      weights.push_back(copyExpression(builder, linear.getWeight(), mapping));
+      if (linear.getBias())
+        biases.push_back(copyExpression(builder, linear.getBias(), mapping));
+      columns += tensorType(linear.getWeight()).getDimSize(0);
+    }
+    Value input = first.getInput();
+    SmallVector<int64_t> shape(tensorType(first).getShape());
+    shape.back() = columns;
+    Value merged = LinearOp::create(
+        builder, loc,
+        RankedTensorType::get(shape, tensorType(first).getElementType()), input,
+        joinRows(builder, weights),
+        biases.empty() ? Value() : joinRows(builder, biases));
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+    for (auto [d, size] : llvm::enumerate(shape)) {
+      offsets.push_back(builder.getIndexAttr(0));
+      strides.push_back(builder.getIndexAttr(1));
+      if (ShapedType::isDynamic(size))
+        sizes.push_back(
+            tensor::DimOp::create(builder, loc, input, d).getResult());
+      else
+        sizes.push_back(builder.getIndexAttr(size));
+    }
+    int64_t column = 0;
+    for (LinearOp linear : group) {
+      int64_t count = tensorType(linear.getWeight()).getDimSize(0);
+      offsets.back() = builder.getIndexAttr(column);
+      sizes.back() = builder.getIndexAttr(count);
+      column += count;
+      Value part = SliceOp::create(builder, linear.getLoc(), merged, offsets,
+                                   sizes, strides);
+      linear.replaceAllUsesWith(part);
+    }
+    for (LinearOp linear : group)
+      linear.erase();
+  }
+};
+
+} // namespace
