@@ -1,0 +1,419 @@
+"""Raising does not depend on how a graph is spelled: rewrites that keep a golden graph's meaning give the same IR, poisoned twins do not.
+
+usage: run_rewrites.py DS_COMPILE GOLDEN [--all] [--only TEXT] [--seed N] [--rounds N] [--seconds N]
+
+Each golden file with a cache is rewritten at random (renames, Identity, operands of commutative ops swapped, transposes and casts
+inserted in inverse pairs and moved, nodes reordered) and compiled with --emit=ds-opt --mode=lm; the result must be the original's up to
+names and the order of operations. Its twins with one thing poisoned (another epsilon in one norm, one mask bound off by one, the sign of
+one rotation, or of one head of it) must not. Without --all a few files and rounds, within --seconds. Seeds are printed; --seed repeats a
+run. Ends with `N passed, N failed`.
+"""
+import argparse
+import glob
+import hashlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+GRAPH_ONLY = ("dynamo-nocache", "dynamo-static", "mobius-static")
+COMMUTATIVE = ("Add", "Mul", "And", "Or", "Max", "Min", "Equal")
+UNARY = ("Neg", "Cos", "Sin", "Sqrt", "Reciprocal", "Sigmoid", "Not", "Cast", "IsNaN", "Exp")
+WIDER = {TensorProto.FLOAT: TensorProto.DOUBLE, TensorProto.FLOAT16: TensorProto.FLOAT, TensorProto.BFLOAT16: TensorProto.FLOAT}
+
+# ----- the IR without names ------------------------------------------------------------------------------------------------------------
+OPERAND = re.compile(r"%[A-Za-z0-9_]+(?:#\d+)?")
+SYMBOL = re.compile(r'@(?:"[^"]*"|[\w.$-]+)')
+RANGE = re.compile(r'#ds\.file_range<"([^"]*)", (\d+), (\d+)>')
+SORTED = re.compile(r"ds\.elementwise\s+(add|mul|and|or|max|min|eq) ")
+
+
+def sha(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Canonical:
+    """The values of the module's function, each known by what made it: digests of op, attributes, types, and operands' digests."""
+
+    def __init__(self, text):
+        self.digests, parameters, values = {}, {}, {}
+        self.result = None
+        for line in text.splitlines():
+            line = line.strip()
+            if line.startswith("ds.parameter"):
+                name, rest = re.match(r"ds\.parameter (@\S+) : (.*)", line).groups()
+                parameters[name] = sha(rest.split(" = ")[0] + self.contents(rest))
+            elif line.startswith("func.func"):
+                for i, name in enumerate(re.findall(r"(%\w+): ", line)):
+                    values[name] = f"argument {i}"
+                # Of the signature the types alone: inputs have names.
+                self.signature = re.sub(r"\{[^}]*\}", "", line.split("(", 1)[1])
+            elif line.startswith(("return", "%")):
+                left, right = line.split(" = ", 1) if line.startswith("%") else ("", line)
+                right = SYMBOL.sub(lambda m: parameters.get(m[0], m[0]), right)
+                operands = [values[m] for m in OPERAND.findall(right)]
+                if SORTED.match(right):
+                    # Types of the operands go with them.
+                    types = re.search(r" : \((.*)\) -> ", right)[1].split(", ")
+                    pairs = sorted(zip(operands, types))
+                    operands, types = [p[0] for p in pairs], [p[1] for p in pairs]
+                    right = re.sub(r" : \(.*\) -> ", f" : ({', '.join(types)}) -> ", right)
+                iterator = iter(operands)
+                full = OPERAND.sub(lambda m: next(iterator), right)
+                digest = sha(full)
+                self.digests[digest] = right
+                names = [n.strip() for n in left.split(",")] if left else []
+                for name in names:
+                    base, _, count = name.partition(":")
+                    values[base] = digest
+                    for i in range(int(count or 0)):
+                        values[f"{base}#{i}"] = f"{digest}#{i}"
+                if not left:
+                    self.result = sha(digest + self.signature)
+
+    @staticmethod
+    def contents(source):
+        data = b""
+        for path, offset, length in RANGE.findall(source):
+            with open(path, "rb") as f:
+                f.seek(int(offset))
+                data += f.read(int(length))
+        return hashlib.sha256(data).hexdigest() if data else source
+
+    def first_difference(self, other):
+        for digest, line in self.digests.items():
+            if digest not in other.digests:
+                return line[:200]
+        return "nothing: the other has more"
+
+
+def compile_model(compiler, path, mode="lm"):
+    result = subprocess.run([compiler, path, "--emit=ds-opt", f"--mode={mode}"], capture_output=True, text=True)
+    if result.returncode not in (0, 1):
+        return None, f"exit code {result.returncode}: {result.stderr.strip()[:300]}"
+    if result.returncode:
+        return None, result.stderr.strip()[:300]
+    return Canonical(result.stdout), None
+
+
+# ----- rewrites ------------------------------------------------------------------------------------------------------------------------
+class Rewriter:
+    def __init__(self, model, seed):
+        self.model, self.graph = model, model.graph
+        self.random, self.count = random.Random(seed), 0
+        self.types = {}
+        try:
+            inferred = onnx.shape_inference.infer_shapes(model, data_prop=False).graph
+        except Exception:  # noqa: BLE001  contrib operators: what is known without
+            inferred = model.graph
+        for info in [*inferred.value_info, *inferred.input, *inferred.output]:
+            if info.type.tensor_type.HasField("shape"):
+                self.types[info.name] = (info.type.tensor_type.elem_type, len(info.type.tensor_type.shape.dim))
+        for tensor in self.graph.initializer:
+            self.types[tensor.name] = (tensor.data_type, len(tensor.dims))
+
+    def fresh(self, kind="v"):
+        self.count += 1
+        return f"{kind}_{self.count}_{self.random.randrange(1 << 30)}"
+
+    def node(self, op, inputs, output=None, at=None, **attributes):
+        """A new node, before node number `at`; its output's name."""
+        output = output or self.fresh()
+        node = helper.make_node(op, inputs, [output], name=self.fresh("n"), **attributes)
+        if op == "Identity" or op == "Transpose":
+            known = self.types.get(inputs[0])
+            if known:
+                self.types[output] = known
+        self.graph.node.insert(len(self.graph.node) if at is None else at, node)
+        return output
+
+    def uses(self):
+        """(index of a node, index of an input) of every use of a value."""
+        return [(i, j) for i, node in enumerate(self.graph.node) for j, name in enumerate(node.input) if name]
+
+    def insert_identities(self, count):
+        for _ in range(count):
+            i, j = self.random.choice(self.uses())
+            name = self.graph.node[i].input[j]
+            new = self.fresh()
+            self.graph.node[i].input[j] = new
+            self.node("Identity", [name], new, i)
+
+    def swap_operands(self):
+        for node in self.graph.node:
+            if node.domain == "" and node.op_type in COMMUTATIVE and len(node.input) == 2 and self.random.random() < 0.5:
+                node.input[:] = list(node.input)[::-1]
+
+    def permutation(self, rank):
+        order = list(range(rank))
+        self.random.shuffle(order)
+        return order, [order.index(d) for d in range(rank)]
+
+    def insert_pairs(self, count):
+        """Transposes, or casts to a wider type, and back, on a use."""
+        uses = self.uses()
+        self.random.shuffle(uses)
+        for i, j in uses:
+            # An insertion moves later nodes: find the node again by a name of its own.
+            if count == 0:
+                break
+            node = self.graph.node[i]
+            known = self.types.get(node.input[j])
+            if not known or (node.domain != "" and j > 0):
+                continue
+            element, rank = known
+            new, count = self.fresh(), count - 1
+            if element in WIDER and self.random.random() < 0.4:
+                wide = self.fresh()
+                inputs = node.input[j]
+                node.input[j] = new
+                self.node("Cast", [inputs], wide, i, to=WIDER[element])
+                self.node("Cast", [wide], new, i + 1, to=element)
+            elif rank >= 2:
+                order, inverse = self.permutation(rank)
+                inputs, turned = node.input[j], self.fresh()
+                node.input[j] = new
+                self.node("Transpose", [inputs], turned, i, perm=order)
+                self.node("Transpose", [turned], new, i + 1, perm=inverse)
+            else:
+                count += 1
+                continue
+            uses[:] = [(a + 2 if a >= i else a, b) for a, b in uses]
+
+    def move_transposes(self, count):
+        """op(x) → transpose⁻¹(op(transpose(x))) around ops that work element by element."""
+        candidates = [n for n in self.graph.node if n.domain == "" and n.op_type in UNARY and self.types.get(n.input[0], (0, 0))[1] >= 2]
+        self.random.shuffle(candidates)
+        for node in candidates[:count]:
+            order, inverse = self.permutation(self.types[node.input[0]][1])
+            i = list(self.graph.node).index(node)
+            output, inner = node.output[0], self.fresh()
+            turned = self.node("Transpose", [node.input[0]], None, i, perm=order)
+            node = self.graph.node[i + 1]
+            node.input[0], node.output[0] = turned, inner
+            self.node("Transpose", [inner], output, i + 2, perm=inverse)
+
+    def reorder(self):
+        """A random topological order."""
+        made = {name for node in self.graph.node for name in node.output if name}
+        waiting, ready, users = {}, [], {}
+        nodes = list(self.graph.node)
+        for i, node in enumerate(nodes):
+            needs = {name for name in node.input if name in made}
+            waiting[i] = len(needs)
+            for name in needs:
+                users.setdefault(name, []).append(i)
+            if not needs:
+                ready.append(i)
+        order = []
+        while ready:
+            i = ready.pop(self.random.randrange(len(ready)))
+            order.append(nodes[i])
+            for name in nodes[i].output:
+                for user in users.get(name, []):
+                    waiting[user] -= 1
+                    if waiting[user] == 0:
+                        ready.append(user)
+        copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in order]
+        del self.graph.node[:]
+        self.graph.node.extend(copies)
+
+    def rename(self):
+        names = {}
+
+        def new(name):
+            if name and name not in names:
+                names[name] = self.fresh("x")
+            return names.get(name, name)
+
+        for node in self.graph.node:
+            node.name = self.fresh("n")
+            node.input[:] = [new(n) for n in node.input]
+            node.output[:] = [new(n) for n in node.output]
+        for item in [*self.graph.input, *self.graph.output, *self.graph.initializer]:
+            item.name = new(item.name)
+        del self.graph.value_info[:]
+
+    def run(self):
+        size = len(self.graph.node)
+        self.swap_operands()
+        self.move_transposes(max(2, size // 40))
+        self.insert_pairs(max(2, size // 15))
+        self.insert_identities(max(3, size // 10))
+        self.reorder()
+        self.rename()
+        return self.model
+
+    # ----- poison: each returns what was changed, or nothing where the graph has no such place -----------------------------------------
+    def value_of(self, name):
+        for tensor in self.graph.initializer:
+            if tensor.name == name and tensor.data_location != TensorProto.EXTERNAL:
+                return numpy_helper.to_array(tensor)
+        for node in self.graph.node:
+            if node.op_type == "Constant" and name in node.output:
+                for attribute in node.attribute:
+                    if attribute.name == "value":
+                        return numpy_helper.to_array(attribute.t)
+        return None
+
+    def new_constant(self, array):
+        name = self.fresh("c")
+        self.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def poison_epsilon(self):
+        places = []
+        for node in self.graph.node:
+            for attribute in node.attribute:
+                if attribute.name == "epsilon":
+                    places.append(lambda a=attribute: setattr(a, "f", a.f * 10))
+            if node.op_type == "Add":
+                for j, name in enumerate(node.input):
+                    value = self.value_of(name)
+                    if value is not None and value.size == 1 and 0 < float(value.reshape(())) < 1e-4:
+                        places.append(lambda n=node, k=j, v=value: n.input.__setitem__(k, self.new_constant((v * 10).astype(v.dtype))))
+        if places:
+            self.random.choice(places)()
+        return bool(places)
+
+    def poison_mask(self):
+        strict = {"LessOrEqual": "Less", "GreaterOrEqual": "Greater", "Less": "LessOrEqual", "Greater": "GreaterOrEqual"}
+        places = [n for n in self.graph.node if n.op_type in strict and
+                  all(self.types.get(name, (0, 0))[0] in (TensorProto.INT64, TensorProto.INT32) for name in n.input)
+                  and max(self.types[name][1] for name in n.input) >= 2]
+        if places:
+            node = self.random.choice(places)
+            node.op_type = strict[node.op_type]
+        return bool(places)
+
+    def poison_rotation(self, head):
+        """The sign of one rotation's sine, of one head or of all."""
+        negations = [i for i, n in enumerate(self.graph.node) if n.op_type == "Neg" and self.types.get(n.input[0], (0, 0))[1] == 4]
+        if negations and (not head or self.heads):
+            i = self.random.choice(negations)
+            node = self.graph.node[i]
+            if not head:
+                node.op_type = "Identity"
+                return True
+            signs = np.ones((1, self.heads, 1, 1), helper.tensor_dtype_to_np_dtype(self.types[node.input[0]][0]))
+            signs[0, self.random.randrange(self.heads)] = -1
+            output, plain = node.output[0], self.fresh()
+            node.output[0] = plain
+            self.node("Mul", [plain, self.new_constant(signs)], output, i + 1)
+            return True
+        rotary = [(i, n) for i, n in enumerate(self.graph.node) if n.op_type == "RotaryEmbedding"]
+        if rotary and not head:
+            i, node = self.random.choice(rotary)
+            sine = 3 if node.domain else 2
+            negated = self.fresh()
+            name = node.input[sine]
+            node.input[sine] = negated
+            self.node("Neg", [name], negated, i)
+            return True
+        for node in self.graph.node:
+            for attribute in node.attribute:
+                if node.op_type == "GroupQueryAttention" and attribute.name == "do_rotary" and attribute.i and not head:
+                    attribute.i = 0
+                    return True
+        return False
+
+    @property
+    def heads(self):
+        """The number of heads of every rotated tensor, where it is that of the caches [batch, heads, past, width]; else 0."""
+        if any(n.op_type == "Expand" and self.types.get(n.output[0], (0, 0))[1] == 5 for n in self.graph.node):
+            return 0  # keys are repeated: queries have more heads
+        shapes = [i.type.tensor_type.shape.dim for i in self.graph.input]
+        counts = [d[1].dim_value or (int(d[1].dim_param) if d[1].dim_param.isdigit() else 0) for d in shapes if len(d) == 4]
+        return counts[0] if counts else 0
+
+
+POISONS = {
+    "epsilon": Rewriter.poison_epsilon,
+    "mask bound": Rewriter.poison_mask,
+    "rotation sign": lambda r: r.poison_rotation(False),
+    "sign of one head": lambda r: r.poison_rotation(True),
+}
+
+
+def test_file(compiler, folder, seed, rounds, name):
+    """(passed, list of failures) of one golden file."""
+    passed, failures = 0, []
+    with tempfile.TemporaryDirectory() as work:
+        for path in glob.glob(os.path.join(folder, "model.onnx*")):
+            shutil.copy(path, work)
+        original = os.path.join(work, "model.onnx")
+        expected, error = compile_model(compiler, original)
+        if error:
+            return 0, [f"{name}: the original: {error}"]
+        data = open(original, "rb").read()
+
+        def attempt(change):
+            model = onnx.ModelProto.FromString(data)
+            rewriter = Rewriter(model, change)
+            return model, rewriter
+
+        path = os.path.join(work, "rewritten.onnx")
+        for round_ in range(rounds):
+            model, rewriter = attempt(f"{seed}/{name}/{round_}")
+            rewriter.run()
+            onnx.save(model, path)
+            got, error = compile_model(compiler, path)
+            if got and got.result == expected.result:
+                passed += 1
+            else:
+                failures.append(f"{name} round {round_}: " + (error or f"another IR, first at: {got.first_difference(expected)}"))
+        for kind, poison in POISONS.items():
+            model, rewriter = attempt(f"{seed}/{name}/{kind}")
+            if not poison(rewriter):
+                continue
+            onnx.save(model, path)
+            got, error = compile_model(compiler, path)
+            if error and "exit code" in error:
+                failures.append(f"{name} {kind}: {error}")
+            elif got and got.result == expected.result:
+                failures.append(f"{name}: another {kind} was not noticed")
+            else:
+                passed += 1
+    return passed, failures
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("compiler")
+    parser.add_argument("golden")
+    parser.add_argument("--all", action="store_true", help="every file, --rounds each, however long it takes")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=120)
+    args = parser.parse_args()
+    seed = args.seed if args.seed is not None else random.randrange(1 << 30)
+    print(f"seed {seed}")
+    files = [p for p in sorted(glob.glob(os.path.join(args.golden, "*", "onnx", "*", "model.onnx")))
+             if os.path.basename(os.path.dirname(p)) not in GRAPH_ONLY and args.only in p]
+    if not args.all:
+        random.Random(seed).shuffle(files)
+    passed, failed, done, start = 0, 0, 0, time.monotonic()
+    for path in files:
+        if not args.all and time.monotonic() - start > args.seconds:
+            break
+        folder = os.path.dirname(path)
+        good, failures = test_file(args.compiler, folder, seed, args.rounds, os.path.relpath(folder, args.golden))
+        passed, failed, done = passed + good, failed + len(failures), done + 1
+        for failure in failures:
+            print(f"FAILED (seed {seed}) {failure}", flush=True)
+    print(f"{done} of {len(files)} files")
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
