@@ -33,6 +33,8 @@ using namespace mlir;
 
 void ds::buildRaisePipeline(OpPassManager &pm) {
   OpPassManager &function = pm.nest<func::FuncOp>();
+  // Casts and views that cancel go before anything is matched.
+  function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
   function.addPass(createSimplifyElementwise());
   function.addPass(createForwardGathers());
@@ -62,6 +64,8 @@ void ds::buildOptimisePipeline(OpPassManager &pm) {
 
 void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
   pm.addPass(onnx::createConvertOnnxToDs());
+  if (options.mode != Mode::Graph)
+    pm.addPass(createFloatActivations());
   buildRaisePipeline(pm);
   if (options.mode != Mode::Graph) {
     FlattenTokensOptions flatten;
@@ -70,6 +74,8 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
     pm.addPass(createCSEPass());
     pm.addPass(createCountWork());
   }
+  pm.addNestedPass<func::FuncOp>(createReportRaised());
+  pm.addNestedPass<func::FuncOp>(createExpandQuantize());
   // Parameters that nothing reads any more (tables of positions, say).
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createSymbolDCEPass());

@@ -52,6 +52,8 @@ private:
   Value flattenGather(GatherOp op);
   Value appendCache(CacheTensor &cache, Value slot);
   Value cachedRows(CacheTensor &cache);
+  /// `op`, which works element by element, on `rows` instead of `data`.
+  Value reapply(Operation *op, Value data, Value rows);
 
   /// A value that is the same for all tokens, cloned.
   Value import(Value value);
@@ -238,6 +240,13 @@ Value Flattener::flattenOp(Value value) {
     return CastOp::create(builder, loc,
                           RankedTensorType::get(inputType.getShape(), wanted),
                           input, cast.getSaturate());
+  }
+  if (isa<QuantizeOp, DequantizeOp>(op)) {
+    auto dequantize = dyn_cast<DequantizeOp>(op);
+    if (dequantize && tensorType(dequantize.getScale()).getRank() != 0)
+      return fail(value, "token rows are dequantised with more than one scale");
+    Value input = flatten(op->getOperand(0));
+    return input ? reapply(op, op->getOperand(0), input) : nullptr;
   }
   if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
     Value ids = flatten(embedding.getIds()),
@@ -558,9 +567,27 @@ Value Flattener::flattenGather(GatherOp op) {
   return asF32(rows);
 }
 
+Value Flattener::reapply(Operation *op, Value data, Value rows) {
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands()) {
+    operands.push_back(operand == data ? rows : import(operand));
+    if (!operands.back())
+      return nullptr;
+  }
+  Type element = activationType(tensorType(op->getResult(0)).getElementType());
+  auto type = RankedTensorType::get(tensorType(rows).getShape(), element);
+  return builder
+      .create(op->getLoc(), op->getName().getIdentifier(), operands, {type},
+              op->getAttrs())
+      ->getResult(0);
+}
+
 /// The new rows of `cache`, [N, heads, width].
 Value Flattener::cachedRows(CacheTensor &cache) {
   Value rows = flatten(cache.rows);
+  for (Operation *op : cache.afterAppend)
+    if (rows)
+      rows = reapply(op, dataOperand(op), rows);
   if (!rows)
     return nullptr;
   RankedTensorType type = tensorType(rows);
@@ -734,18 +761,22 @@ struct FlattenTokens : ds::impl::FlattenTokensBase<FlattenTokens> {
                                  << cacheType << "'";
       return signalPassFailure();
     }
-    for (auto function :
-         llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
+    func::FuncOp graph, candidate;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
       auto entry = function->getAttrOfType<StringAttr>("ds.entry");
-      if (!entry || entry.getValue() != "graph")
-        continue;
-      FailureOr<std::unique_ptr<LanguageModel>> model =
-          LanguageModel::of(function);
-      if (failed(model))
-        continue;
-      if (Flattener(**model, type).run())
-        function.erase();
+      if (entry && entry.getValue() == "graph")
+        graph = function;
+      if (function->hasAttr("ds.candidate"))
+        candidate = function;
     }
+    if (graph) {
+      FailureOr<std::unique_ptr<LanguageModel>> model =
+          LanguageModel::of(candidate ? candidate : graph);
+      if (succeeded(model) && Flattener(**model, type).run())
+        graph.erase();
+    }
+    if (candidate)
+      candidate.erase();
   }
 };
 } // namespace

@@ -50,12 +50,42 @@ LogicalResult LanguageModel::findTokens() {
   return success();
 }
 
+Value mlir::ds::dataOperand(Operation *op) {
+  for (Value operand : op->getOperands())
+    if (!matchSplat(operand))
+      return operand;
+  return op->getOperand(0);
+}
+
+/// Whether one number, the same for all, is done to every element of another
+/// tensor to make `value`: scaling, quantising and dequantising.
+static bool isElementByElement(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (auto quantize = dyn_cast_or_null<QuantizeOp>(op))
+    return matchSplat(quantize.getScale()).has_value();
+  if (auto dequantize = dyn_cast_or_null<DequantizeOp>(op))
+    return tensorType(dequantize.getScale()).getRank() == 0 &&
+           matchSplat(dequantize.getScale());
+  if (!isa_and_nonnull<ElementwiseOp>(op))
+    return false;
+  unsigned numbers = 0;
+  for (Value operand : op->getOperands())
+    numbers += tensorType(operand).getRank() == 0 && matchSplat(operand);
+  return numbers + 1 == op->getNumOperands() &&
+         dataOperand(op).getType() == value.getType();
+}
+
 FailureOr<CacheTensor> LanguageModel::matchCache(Value value,
                                                  AttentionOp user) {
   ViewChain chain = ViewChain::of(value, symbols);
   Location loc = user.getLoc();
   // A cache kept in a narrower type is widened after the concatenation.
   Value root = peelFloatCasts(chain.root);
+  SmallVector<Operation *> afterAppend;
+  while (isElementByElement(root)) {
+    afterAppend.insert(afterAppend.begin(), root.getDefiningOp());
+    root = peelFloatCasts(dataOperand(root.getDefiningOp()));
+  }
   auto concat = root.getDefiningOp<ConcatOp>();
   if (!concat || concat.getInputs().size() != 2)
     return no(loc, "an attention reads keys or values that are no "
@@ -77,7 +107,8 @@ FailureOr<CacheTensor> LanguageModel::matchCache(Value value,
                     int64_t(concat.getAxis()),
                     type.getDimSize(1),
                     type.getDimSize(3),
-                    false};
+                    false,
+                    afterAppend};
   // Rows along the appended dimension; heads and width are all the others.
   auto &dims = chain.dims;
   bool rowsAppended = dims[2].size() == 1 && dims[2][0].rootDim == cache.axis;

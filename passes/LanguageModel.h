@@ -26,7 +26,14 @@ struct CacheTensor {
   /// Whether the width stands before the heads in the cache (keys kept
   /// transposed).
   bool widthFirst;
+  /// What is done to every element between the concatenation and the
+  /// attention (a scale, a rounding), innermost first: done to new rows before
+  /// they are kept.
+  SmallVector<Operation *> afterAppend;
 };
+
+/// The operand of an op of `afterAppend` that is no number.
+Value dataOperand(Operation *op);
 
 /// One attention with its caches.
 struct CachedLayer {

@@ -17,6 +17,15 @@ def CountWork : Pass<"ds-count-work", "ModuleOp"> {
   }];
 }
 
+def ExpandQuantize : Pass<"ds-expand-quantize"> {
+  let summary = "ds.quantize and ds.dynamic_quantize become elementwise arithmetic";
+  let description = [{
+    The last step on `ds` of a graph that quantises activations: division, rounding, clamping, a cast; for the dynamic form
+    the range of the whole tensor first. Lowering knows neither op.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect"];
+}
+
 def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
   let summary = "a causal model with cache becomes a step on flattened tokens";
   let description = [{
@@ -29,7 +38,7 @@ def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
     computed token by token, tokens meet only in `ds.attention` over `concat(past, new)`, whose mask, with every past and new
     token present and positions counting up, lets row s see exactly the keys t <= past + s, and the concatenations are the
     graph's outputs. Padding is not part of the step: sequences are laid end to end. Activations are f32, whatever the
-    graph's type; weights keep theirs.
+    graph's type; weights keep theirs. A copy that `ds-float-activations` made is tried instead of `@graph` and goes.
 
     Where the proof fails the module is left as it is and a remark names the value and the reason. Results: function argument
     and result attributes `ds.name`; the module attribute `ds.model` = {vocabulary, hidden_size, layers}.
@@ -39,6 +48,21 @@ def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
     Option<"cacheType", "cache-type", "std::string", "\"f32\"", "element type of the caches: f32, bf16, or f64 for the reference">
   ];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def FloatActivations : Pass<"ds-float-activations", "ModuleOp"> {
+  let summary = "beside a graph that quantises activations, the same graph without that";
+  let description = [{
+    Adds a copy of `@graph`, marked `ds.candidate`, without the rounding to 8 bits that a step on flattened tokens
+    cannot keep: `ds.dynamic_quantize` takes its scale from the whole tensor, so that a token's value would depend on its
+    company; scores and probabilities live inside attention. There `dequantize(quantize(x))` is x, and
+    `float(i32 product of quantised x and weight) · scales` is a product with the dequantised weight: activations in f32 are
+    the finer arithmetic. Rounding with a constant scale elsewhere stays, weights stay as they are, and graph mode does what
+    the file says.
+
+    Does nothing where no activation is quantised. Run before raising; `ds-flatten-tokens` takes the copy or drops it.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect"];
 }
 
 def ForwardGathers : Pass<"ds-forward-gathers"> {
@@ -105,7 +129,8 @@ def RaiseRmsNorm : Pass<"ds-raise-rms-norm"> {
   let description = [{
     `w · cast(x · r)` in either order, `r` one of reciprocal(sqrt(a)), 1/sqrt(a), a^−0.5, or `x / sqrt(a)`, with
     `a = mean(x², last) + epsilon`. The weight is a vector along the last dimension; epsilon a constant. Does nothing for
-    another axis, another exponent or a weight that is not a vector.
+    another axis, another exponent or a weight that is not a vector; where everything but the weight or the tensor under the
+    mean fits, a remark says so.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect"];
 }
@@ -124,6 +149,14 @@ def RaiseRope : Pass<"ds-raise-rope"> {
 def RaiseSwiglu : Pass<"ds-raise-swiglu"> {
   let summary = "gate·sigmoid(gate)·up becomes ds.swiglu";
   let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def ReportRaised : Pass<"ds-report-raised", "func::FuncOp"> {
+  let summary = "remarks that say what was raised";
+  let description = [{
+    One remark per kind of model op: how many, and the names that the model's file gives their values (the first few). Changes
+    nothing. What was not raised, and why, the raising passes say themselves.
+  }];
 }
 
 def SimplifyElementwise : Pass<"ds-simplify-elementwise"> {

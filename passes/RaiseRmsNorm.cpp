@@ -88,10 +88,15 @@ static Value matchReciprocalSqrt(Value value) {
 
 /// (x, epsilon) if `value` is x · (mean(x²) + epsilon)^−0.5.
 static std::optional<std::pair<Value, double>> matchNormalised(Value value) {
-  auto of = [](Value x, Value root) -> std::optional<std::pair<Value, double>> {
+  auto of = [&](Value x,
+                Value root) -> std::optional<std::pair<Value, double>> {
     auto variance = root ? matchVariance(root) : std::nullopt;
     if (variance && variance->first == x)
       return variance;
+    if (variance)
+      emitRemark(value.getLoc())
+          << "looks like RMSNorm, but the mean of squares is that of another "
+             "value than the one it divides: left as it is";
     return std::nullopt;
   };
   if (auto product = matchElementwise(value, ElementwiseKind::Mul))
@@ -120,18 +125,21 @@ private:
   void raise(ElementwiseOp op) {
     for (unsigned i : {0u, 1u}) {
       Value normalised = op.getOperands()[i];
-      Value weight = matchVector(otherOperand(op, i));
-      if (!weight || !isParameterValue(weight))
-        continue;
       auto cast = normalised.getDefiningOp<CastOp>();
       auto match = matchNormalised(cast ? cast.getInput() : normalised);
       if (!match)
         continue;
       auto [x, epsilon] = *match;
       RankedTensorType type = tensorType(op.getResult());
-      if (tensorType(weight).getDimSize(0) != type.getShape().back() ||
-          tensorType(x).getShape() != type.getShape())
+      Value weight = matchVector(otherOperand(op, i));
+      if (!weight || !isParameterValue(weight) ||
+          tensorType(weight).getDimSize(0) != type.getShape().back() ||
+          tensorType(x).getShape() != type.getShape()) {
+        op.emitRemark() << "looks like RMSNorm, but what it is multiplied with "
+                           "is no vector of parameters along the last "
+                           "dimension: left as it is";
         continue;
+      }
       // The op computes in f32 whatever comes in: the widening cast before it
       // and the narrowing one after it are part of its meaning.
       Value input = x;

@@ -79,7 +79,10 @@ struct SinkThroughElementwise : RewritePattern {
 
   LogicalResult matchAndRewrite(Operation *op,
                                 PatternRewriter &rewriter) const override {
-    if (!isa<ElementwiseOp, CastOp>(op))
+    // Quantising with one scale for all works element by element, too.
+    auto dequantize = dyn_cast<DequantizeOp>(op);
+    if (!isa<ElementwiseOp, CastOp, QuantizeOp>(op) &&
+        !(dequantize && tensorType(dequantize.getScale()).getRank() == 0))
       return failure();
     RankedTensorType type = tensorType(op->getResult(0));
     TransposeOp transpose;

@@ -159,8 +159,8 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
     return valueOf(slice.getMixedSizes()[dim]);
   if (auto transpose = dyn_cast_or_null<TransposeOp>(op))
     return sizeOf(transpose.getInput(), transpose.getPerm()[dim]);
-  if (isa_and_nonnull<CastOp, SoftmaxOp, CumulativeOp, RmsNormOp, RopeOp,
-                      SwigluOp>(op))
+  if (isa_and_nonnull<CastOp, QuantizeOp, DequantizeOp, SoftmaxOp, CumulativeOp,
+                      RmsNormOp, RopeOp, SwigluOp>(op))
     return sizeOf(op->getOperand(0), dim);
   if (isa_and_nonnull<LinearOp, EmbeddingOp>(op) && dim != type.getRank() - 1)
     return sizeOf(op->getOperand(0), dim);

@@ -111,6 +111,24 @@ static LogicalResult convertQuantizeLinear(NodeContext &n) {
       return failure();
     axis = *d;
   }
+  // One scale for the whole tensor, as activations have it, stays one op that
+  // raising understands.
+  auto isSingle = [](Value value) {
+    return !value || tensorType(value).getRank() == 0 ||
+           tensorType(value).getShape() == ArrayRef<int64_t>{1};
+  };
+  if (isa<IntegerType>(to) && isa<FloatType>(tensorType(x).getElementType()) &&
+      isSingle(scale) && isSingle(zero)) {
+    SmallVector<OpFoldResult> none;
+    scale = n.b.reshape(scale, none);
+    zero = zero ? n.b.reshape(zero, none) : zero;
+    SmallVector<OpFoldResult> dims = n.b.shape(x);
+    n.output(0, n.b.track(ds::QuantizeOp::create(n.b.b, n.b.loc,
+                                                 n.b.typeOf(dims, to), x, scale,
+                                                 zero),
+                          dims));
+    return success();
+  }
   Type f32 = n.b.b.getF32Type();
   Value wide = n.b.cast(x, f32);
   Value quotient =
@@ -149,30 +167,14 @@ static LogicalResult convertQLinearMatMul(NodeContext &n) {
 static LogicalResult convertDynamicQuantizeLinear(NodeContext &n) {
   Value x = n.input(0);
   Type f32 = n.b.b.getF32Type();
-  SmallVector<int64_t> axes;
-  for (int64_t d = 0; d < tensorType(x).getRank(); ++d)
-    axes.push_back(d);
-  Value zero = n.b.scalar(f32, 0), top = n.b.scalar(f32, 255);
-  Value high = n.b.elementwise(
-      EK::Max, {n.b.reduce(ds::ReduceKind::Max, x, axes, false), zero});
-  Value low = n.b.elementwise(
-      EK::Min, {n.b.reduce(ds::ReduceKind::Min, x, axes, false), zero});
-  Value scale = n.b.div(n.b.sub(high, low), top);
-  // All zeros: the scale is 0 and the quotients below would be NaN.
-  Value isZero = n.b.elementwise(EK::Eq, {scale, zero});
-  Value divisor =
-      n.b.elementwise(EK::Select, {isZero, n.b.scalar(f32, 1), scale});
-  auto clampByte = [&](Value value) {
-    return n.b.elementwise(EK::Min,
-                           {n.b.elementwise(EK::Max, {value, zero}), top});
-  };
-  Value point = n.b.elementwise(
-      EK::RoundEven, {clampByte(n.b.sub(zero, n.b.div(low, divisor)))});
-  Value rounded = n.b.elementwise(EK::RoundEven, {n.b.div(x, divisor)});
-  Type ui8 = unsignedType(n, 8);
-  n.output(0, n.b.cast(clampByte(n.b.add(rounded, point)), ui8));
-  n.output(1, scale);
-  n.output(2, n.b.cast(point, ui8));
+  Type ui8 = IntegerType::get(n.node.getContext(), 8, IntegerType::Unsigned);
+  SmallVector<OpFoldResult> dims = n.b.shape(x), none;
+  auto op = ds::DynamicQuantizeOp::create(n.b.b, n.b.loc, n.b.typeOf(dims, ui8),
+                                          n.b.typeOf(none, f32),
+                                          n.b.typeOf(none, ui8), x);
+  n.output(0, n.b.track(op.getResult(), dims));
+  n.output(1, n.b.track(op.getScale(), none));
+  n.output(2, n.b.track(op.getZeroPoint(), none));
   return success();
 }
 

@@ -159,7 +159,7 @@ class Rewriter:
 
     def insert_pairs(self, count):
         """Transposes, or casts to a wider type, and back, on a use."""
-        uses = self.uses()
+        uses, constants = self.uses(), {tensor.name for tensor in self.graph.initializer}
         self.random.shuffle(uses)
         for i, j in uses:
             # An insertion moves later nodes: find the node again by a name of its own.
@@ -167,7 +167,8 @@ class Rewriter:
                 break
             node = self.graph.node[i]
             known = self.types.get(node.input[j])
-            if not known or (node.domain != "" and j > 0):
+            # Operators of other domains may ask for constants.
+            if not known or (node.domain != "" and (j > 0 or node.input[j] in constants)):
                 continue
             element, rank = known
             new, count = self.fresh(), count - 1

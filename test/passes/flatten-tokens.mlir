@@ -15,7 +15,7 @@
 // CHECK: %[[L:.*]] = ds.linear %[[ASKED]]
 // CHECK: return %[[L]], %[[H]], %[[KA]], %[[VA]]
 ds.parameter @table : tensor<16x8xf32> = dense<1.0> : tensor<16x8xf32>
-func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"]}, %k: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""]}, %v: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""]}) -> (tensor<?x?x16xf32>, tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>) attributes {ds.entry = "graph"} {
+func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"], ds.name = "ids"}, %k: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""], ds.name = "k"}, %v: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""], ds.name = "v"}) -> (tensor<?x?x16xf32> {ds.name = "l"}, tensor<?x2x?x4xf32> {ds.name = "k1"}, tensor<?x2x?x4xf32> {ds.name = "v1"}) attributes {ds.entry = "graph"} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %b = tensor.dim %ids, %c0 : tensor<?x?xi64>
@@ -40,7 +40,7 @@ func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"]}, %k: tensor<?x2x?x
 // CHECK-NOT: @step
 // WHY: remark: not compiled as a language model: an attention lets every row see every key
 ds.parameter @table : tensor<16x8xf32> = dense<1.0> : tensor<16x8xf32>
-func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"]}, %k: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""]}, %v: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""]}) -> (tensor<?x?x16xf32>, tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>) attributes {ds.entry = "graph"} {
+func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"], ds.name = "ids"}, %k: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""], ds.name = "k"}, %v: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""], ds.name = "v"}) -> (tensor<?x?x16xf32> {ds.name = "l"}, tensor<?x2x?x4xf32> {ds.name = "k1"}, tensor<?x2x?x4xf32> {ds.name = "v1"}) attributes {ds.entry = "graph"} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %b = tensor.dim %ids, %c0 : tensor<?x?xi64>
@@ -64,7 +64,7 @@ func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"]}, %k: tensor<?x2x?x
 // CHECK-NOT: @step
 // WHY: remark: not compiled as a language model: 'ds.broadcast' does not work token by token here
 ds.parameter @table : tensor<16x8xf32> = dense<1.0> : tensor<16x8xf32>
-func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"]}, %k: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""]}, %v: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""]}) -> (tensor<?x?x16xf32>, tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>) attributes {ds.entry = "graph"} {
+func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"], ds.name = "ids"}, %k: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""], ds.name = "k"}, %v: tensor<?x2x?x4xf32> {ds.dims = ["b", "", "p", ""], ds.name = "v"}) -> (tensor<?x?x16xf32> {ds.name = "l"}, tensor<?x2x?x4xf32> {ds.name = "k1"}, tensor<?x2x?x4xf32> {ds.name = "v1"}) attributes {ds.entry = "graph"} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %b = tensor.dim %ids, %c0 : tensor<?x?xi64>

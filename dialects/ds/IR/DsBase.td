@@ -37,6 +37,7 @@ def Ds_Dialect : Dialect {
     Attributes that the dialect puts on foreign ops:
     * on func.func: `ds.entry = "graph" | "step"`, the entry point kind of the artefact, or `"parameter"`: a function that
       computes a parameter from parameters at compile time (`#ds.computed`);
+    * on func.func: `ds.candidate`, a copy of the graph that `ds-float-activations` made for `ds-flatten-tokens`;
     * on its arguments and results: `ds.name` (the name in the model), `ds.dims` (array of strings, one per dimension, ""
       where unnamed; equal names are equal sizes, checked by the runtime at each call).
 

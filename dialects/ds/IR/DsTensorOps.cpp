@@ -234,6 +234,36 @@ LogicalResult DequantizeOp::verify() {
                      shapeOf(getInput()));
 }
 
+LogicalResult QuantizeOp::verify() {
+  if (failed(expectFloat(*this, "C1", "input", getInput())) ||
+      failed(expectFloat(*this, "C1", "scale", getScale())) ||
+      failed(expectInteger(*this, "C1", "the result", getResult())))
+    return failure();
+  Value zero = getZeroPoint();
+  if (zero && failed(expectElement(*this, "C1", "zero_point", zero,
+                                   elementType(getResult()))))
+    return failure();
+  if (failed(expectRank(*this, "C2", "scale", getScale(), 0)) ||
+      (zero && failed(expectRank(*this, "C2", "zero_point", zero, 0))))
+    return failure();
+  return expectShape(*this, "C3", "the result", getResult(),
+                     shapeOf(getInput()));
+}
+
+LogicalResult DynamicQuantizeOp::verify() {
+  Type byte = IntegerType::get(getContext(), 8, IntegerType::Unsigned);
+  if (failed(expectFloat(*this, "C1", "input", getInput())) ||
+      failed(expectElement(*this, "C1", "the result", getResult(), byte)) ||
+      failed(expectElement(*this, "C1", "scale", getScale(),
+                           Float32Type::get(getContext()))) ||
+      failed(expectElement(*this, "C1", "zero_point", getZeroPoint(), byte)) ||
+      failed(expectRank(*this, "C2", "scale", getScale(), 0)) ||
+      failed(expectRank(*this, "C2", "zero_point", getZeroPoint(), 0)))
+    return failure();
+  return expectShape(*this, "C3", "the result", getResult(),
+                     shapeOf(getInput()));
+}
+
 LogicalResult
 DequantizeOp::reifyResultShapes(OpBuilder &b,
                                 ReifiedRankedShapedTypeDims &shapes) {

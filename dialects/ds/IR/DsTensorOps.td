@@ -495,5 +495,40 @@ def Ds_DequantizeOp : Ds_TensorOp<"dequantize", [Ds_Reify]> {
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$input `scale` $scale `:` type($scale) (`zero_point` $zero_point^ `:` type($zero_point))? attr-dict `:` type($input) `to` type($result)";
 }
+def Ds_QuantizeOp : Ds_TensorOp<"quantize"> {
+  let summary = "`clamp(roundeven(x / scale) + zero_point)` to the range of the result's integer type, in f32";
+  let description = [{
+    One scale for the whole tensor, as activations are quantised; `zero_point` absent = 0. `ds-expand-quantize` takes the op
+    apart before lowering.
+
+    **Constraints**
+    * `C1`: `input` and `scale` are floats, the result has integer elements, and `zero_point` has the same type of element.
+    * `C2`: `scale` and `zero_point` have rank 0.
+    * `C3`: the shapes of `input` and result agree.
+
+    **Source**: ONNX QuantizeLinear.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale, Optional<AnyRankedTensor>:$zero_point);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input `scale` $scale `:` type($scale) (`zero_point` $zero_point^ `:` type($zero_point))? attr-dict `:` type($input) `to` type($result)";
+}
+def Ds_DynamicQuantizeOp : Ds_TensorOp<"dynamic_quantize"> {
+  let summary = "ONNX DynamicQuantizeLinear: quantised to ui8 with the scale and zero point of the whole tensor's range";
+  let description = [{
+    `scale = (max(0, max x) − min(0, min x)) / 255`, `zero_point = clamp(roundeven(−min(0, min x) / scale))`, both rank 0;
+    `result = clamp(roundeven(x / scale) + zero_point)`. All zeros: scale 0, everything else as if it were 1.
+    `ds-expand-quantize` takes the op apart before lowering.
+
+    **Constraints**
+    * `C1`: `input` is float; result and `zero_point` are ui8, `scale` is f32.
+    * `C2`: `scale` and `zero_point` have rank 0.
+    * `C3`: the shapes of `input` and result agree.
+
+    **Source**: ONNX DynamicQuantizeLinear.
+  }];
+  let arguments = (ins AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$scale, AnyRankedTensor:$zero_point);
+  let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result) `,` type($scale) `,` type($zero_point)";
+}
 
 #endif // DIALECTS_DS_IR_DSTENSOROPS

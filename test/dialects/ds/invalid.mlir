@@ -1603,3 +1603,59 @@ func.func @f(%c: i1) {
   %0 = ds.require %c, %size
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<2x4xi32>, %s: tensor<f32>) {
+  // expected-error @below {{'ds.quantize' op C1: input has elements of type 'i32', expected floats}}
+  %0 = ds.quantize %x scale %s : tensor<f32> : tensor<2x4xi32> to tensor<2x4xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4xf32>, %s: tensor<f32>, %z: tensor<i8>) {
+  // expected-error @below {{'ds.quantize' op C1: zero_point has elements of type 'i8', expected 'ui8'}}
+  %0 = ds.quantize %x scale %s : tensor<f32> zero_point %z : tensor<i8> : tensor<2x4xf32> to tensor<2x4xui8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4xf32>, %s: tensor<4xf32>) {
+  // expected-error @below {{'ds.quantize' op C2: scale}}
+  %0 = ds.quantize %x scale %s : tensor<4xf32> : tensor<2x4xf32> to tensor<2x4xui8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4xf32>, %s: tensor<f32>) {
+  // expected-error @below {{'ds.quantize' op C3: the result has shape [4, 2], expected [2, 4]}}
+  %0 = ds.quantize %x scale %s : tensor<f32> : tensor<2x4xf32> to tensor<4x2xui8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4xf32>) {
+  // expected-error @below {{'ds.dynamic_quantize' op C1: the result has elements of type 'i8', expected 'ui8'}}
+  %0, %1, %2 = ds.dynamic_quantize %x : tensor<2x4xf32> to tensor<2x4xi8>, tensor<f32>, tensor<ui8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4xf32>) {
+  // expected-error @below {{'ds.dynamic_quantize' op C2: scale}}
+  %0, %1, %2 = ds.dynamic_quantize %x : tensor<2x4xf32> to tensor<2x4xui8>, tensor<2xf32>, tensor<ui8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4xf32>) {
+  // expected-error @below {{'ds.dynamic_quantize' op C3: the result has shape [2, 3], expected [2, 4]}}
+  %0, %1, %2 = ds.dynamic_quantize %x : tensor<2x4xf32> to tensor<2x3xui8>, tensor<f32>, tensor<ui8>
+  return
+}
