@@ -99,7 +99,7 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
   pm.addPass(createBuildEntries());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  pm.addNestedPass<func::FuncOp>(createFuseElementwise());
   pm.addPass(createCSEPass());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
 

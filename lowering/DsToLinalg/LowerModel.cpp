@@ -18,12 +18,19 @@ struct LowerEmbedding : OpConversionPattern<EmbeddingOp> {
     sizes.push_back(tensor::getMixedSize(rewriter, loc, table, 1));
     Value bound = tensor::DimOp::create(rewriter, loc, table, 0);
     Type from = elementOf(op.getTable()), to = elementOf(op.getResult());
+    // One check an id, not one an element.
+    Value checked =
+        mapElements(rewriter, loc, ArrayRef<OpFoldResult>(sizes).drop_back(),
+                    rewriter.getIndexType(), ids,
+                    rewriter.getMultiDimIdentityMap(tensorType(ids).getRank()),
+                    [&](OpBuilder &b, Location l, ValueRange args) {
+                      return checkedIndex(b, l, args[0], bound);
+                    });
     rewriter.replaceOp(
         op, generate(rewriter, loc, sizes, to,
                      [&](OpBuilder &b, Location l, ArrayRef<Value> ivs) {
-                       Value id = tensor::ExtractOp::create(b, l, ids,
-                                                            ivs.drop_back());
-                       Value row = checkedIndex(b, l, id, bound);
+                       Value row = tensor::ExtractOp::create(b, l, checked,
+                                                             ivs.drop_back());
                        Value x = tensor::ExtractOp::create(
                            b, l, table, ValueRange{row, ivs.back()});
                        return scalarCast(b, l, x, from, to);

@@ -25,6 +25,8 @@ struct LinalgToParallelLoops
     getOperation()->walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     IRRewriter rewriter(&getContext());
     for (linalg::LinalgOp op : ops) {
+      rewriter.setInsertionPoint(op);
+      op = columnsInnermost(rewriter, op);
       // Loops are ordered as the op's dimensions are.
       SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
       bool isNested = op->getParentOfType<scf::ForallOp>() ||
@@ -60,6 +62,42 @@ struct LinalgToParallelLoops
   }
 
 private:
+  /// A product of dimensions (…, n, k) whose right side is contiguous along n,
+  /// as (…, k, n).
+  static linalg::LinalgOp columnsInnermost(IRRewriter &rewriter,
+                                           linalg::LinalgOp op) {
+    auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+    if (!generic || generic.getNumLoops() < 2 || generic.getNumDpsInits() != 1)
+      return op;
+    unsigned k = generic.getNumLoops() - 1, n = k - 1;
+    SmallVector<utils::IteratorType> iterators =
+        generic.getIteratorTypesArray();
+    if (iterators[k] != utils::IteratorType::reduction ||
+        llvm::count(iterators, utils::IteratorType::reduction) != 1)
+      return op;
+    auto isLast = [](AffineMap map, unsigned dim) {
+      return map.getNumResults() > 0 &&
+             map.getResults().back().isFunctionOfDim(dim);
+    };
+    bool hasColumns = false;
+    for (OpOperand *input : generic.getDpsInputOperands()) {
+      AffineMap map = generic.getMatchingIndexingMap(input);
+      if (!map.isFunctionOfDim(n) || !map.isFunctionOfDim(k))
+        continue;
+      if (!isLast(map, n))
+        return op;
+      hasColumns = true;
+    }
+    if (!hasColumns || !isLast(generic.getIndexingMapsArray().back(), n))
+      return op;
+    SmallVector<unsigned> order = llvm::to_vector(llvm::seq(k + 1));
+    std::swap(order[n], order[k]);
+    FailureOr<linalg::GenericOp> result =
+        linalg::interchangeGenericOp(rewriter, generic, order);
+    return succeeded(result) ? cast<linalg::LinalgOp>(result->getOperation())
+                             : op;
+  }
+
   static void makeParallel(IRRewriter &rewriter, ArrayRef<scf::ForOp> nest) {
     SmallVector<Value> lower, upper, step;
     for (scf::ForOp loop : nest) {

@@ -23,7 +23,7 @@ struct LowerNorm : ds::impl::LowerNormBase<LowerNorm> {
   void runOnOperation() override {
     SmallVector<RmsNormOp> ops;
     getOperation()->walk([&](RmsNormOp op) {
-      auto type = cast<RankedTensorType>(op.getInput().getType());
+      auto type = llvm::cast<RankedTensorType>(op.getInput().getType());
       Type weight =
           cast<RankedTensorType>(op.getWeight().getType()).getElementType();
       auto result = cast<RankedTensorType>(op.getResult().getType());
@@ -43,7 +43,17 @@ private:
     OpBuilder builder(op);
     RowVectors rows{builder, op.getLoc()};
     Value input = op.getInput();
-    auto type = cast<RankedTensorType>(op.getResult().getType());
+    Value output = op.getResult();
+    Type element =
+        llvm::cast<RankedTensorType>(output.getType()).getElementType();
+    // A cast of nothing but this norm is written at once.
+    CastOp cast;
+    if (output.hasOneUse())
+      cast = dyn_cast<CastOp>(*output.user_begin());
+    if (cast && element.isF32() &&
+        RowVectors::isSupported(getElementTypeOrSelf(cast.getType())))
+      output = cast.getResult();
+    auto type = llvm::cast<RankedTensorType>(output.getType());
     int64_t length = type.getShape().back();
     Value result = rows.forEachRow(
         type, input, 1, [&](RowVectors &r, ValueRange at, Value row) {
@@ -60,14 +70,16 @@ private:
                        Value x = v.read(input, here(offset), partial);
                        x = arith::MulFOp::create(v.b, v.loc, x, scale);
                        if (op.getRoundBeforeWeight())
-                         x = v.rounded(x, type.getElementType());
+                         x = v.rounded(x, element);
                        Value w = v.read(op.getWeight(), offset, partial);
                        x = arith::MulFOp::create(v.b, v.loc, x, w);
                        return {v.write(x, carried[0], offset, partial)};
                      })
               .front();
         });
-    op.getResult().replaceAllUsesWith(result);
+    output.replaceAllUsesWith(result);
+    if (output != op.getResult())
+      cast.erase();
     op.erase();
   }
 

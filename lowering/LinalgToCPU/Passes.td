@@ -69,7 +69,7 @@ def LowerNorm : Pass<"ds-cpu-norm"> {
   let summary = "rms_norm becomes a parallel loop over rows, in vectors";
   let description = [{
     The sum of squares of a row is kept in 4 × 16 lanes and added as a tree, so that its bits depend on the row alone. f32, f16 and bf16
-    are computed in f32. Rows of dynamic length and f64 stay for ds-to-linalg.
+    are computed in f32. A norm whose only use is a cast writes the type of the cast. Rows of dynamic length and f64 stay for ds-to-linalg.
     Run on tensors, before ds-to-linalg.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
@@ -91,12 +91,24 @@ def LinalgToParallelLoops : Pass<"ds-linalg-to-parallel-loops"> {
   let summary = "linalg on buffers becomes loops, the outer ones parallel";
   let description = [{
     The leading parallel dimensions of an op become one `scf.parallel`, the others `scf.for`. The innermost loop is always an `scf.for`,
-    so that LLVM can vectorise it; an op on one dimension is cut into strips. No sum is split, so bits do not depend on threads.
+    so that LLVM can vectorise it; an op on one dimension is cut into strips. A product whose right side lies column by column gets its
+    columns innermost; each sum still ascends over k. No sum is split, so bits do not depend on threads.
     Inside a parallel loop all loops are `scf.for`.
     Run after bufferization, before ds-parallel-to-openmp.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::affine::AffineDialect",
                            "::mlir::memref::MemRefDialect"];
+}
+
+def FuseElementwise : Pass<"ds-fuse-elementwise"> {
+  let summary = "chains of elementwise linalg ops become one op";
+  let description = [{
+    Fuses a producer into its only consumer where each of its elements is wanted once, or where computing it again is as cheap
+    as reading it. Upstream's pass also fuses into the operands of products, which would compute an exponential once per output
+    column.
+    Run on tensors.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def ExpandMath : Pass<"ds-expand-math"> {

@@ -76,3 +76,41 @@ func.func @inside(%x: memref<8x8x64xf32>, %v: f32) {
   }
   return
 }
+
+// -----
+
+// Columns of a product go innermost where the right side lies so; the sum ascends over k as before.
+// CHECK-LABEL: func.func @product
+// CHECK-SAME: %[[A:[^:]+]]: memref<?x32xf32>, %[[B:[^:]+]]: memref<32x64xf32>
+// CHECK: scf.parallel (%[[M:.+]]) =
+// CHECK: scf.for %[[K:.+]] = %c0 to %c32
+// CHECK: scf.for %[[N:.+]] = %c0 to %c64
+// CHECK-DAG: memref.load %[[A]][%[[M]], %[[K]]]
+// CHECK-DAG: memref.load %[[B]][%[[K]], %[[N]]]
+func.func @product(%a: memref<?x32xf32>, %b: memref<32x64xf32>, %c: memref<?x64xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<?x32xf32>, memref<32x64xf32>) outs(%c : memref<?x64xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.mulf %i, %j : f32
+    %r = arith.addf %o, %p : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// A weight stored row by row keeps k innermost.
+// CHECK-LABEL: func.func @transposed
+// CHECK: scf.parallel (%{{.+}}, %{{.+}}) =
+// CHECK: scf.for %{{.+}} = %c0 to %c32
+func.func @transposed(%a: memref<?x32xf32>, %b: memref<64x32xf32>, %c: memref<?x64xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<?x32xf32>, memref<64x32xf32>) outs(%c : memref<?x64xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.mulf %i, %j : f32
+    %r = arith.addf %o, %p : f32
+    linalg.yield %r : f32
+  }
+  return
+}

@@ -45,3 +45,16 @@ func.func @dynamic(%x: tensor<2x?xf32>, %w: tensor<?xf32>) -> tensor<2x?xf32> {
   %y = ds.rms_norm %x, %w epsilon 1.0e-6 : tensor<2x?xf32>, tensor<?xf32> to tensor<2x?xf32>
   return %y : tensor<2x?xf32>
 }
+
+// -----
+
+// A norm that only a cast reads writes what the cast would.
+// CHECK-LABEL: func.func @cast
+// CHECK: scf.forall {{.+}} -> (tensor<?x64xbf16>)
+// CHECK: arith.truncf
+// CHECK-NOT: ds.cast
+func.func @cast(%x: tensor<?x64xf32>, %w: tensor<64xf32>) -> tensor<?x64xbf16> {
+  %y = ds.rms_norm %x, %w epsilon 1.0e-6 : tensor<?x64xf32>, tensor<64xf32> to tensor<?x64xf32>
+  %z = ds.cast %y : tensor<?x64xf32> to tensor<?x64xbf16>
+  return %z : tensor<?x64xbf16>
+}
