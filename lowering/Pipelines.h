@@ -18,8 +18,7 @@ enum class Mode { Auto, Graph, LanguageModel };
 
 struct RaiseOptions {
   Mode mode = Mode::Auto;
-  /// Element type of the caches of a language model: "f32", "bf16", or "f64"
-  /// for the reference.
+  /// Element type of the caches of a language model: "f32" or "bf16".
   std::string cacheType = "f32";
 };
 

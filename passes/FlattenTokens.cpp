@@ -753,11 +753,9 @@ struct FlattenTokens : ds::impl::FlattenTokensBase<FlattenTokens> {
       type = builder.getF32Type();
     else if (cacheType == "bf16")
       type = builder.getBF16Type();
-    else if (cacheType == "f64")
-      type = builder.getF64Type();
     else {
-      getOperation().emitError() << "ds-flatten-tokens: cache-type is f32, "
-                                    "bf16 or f64, not '"
+      getOperation().emitError() << "ds-flatten-tokens: cache-type is f32 or "
+                                    "bf16, not '"
                                  << cacheType << "'";
       return signalPassFailure();
     }

@@ -45,7 +45,7 @@ def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
     Run the raising passes before.
   }];
   let options = [
-    Option<"cacheType", "cache-type", "std::string", "\"f32\"", "element type of the caches: f32, bf16, or f64 for the reference">
+    Option<"cacheType", "cache-type", "std::string", "\"f32\"", "element type of the caches: f32 or bf16">
   ];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect"];
 }

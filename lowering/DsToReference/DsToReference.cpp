@@ -100,9 +100,8 @@ struct RetypeGeneric : ConversionPattern {
 /// whoever wants it whole; rules read the one in memory through `stored`, so
 /// that it is most often removed as dead.
 struct LowerLoadParameter : OpConversionPattern<LoadParameterOp> {
-  LowerLoadParameter(TypeConverter &types, MLIRContext *context,
-                     DenseMap<Value, Value> &stored)
-      : OpConversionPattern(types, context), stored(stored) {}
+  LowerLoadParameter(TypeConverter &types, MLIRContext *context, Known &known)
+      : OpConversionPattern(types, context), known(known) {}
   LogicalResult
   matchAndRewrite(LoadParameterOp op, OpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
@@ -114,14 +113,14 @@ struct LowerLoadParameter : OpConversionPattern<LoadParameterOp> {
       rewriter.replaceOp(op, memory);
       return success();
     }
-    Emitter e(rewriter, op.getLoc(), stored);
+    Emitter e(rewriter, op.getLoc(), known);
     Value widened = e.generate(type, e.sizes(memory),
                                [&](Nums at) { return e.read(memory, at); });
-    stored[widened] = memory;
+    known.stored[widened] = memory;
     rewriter.replaceOp(op, widened);
     return success();
   }
-  DenseMap<Value, Value> &stored;
+  Known &known;
 };
 
 struct DsToReference : ds::impl::DsToReferenceBase<DsToReference> {
@@ -154,15 +153,15 @@ struct DsToReference : ds::impl::DsToReferenceBase<DsToReference> {
       return RankedTensorType::get(
           type.getShape(), types.convertType(signless(type.getElementType())));
     });
-    DenseMap<Value, Value> stored;
+    Known known;
     RewritePatternSet patterns(context);
-    Rules rules{patterns, types, stored};
+    Rules rules{patterns, types, known};
     addElementwise(rules);
     addIndexing(rules);
     addModel(rules);
     addReductions(rules);
     addViews(rules);
-    patterns.add<LowerLoadParameter>(types, context, stored);
+    patterns.add<LowerLoadParameter>(types, context, known);
     patterns.add<RetypeConstant, RetypeGeneric>(types, context);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                    types);
@@ -187,7 +186,7 @@ struct DsToReference : ds::impl::DsToReferenceBase<DsToReference> {
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       return signalPassFailure();
     for (Entry &entry : entries)
-      restoreTypes(entry.function, entry.type);
+      restoreTypes(entry.function, entry.type, known);
   }
 
 private:
@@ -217,19 +216,28 @@ private:
     }
   }
 
+  /// A cache of a step: it belongs to the runtime, which makes it of the type
+  /// that the descriptor says.
+  static bool isCache(func::FuncOp function, StringAttr name) {
+    return function->getAttrOfType<StringAttr>("ds.entry") == "step" && name &&
+           name.strref().starts_with("cache.");
+  }
+
   /// Widens the arguments of an entry and rounds its results, so that it keeps
-  /// the `type` that it had.
-  static void restoreTypes(func::FuncOp function, FunctionType type) {
+  /// the `type` that it had, all but caches.
+  static void restoreTypes(func::FuncOp function, FunctionType type,
+                           Known &known) {
     Block &body = function.getBody().front();
-    DenseMap<Value, Value> none;
     OpBuilder builder(&body, body.begin());
-    Emitter begin(builder, function.getLoc(), none);
+    Emitter begin(builder, function.getLoc(), known);
     SmallVector<Type> arguments, results;
     for (auto [argument, original] :
          llvm::zip_equal(body.getArguments(), type.getInputs())) {
-      auto outside = cast<RankedTensorType>(original);
-      arguments.push_back(signless(outside));
       RankedTensorType inside = tensorType(argument);
+      bool keeps = isCache(function, function.getArgAttrOfType<StringAttr>(
+                                         argument.getArgNumber(), "ds.name"));
+      arguments.push_back(keeps ? inside
+                                : signless(cast<RankedTensorType>(original)));
       if (inside == arguments.back())
         continue;
       // The uses that are there now, not those of the loops below.
@@ -244,12 +252,16 @@ private:
     }
     Operation *end = body.getTerminator();
     builder.setInsertionPoint(end);
-    Emitter atEnd(builder, function.getLoc(), none);
+    Emitter atEnd(builder, function.getLoc(), known);
     for (auto [result, original] :
          llvm::zip_equal(end->getOpOperands(), type.getResults())) {
-      auto outside = signless(cast<RankedTensorType>(original));
-      results.push_back(outside);
       Value inside = result.get();
+      bool keeps = isCache(function, function.getResultAttrOfType<StringAttr>(
+                                         result.getOperandNumber(), "ds.name"));
+      RankedTensorType outside =
+          keeps ? tensorType(inside)
+                : signless(cast<RankedTensorType>(original));
+      results.push_back(outside);
       if (inside.getType() == outside)
         continue;
       result.set(atEnd.generate(outside, atEnd.sizes(inside), [&](Nums at) {

@@ -47,6 +47,10 @@ Num Emitter::size(Value tensor, int64_t d) {
   RankedTensorType type = tensorType(tensor);
   if (!type.isDynamicDim(d))
     return index(type.getDimSize(d));
+  while (Value origin = known.origin.lookup(tensor))
+    tensor = origin;
+  if (auto empty = tensor.getDefiningOp<tensor::EmptyOp>())
+    return {this, empty.getDynamicSize(d)};
   return {this, tensor::DimOp::create(b, loc, tensor, d)};
 }
 
@@ -74,7 +78,7 @@ static SmallVector<Value> values(ArrayRef<Num> numbers) {
 }
 
 Num Emitter::read(Value tensor, ArrayRef<Num> at, bool isUnsigned) {
-  if (Value memory = stored.lookup(tensor))
+  if (Value memory = known.stored.lookup(tensor))
     tensor = memory;
   Num element{this, tensor::ExtractOp::create(b, loc, tensor, values(at)),
               isUnsigned};
@@ -101,6 +105,8 @@ Emitter::Carried Emitter::loop(Num from, Num to, ValueRange carried,
   Carried next =
       body(Num{this, loop.getInductionVar()}, loop.getRegionIterArgs());
   scf::YieldOp::create(b, loc, next);
+  for (auto [result, init] : llvm::zip_equal(loop.getResults(), carried))
+    known.origin[result] = init;
   return Carried(loop.getResults());
 }
 

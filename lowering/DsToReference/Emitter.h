@@ -75,13 +75,20 @@ Num convert(Num x, Type to, bool toUnsigned);
 
 using Nums = SmallVector<Num>;
 
+/// What is known of tensors that this pass made.
+struct Known {
+  /// The tensor in memory behind a widened one.
+  DenseMap<Value, Value> stored;
+  /// The tensor that a loop started from: results of loops keep its sizes.
+  DenseMap<Value, Value> origin;
+};
+
 /// Writes code at the builder's place. Loop bodies are C++ functions that are
 /// called once, with the place inside the loop.
 class Emitter {
 public:
-  /// `stored` has the tensor in memory behind each widened one.
-  Emitter(OpBuilder &b, Location loc, const DenseMap<Value, Value> &stored)
-      : b(b), loc(loc), stored(stored) {}
+  Emitter(OpBuilder &b, Location loc, Known &known)
+      : b(b), loc(loc), known(known) {}
 
   OpBuilder &b;
   Location loc;
@@ -135,7 +142,7 @@ public:
   Checked checked(Num raw, Num size);
 
 private:
-  const DenseMap<Value, Value> &stored;
+  Known &known;
 };
 
 /// What a pattern of this folder is: an op, its converted operands and the
@@ -145,30 +152,29 @@ using Rule = SmallVector<Value> (*)(Emitter &, Op, typename Op::Adaptor,
                                     RankedTensorType);
 
 template <typename Op> struct Lower : OpConversionPattern<Op> {
-  Lower(TypeConverter &types, MLIRContext *context, Rule<Op> rule,
-        const DenseMap<Value, Value> &stored)
-      : OpConversionPattern<Op>(types, context), rule(rule), stored(stored) {}
+  Lower(TypeConverter &types, MLIRContext *context, Rule<Op> rule, Known &known)
+      : OpConversionPattern<Op>(types, context), rule(rule), known(known) {}
   LogicalResult
   matchAndRewrite(Op op, typename Op::Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     auto type =
         this->getTypeConverter()->template convertType<RankedTensorType>(
             op->getResult(0).getType());
-    Emitter emitter(rewriter, op.getLoc(), stored);
+    Emitter emitter(rewriter, op.getLoc(), known);
     rewriter.replaceOp(op, rule(emitter, op, adaptor, type));
     return success();
   }
   Rule<Op> rule;
-  const DenseMap<Value, Value> &stored;
+  Known &known;
 };
 
 /// Collects the rules of one file.
 struct Rules {
   RewritePatternSet &patterns;
   TypeConverter &types;
-  const DenseMap<Value, Value> &stored;
+  Known &known;
   template <typename Op> void add(Rule<Op> rule) {
-    patterns.add<Lower<Op>>(types, patterns.getContext(), rule, stored);
+    patterns.add<Lower<Op>>(types, patterns.getContext(), rule, known);
   }
 };
 void addElementwise(Rules &rules);

@@ -13,8 +13,8 @@ def DsToReference : Pass<"ds-to-reference", "ModuleOp"> {
     All floating point is computed **and stored** in f64, whatever the file's types are: float tensors become f64 tensors, constants are
     widened, `ds.cast` between float types does nothing (but float8, a quantisation: it rounds), and `round_before_weight` rounds nothing.
     Parameters keep their type in memory and are widened where an element is read. The arguments and results of functions with
-    `ds.entry` keep their types: they are widened on entry and rounded once, to nearest even, on return; caches lose nothing if they
-    are f64 themselves (`ds-flatten-tokens{cache-type=f64}`).
+    `ds.entry` keep their types: they are widened on entry and rounded once, to nearest even, on return. Only the caches of a step
+    become f64: rounded after each step they would lose what the rest keeps, and the runtime makes them as the descriptor says.
 
     Integers wrap modulo 2^n. Division by zero gives 0; an index outside its tensor is reported by a call of `@ds_report_index`, reads as
     0 and is not written to. Unsigned element types become signless, and arguments, results and parameters keep them as `ds.type`,

@@ -110,14 +110,15 @@ def graph(compiler, folder, work):
     return problems
 
 
-def greedy(session, prompt, count, slot=0):
+def greedy(session, prompt, count, slot=0, size=None):
+    """Rows of logits and the ids that they choose, of the first `size`."""
     logits, _ = session.step([prompt], [0], [slot], False)
-    rows, ids, length = [logits[0]], [int(logits[0].argmax())], len(prompt)
+    rows, ids, length = [logits[0]], [int(logits[0, :size].argmax())], len(prompt)
     while len(ids) < count:
         logits, _ = session.step([[ids[-1]]], [length], [slot], False)
         length += 1
         rows.append(logits[0])
-        ids.append(int(logits[0].argmax()))
+        ids.append(int(logits[0, :size].argmax()))
     return np.stack(rows), ids
 
 

@@ -204,8 +204,6 @@ static int compileModel(const tool::CompileCommand &command) {
                : command.mode == "lm"  ? ds::Mode::LanguageModel
                                        : ds::Mode::Auto;
   bool reference = !command.reference.empty();
-  if (reference)
-    raise.cacheType = "f64";
   Stages stages{*module, command};
   if (command.emit == "ds")
     return stages.run("ds",

@@ -72,3 +72,19 @@ func.func @graph(%x: tensor<f64> {ds.name = "x"}) -> (tensor<f16> {ds.name = "y"
   %0 = ds.cast %x : tensor<f64> to tensor<f16>
   return %0 : tensor<f16>
 }
+
+// -----
+
+// Caches are f64 for the caller too, and written in place; the rest of a step
+// is rounded.
+// CHECK-LABEL: func.func @step(
+// CHECK-SAME: %{{.*}}: tensor<?xf32> {ds.name = "x"}, %[[CACHE:.*]]: tensor<?x1x?x4xf64> {ds.name = "cache.0.k"}
+// CHECK-SAME: -> (tensor<?xf32> {ds.name = "logits"}, tensor<?x1x?x4xf64> {ds.name = "cache.0.k"})
+// CHECK-NOT: tensor<?x1x?x4xf32>
+// CHECK: arith.truncf
+// CHECK: return %{{.*}}, %[[CACHE]]
+func.func @step(%x: tensor<?xf32> {ds.name = "x"}, %c: tensor<?x1x?x4xbf16> {ds.name = "cache.0.k"})
+    -> (tensor<?xf32> {ds.name = "logits"}, tensor<?x1x?x4xbf16> {ds.name = "cache.0.k"}) attributes {ds.entry = "step"} {
+  %0 = ds.elementwise exp %x : (tensor<?xf32>) -> tensor<?xf32>
+  return %0, %c : tensor<?xf32>, tensor<?x1x?x4xbf16>
+}
