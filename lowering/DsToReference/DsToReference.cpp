@@ -31,6 +31,8 @@ static RankedTensorType signless(RankedTensorType type) {
 static Value rounded(Emitter &e, Value x, FloatType to) {
   if (to.isF64())
     return x;
+  if (isFloat8(to))
+    return toFloat8({&e, x}, to);
   Type f32 = e.b.getF32Type(), i32 = e.b.getI32Type();
   Value single = arith::TruncFOp::create(e.b, e.loc, f32, x);
   if (to.isF32())
@@ -127,6 +129,8 @@ struct DsToReference : ds::impl::DsToReferenceBase<DsToReference> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     MLIRContext *context = &getContext();
+    if (failed(checkTypes(module)))
+      return signalPassFailure();
     recordUnsigned(module);
     if (!module.lookupSymbol("ds_report_index")) {
       OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
@@ -190,6 +194,29 @@ struct DsToReference : ds::impl::DsToReferenceBase<DsToReference> {
   }
 
 private:
+  /// Refuses floats that no rule can read.
+  static LogicalResult checkTypes(ModuleOp module) {
+    auto check = [](Operation *op, Type type) -> WalkResult {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      auto element =
+          tensor ? dyn_cast<FloatType>(tensor.getElementType()) : nullptr;
+      if (!element || isFloat8(element) ||
+          isa<Float64Type, Float32Type, Float16Type, BFloat16Type>(element))
+        return WalkResult::advance();
+      return op->emitError()
+             << "the reference does not know the element type " << element;
+    };
+    WalkResult result = module.walk([&](Operation *op) {
+      if (auto parameter = dyn_cast<ParameterOp>(op))
+        return check(op, parameter.getType());
+      for (Type type : op->getResultTypes())
+        if (WalkResult found = check(op, type); found.wasInterrupted())
+          return found;
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
+  }
+
   /// Keeps what the signless type forgets: "ui8" and the like.
   static void recordUnsigned(ModuleOp module) {
     Builder builder(module.getContext());

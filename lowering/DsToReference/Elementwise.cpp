@@ -195,9 +195,14 @@ static SmallVector<Value> lower(Emitter &e, ElementwiseOp op,
 static SmallVector<Value> lower(Emitter &e, CastOp op, CastOp::Adaptor adaptor,
                                 RankedTensorType type) {
   Value input = adaptor.getInput();
+  Type to = elementOf(op.getResult());
   return {e.generate(type, e.sizes(input), [&](Nums at) {
-    return convert(e.read(input, at, isUnsigned(op.getInput())),
-                   type.getElementType(), isUnsigned(op.getResult()));
+    Num x = convert(e.read(input, at, isUnsigned(op.getInput())),
+                    type.getElementType(), isUnsigned(op.getResult()));
+    // A quantisation, which is what the model says, not a way to store floats.
+    return isFloat8(to) && elementOf(op.getInput()) != to
+               ? roundToFloat8(x, to, op.getSaturate())
+               : x;
   })};
 }
 

@@ -34,6 +34,8 @@ Num Emitter::toReal(Num x) {
   Value value = x.value;
   if (value.getType() == f64)
     return x;
+  if (isFloat8(value.getType()))
+    return fromFloat8(x);
   if (x.isReal())
     return {this, arith::ExtFOp::create(b, loc, f64, value)};
   if (value.getType().isIndex())

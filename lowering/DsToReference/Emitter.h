@@ -73,6 +73,15 @@ Num sqrt(Num x);
 /// Another type by the rules of ds.cast. `to` is signless; f64 for floats.
 Num convert(Num x, Type to, bool toUnsigned);
 
+// Float8.cpp: e4m3fn and e5m2.
+bool isFloat8(Type type);
+Num fromFloat8(Num x);
+/// The nearest number that the type has, as f64; what is too large becomes the
+/// largest, or with `saturate` off infinity, or NaN where there is none.
+Num roundToFloat8(Num x, Type to, bool saturate);
+/// The same, saturating, as the type itself.
+Value toFloat8(Num x, Type to);
+
 using Nums = SmallVector<Num>;
 
 /// What is known of tensors that this pass made.

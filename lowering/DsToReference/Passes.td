@@ -11,7 +11,7 @@ def DsToReference : Pass<"ds-to-reference", "ModuleOp"> {
     cannot be on both sides of a comparison.
 
     All floating point is computed **and stored** in f64, whatever the file's types are: float tensors become f64 tensors, constants are
-    widened, `ds.cast` between float types does nothing (but float8, a quantisation: it rounds), and `round_before_weight` rounds nothing.
+    widened, `ds.cast` between float types does nothing (but to float8, a quantisation, which rounds), and `round_before_weight` rounds nothing.
     Parameters keep their type in memory and are widened where an element is read. The arguments and results of functions with
     `ds.entry` keep their types: they are widened on entry and rounded once, to nearest even, on return. Only the caches of a step
     become f64: rounded after each step they would lose what the rest keeps, and the runtime makes them as the descriptor says.

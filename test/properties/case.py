@@ -83,10 +83,10 @@ class One(Dim):
 
 
 class Run:
-    """One execution: sizes and values by name."""
+    """One execution: sizes and values by name, and how the fast path was asked to compute."""
 
-    def __init__(self, rng):
-        self.rng, self.sizes, self.values = rng, {}, {}
+    def __init__(self, rng, precision="exact"):
+        self.rng, self.precision, self.sizes, self.values = rng, precision, {}, {}
 
     def size(self, dim):
         if isinstance(dim, int):
@@ -116,6 +116,12 @@ class Case:
     def __init__(self, op, number, rng):
         self.op, self.rng, self.prefix = op, rng, f"c{number}"
         self.inputs, self.lines, self.outputs, self.parameters, self.count = [], [], [], [], 0
+        # Values of parameters by name.
+        self.fixed = {}
+        # spoil(run) makes one index wrong and says whether there was one.
+        self.spoil = None
+        # Inputs whose rows (dimension 0) each make that row of every output, whatever the other rows are.
+        self.by_row = []
 
     # ----- choices
     def pick(self, choices):
@@ -154,7 +160,6 @@ class Case:
         value = typed(make(run, tuple(run.size(d) for d in dims)), element)
         self.parameters.append((symbol, tensor(element, dims), value))
         self.lines.append(f"{name} = ds.load_parameter @{symbol} : {tensor(element, dims)}")
-        self.fixed = getattr(self, "fixed", {})
         self.fixed[name] = value
         return name
 
@@ -168,10 +173,22 @@ class Case:
         """tolerance(run, want) gives the largest difference, a number or an array; None: equal."""
         self.outputs.append((name, tensor(element, dims), element, tolerance))
 
+    def may_be_outside(self, indices, wrong, looks=lambda run: True):
+        """An entry that meets one of wrong(run) among `indices` must say so, if it looks at them in that run."""
+        def spoil(run):
+            value = run.values[indices]
+            if value.size == 0 or not looks(run):
+                return False
+            at = tuple(int(run.rng.integers(s)) for s in value.shape)
+            run.values[indices] = value.copy()
+            run.values[indices][at] = run.rng.choice(wrong(run))
+            return True
+        self.spoil = spoil
+
     # ----- execution
-    def draw(self, rng):
-        run = Run(rng)
-        run.values.update(getattr(self, "fixed", {}))
+    def draw(self, rng, precision):
+        run = Run(rng, precision)
+        run.values.update(self.fixed)
         for name, element, dims, make in self.inputs:
             shape = tuple(run.size(d) for d in dims)
             value = np.asarray(make(run, shape))

@@ -361,6 +361,15 @@ def places(element, bound):
     return make
 
 
+# Outside every dimension of SMALL.
+FAR = [max(SMALL), -max(SMALL) - 1, 2**40, -2**63]
+
+
+def outside(dim):
+    """The nearest indices that [-n, n) does not hold, and the farthest."""
+    return lambda run: [run.size(dim), -run.size(dim) - 1, 2**31 - 1, -2**31]
+
+
 def gather(case):
     element, index = case.pick(ALL), case.pick(["i64", "i32"])
     rank = case.pick([1, 2, 3])
@@ -371,6 +380,8 @@ def gather(case):
     x = case.input(element, dims, values(element, special))
     i = case.input(index, at, places(index, lambda run: run.size(dims[axis])))
     result = dims[:axis] + at + dims[axis + 1:]
+    others = dims[:axis] + dims[axis + 1:]
+    case.may_be_outside(i, outside(dims[axis]), lambda run: all(run.size(d) for d in others))
     out = case.emit(f"ds.gather {x}, {i} {axis} : {tensor(element, dims)}, {tensor(index, at)} to {tensor(element, result)}")
     case.output(out, element, result, None)
 
@@ -384,6 +395,7 @@ def gather_elements(case):
     at[axis] = case.dim()
     x = case.input(element, dims, values(element, special))
     i = case.input(index, at, places(index, lambda run: run.size(dims[axis])))
+    case.may_be_outside(i, outside(dims[axis]))
     out = case.emit(f"ds.gather_elements {x}, {i} {axis} : {tensor(element, dims)}, {tensor(index, at)} to {tensor(element, at)}")
     case.output(out, element, at, None)
 
@@ -409,6 +421,7 @@ def gather_nd(case):
     at = dims[:batch] + case.dims(case.pick([0, 1, 2]) if not batch else 1, SMALL) + [depth]
     x = case.input(element, dims, values(element, special))
     i = case.input("i64", at, lambda run, shape: tuples(run, shape, [run.size(d) for d in dims[batch:batch + depth]]))
+    case.may_be_outside(i, lambda run: FAR)
     result = at[:-1] + dims[batch + depth:]
     attribute = f" {{batch_dims = {batch} : i64}}" if batch else ""
     out = case.emit(f"ds.gather_nd {x}, {i}{attribute} : {tensor(element, dims)}, {tensor('i64', at)} to {tensor(element, result)}")
@@ -450,6 +463,7 @@ def scatter_elements(case):
     x = case.input(element, dims, values(element))
     i = case.input("i64", at, where)
     updates = case.input(element, at, values(element, uniform(0.5, 1.5)))
+    case.may_be_outside(i, outside(dims[axis]))
     out = case.emit(f"ds.scatter_elements {kind} {x}, {i}, {updates} {axis} : {tensor(element, dims)}, {tensor('i64', at)}, "
                     f"{tensor(element, at)} to {tensor(element, dims)}")
     case.output(out, element, dims, scatter_tolerance(kind, element, x, updates, lambda run: run.size(at[axis])))
@@ -471,6 +485,7 @@ def scatter_nd(case):
     i = case.input("i64", at, where)
     shape = at[:-1] + dims[depth:]
     updates = case.input(element, shape, values(element, uniform(0.5, 1.5)))
+    case.may_be_outside(i, lambda run: FAR)
     out = case.emit(f"ds.scatter_nd {kind} {x}, {i}, {updates} : {tensor(element, dims)}, {tensor('i64', at)}, "
                     f"{tensor(element, shape)} to {tensor(element, dims)}")
     case.output(out, element, dims,

@@ -1,11 +1,14 @@
 """Every ds op, as the fast path computes it, against the reference lowering in f64: random shapes, types and values.
 
-usage: run_properties.py DS_COMPILE [--seed N] [--count N] [--rounds N] [--only TEXT] [--keep DIR] [--option=OPTION ...]
+usage: run_properties.py DS_COMPILE [--seed N] [--count N] [--rounds N] [--only TEXT] [--cpu NAME] [--precision NAME]
+                         [--keep DIR] [--option=OPTION ...]
 
 Many cases make one graph, which is compiled twice (`--mode=graph`, and with `--ds-reference=f64`) and run several times with new
-sizes and values. A difference larger than the op's numeric rules allow (case.py says how the bounds are derived) is a failure; so is a
-case that one of the two refuses or crashes on. A failed case is run again alone and printed with its module, so that
-`ds-compile` can take it; `--seed` and `--only` repeat it. Prints a line per failure and, last, `N passed, N failed`.
+sizes and values. A failure is: a difference larger than the op's numeric rules allow (case.py says how the bounds are derived); a case
+that one of the two refuses or crashes on; other bits with two threads than with one, or for a row of tokens that is computed alone; an
+index outside its tensor that is not reported. Modules take turns in --cpu and
+--precision.
+Prints a line per failure and, last, `N passed, N failed`; `--seed` and `--only` repeat a failure, `--keep` leaves its module.
 """
 import argparse
 import json
@@ -27,6 +30,8 @@ import abi  # noqa: E402  (case.py knows where)
 OPS = ops_tensor.OPS | ops_model.OPS
 # Cases of one graph: fewer, larger modules compile faster, smaller ones isolate a failure sooner.
 PER_MODULE = 24
+# --cpu and --precision of each module in turn.
+VARIANTS = [("native", "fast")]
 
 
 def build(op, number, seed):
@@ -37,16 +42,19 @@ def build(op, number, seed):
     return case
 
 
-def compile_both(compiler, cases, folder, options):
+def compile_both(compiler, cases, folder, variant, options):
     """Paths of both libraries, or the compiler's message."""
     path = os.path.join(folder, "module.mlir")
     with open(path, "w") as out:
         out.write(C.module(cases, folder))
     started = []
+    cpu, precision = variant
+    if precision == "exact":
+        options = ["--precision=exact", *options]
     for name, extra in (("fast", options), ("reference", ["--ds-reference=f64"])):
         library = os.path.join(folder, name + ".so")
         started.append((name, library, subprocess.Popen(
-            [compiler, path, "--mode=graph", "--cpu=native", "-o", library, *extra], stderr=subprocess.PIPE, text=True)))
+            [compiler, path, "--mode=graph", f"--cpu={cpu}", "-o", library, *extra], stderr=subprocess.PIPE, text=True)))
     message = None
     for name, library, process in started:
         error = process.communicate()[1]
@@ -79,23 +87,81 @@ def difference(got, want, tolerance, run):
     return f"{float(a[at])!r} at {at} of {a.shape}, the reference has {float(b[at])!r}: off by {error[at]:.3g}, allowed {limit[at]:.3g}"
 
 
-def run_both(libraries, cases, seed, rounds):
-    """[op, prefix, problem] of every case that differs, the first difference of each."""
+def same_bits(got, want):
+    return got.shape == want.shape and got.tobytes() == want.tobytes()
+
+
+def inputs_of(cases, runs):
+    return {name[1:]: run.values[name] for case, run in zip(cases, runs) for name, *_ in case.inputs}
+
+
+def compare_values(fast, reference, cases, runs, note):
+    """The fast path within its bounds, and with the same bits whatever the number of threads."""
+    inputs = inputs_of(cases, runs)
+    fast.threads = 1
+    got, want = fast.graph(inputs), reference.graph(inputs)
+    fast.threads = 2
+    threaded = fast.graph(inputs)
+    for case, run in zip(cases, runs):
+        for name, kind, _, tolerance in case.outputs:
+            why = difference(got[name[1:]], want[name[1:]], tolerance, run)
+            if not why and not same_bits(threaded[name[1:]], got[name[1:]]):
+                why = "two threads give other bits than one"
+            if why:
+                note(case, run, f"{kind}: {why}")
+    return got
+
+
+def compare_rows(fast, cases, runs, got, note):
+    """A row has the same bits when it is computed alone."""
+    cut = {}
+    for case, run in zip(cases, runs):
+        dim = case.by_row and next(dims[0] for name, _, dims, _ in case.inputs if name == case.by_row[0])
+        if case.by_row and getattr(dim, "static", 0) is None and run.size(dim) > 1:
+            cut[case.prefix] = int(run.rng.integers(run.size(dim)))
+    if not cut:
+        return
+    inputs = inputs_of(cases, runs)
+    for case in cases:
+        if case.prefix in cut:
+            at = cut[case.prefix]
+            inputs |= {name[1:]: inputs[name[1:]][at:at + 1] for name in case.by_row}
+    alone = fast.graph(inputs)
+    for case, run in zip(cases, runs):
+        for name, *_ in case.outputs:
+            if case.prefix in cut and not same_bits(alone[name[1:]][0], got[name[1:]][cut[case.prefix]]):
+                note(case, run, f"row {cut[case.prefix]} has other bits when it is computed alone")
+
+
+def compare_errors(models, cases, runs, note):
+    """An index outside its tensor ends the call with DS_STATUS_INDEX, in both."""
+    for case, run in zip(cases, runs):
+        kept = dict(run.values)
+        if case.spoil and case.spoil(run):
+            for name, model in models.items():
+                try:
+                    model.graph(inputs_of(cases, runs))
+                    note(case, run, f"{name}: an index outside is not noticed")
+                except RuntimeError as error:
+                    if str(error) != "status 2":
+                        note(case, run, f"{name}: an index outside gives {error}")
+        run.values = kept
+
+
+def run_both(libraries, cases, precision, seed, rounds):
+    """{prefix: problem} of every case that differs, the first difference of each."""
     fast, reference = (abi.Model(path) for path in libraries)
     problems = {}
     for number in range(rounds):
-        runs, inputs = [], {}
-        for case in cases:
-            run = case.draw(np.random.default_rng([seed, zlib.crc32(case.prefix.encode()), number]))
-            runs.append(run)
-            inputs |= {name[1:]: run.values[name] for name, *_ in case.inputs}
-        got, want = fast.graph(inputs), reference.graph(inputs)
-        for case, run in zip(cases, runs):
-            for name, kind, _, tolerance in case.outputs:
-                why = difference(got[name[1:]], want[name[1:]], tolerance, run)
-                if why and case.prefix not in problems:
-                    shapes = ", ".join(str(run.values[n].shape) for n, *_ in case.inputs)
-                    problems[case.prefix] = f"round {number}, inputs {shapes}: {kind}: {why}"
+        def note(case, run, why):
+            shapes = ", ".join(str(run.values[n].shape) for n, *_ in case.inputs)
+            problems.setdefault(case.prefix, f"round {number}, inputs {shapes}: {why}")
+        runs = [case.draw(np.random.default_rng([seed, zlib.crc32(case.prefix.encode()), number]), precision)
+                for case in cases]
+        got = compare_values(fast, reference, cases, runs, note)
+        compare_rows(fast, cases, runs, got, note)
+        if number == 0:
+            compare_errors({"fast": fast, "reference": reference}, cases, runs, note)
     return problems
 
 
@@ -122,19 +188,19 @@ def apart(function, *args):
     return result.get("result"), result.get("error")
 
 
-def examine(compiler, cases, args):
+def examine(compiler, cases, variant, args):
     """Problems by prefix. Where a whole module fails, each case is tried alone."""
     with tempfile.TemporaryDirectory() as folder:
-        why, libraries = compile_both(compiler, cases, folder, args.option)
+        why, libraries = compile_both(compiler, cases, folder, variant, args.option)
         problems = {}
         if not why:
-            problems, why = apart(run_both, libraries, cases, args.seed, args.rounds)
+            problems, why = apart(run_both, libraries, cases, variant[1], args.seed, args.rounds)
         if why and len(cases) == 1:
             return {cases[0].prefix: why}
     if not why:
         return problems
     half = len(cases) // 2
-    return examine(compiler, cases[:half], args) | examine(compiler, cases[half:], args)
+    return examine(compiler, cases[:half], variant, args) | examine(compiler, cases[half:], variant, args)
 
 
 def main():
@@ -144,6 +210,8 @@ def main():
     parser.add_argument("--count", type=int, default=4, help="cases of each op")
     parser.add_argument("--rounds", type=int, default=6, help="runs of each case, with new sizes and values")
     parser.add_argument("--only", default="", help="ops whose name contains this")
+    parser.add_argument("--cpu", help="of ds-compile, for all modules")
+    parser.add_argument("--precision", choices=["fast", "exact"], help="the same")
     parser.add_argument("--keep", help="folder for the modules of failed cases")
     parser.add_argument("--option", action="append", default=[], help="of ds-compile, for the fast path only")
     args = parser.parse_args()
@@ -154,13 +222,15 @@ def main():
     passed = failed = 0
     for start in range(0, len(cases), PER_MODULE):
         group = cases[start:start + PER_MODULE]
-        problems = examine(compiler, group, args)
+        variant = VARIANTS[start // PER_MODULE % len(VARIANTS)]
+        variant = args.cpu or variant[0], args.precision or variant[1]
+        problems = examine(compiler, group, variant, args)
         for case in group:
             if case.prefix not in problems:
                 passed += 1
                 continue
             failed += 1
-            print(f"FAILED {case.prefix}: {problems[case.prefix]}", flush=True)
+            print(f"FAILED {case.prefix} ({' '.join(variant)}): {problems[case.prefix]}", flush=True)
             if args.keep:
                 folder = os.path.join(args.keep, case.prefix)
                 os.makedirs(folder, exist_ok=True)

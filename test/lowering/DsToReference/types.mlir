@@ -88,3 +88,16 @@ func.func @step(%x: tensor<?xf32> {ds.name = "x"}, %c: tensor<?x1x?x4xbf16> {ds.
   %0 = ds.elementwise exp %x : (tensor<?xf32>) -> tensor<?xf32>
   return %0, %c : tensor<?xf32>, tensor<?x1x?x4xbf16>
 }
+
+// -----
+
+// A cast to float8 is a quantisation and rounds; one between other floats is
+// nothing.
+// CHECK-LABEL: func.func @quantised
+// CHECK: math.roundeven
+// CHECK: arith.cmpf olt, %{{.*}}, %{{.*}} : f64
+// CHECK: return %{{.*}} : tensor<?xf64>
+func.func @quantised(%x: tensor<?xf32>) -> tensor<?xf8E4M3FN> {
+  %0 = ds.cast %x : tensor<?xf32> to tensor<?xf8E4M3FN>
+  return %0 : tensor<?xf8E4M3FN>
+}
