@@ -71,6 +71,8 @@ def Onnx_FileRangeAttr : Onnx_Attr<"FileRange", "file_range"> {
     `file` is relative to the folder of the model file (the model file itself for embedded data), inside that folder;
     `offset` and `length` are bytes. The data is what ONNX calls raw_data: little endian, row major, 4-bit types two per
     byte with the low nibble first.
+    * `C1`: `file` is relative, not empty, and has no `..`.
+    * `C2`: the range ends below 2^63.
   }];
   let parameters = (ins StringRefParameter<"path relative to the model's folder">:$file, "uint64_t":$offset, "uint64_t":$length);
   let assemblyFormat = "`<` $file `,` $offset `,` $length `>`";
@@ -96,6 +98,12 @@ def Onnx_GraphOp : Onnx_Op<"graph", [IsolatedFromAbove, Symbol, SingleBlock]> {
     terminator `onnx.return` gives the outputs. `input_names`/`output_names` are ONNX value names in order.
     `input_dims`/`output_dims`: per value an array with one string per dimension: the dim_param, "" where the dimension
     has a number or no name. A dim_param made of digits (the HF exporter writes those) is imported as a number.
+
+    **Constraints**
+    * `C1`: `input_names` has one name per argument of the body.
+    * `C2`: the body ends with `onnx.return`, and `output_names` has one name per value that it returns.
+    * `C3`: `input_dims` has one array of strings per argument, as long as its rank where that is known.
+    * `C4`: `output_dims` has one entry per output.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$input_names, StrArrayAttr:$output_names,
                        ArrayAttr:$input_dims, ArrayAttr:$output_dims);
@@ -109,6 +117,10 @@ def Onnx_FunctionOp : Onnx_Op<"function", [IsolatedFromAbove, SingleBlock]> {
   let description = [{
     A node whose domain, op_type and overload are this function's is a call. Values inside are `!onnx.unknown`.
     `defaults` holds attribute_proto (attributes with a default).
+
+    **Constraints**
+    * `C1`: `input_names` has one name per argument of the body.
+    * `C2`: the body ends with `onnx.return`, and `output_names` has one name per value that it returns.
   }];
   let arguments = (ins StrAttr:$domain, StrAttr:$name, StrAttr:$overload, StrArrayAttr:$input_names, StrArrayAttr:$output_names,
                        StrArrayAttr:$attr_names, DictionaryAttr:$defaults, DictionaryAttr:$opset_imports);
@@ -122,6 +134,12 @@ def Onnx_InitializerOp : Onnx_Op<"initializer", [Pure]> {
   let description = [{
     `value` is an ElementsAttr for small tensors and for data that the file encodes otherwise than raw, else
     `#onnx.file_range`. `name` is the ONNX name of the initializer.
+
+    **Constraints**
+    * `C1`: the result is a ranked tensor of fixed shape.
+    * `C2`: `value` is an ElementsAttr or `#onnx.file_range`; strings are no range of a file.
+    * `C3`: an ElementsAttr has the result's type.
+    * `C4`: a range holds as many bytes as the tensor: elements · bits / 8, rounded up; bool takes a byte.
   }];
   let arguments = (ins StrAttr:$name, AnyAttr:$value);
   let results = (outs AnyType:$result);
@@ -131,6 +149,7 @@ def Onnx_InitializerOp : Onnx_Op<"initializer", [Pure]> {
 
 def Onnx_AbsentOp : Onnx_Op<"absent", [Pure]> {
   let summary = "an optional input that is left out (the empty name)";
+  let description = [{ Its result has type none. }];
   let results = (outs NoneType:$result);
   let assemblyFormat = "attr-dict";
 }
@@ -145,6 +164,11 @@ def Onnx_NodeOp : Onnx_Op<"node"> {
     a reference inside a function → `#onnx.ref`.
     Regions may use values of enclosing regions (ONNX outer scope). A left-out trailing input is simply not there; one in
     the middle is `onnx.absent`. A left-out output is a result of type none.
+
+    **Constraints**
+    * `C1`: `version` is 1 or more.
+    * `C2`: `#onnx.graph<i>` names one of the regions, and every region is named by exactly one attribute.
+    * `C3`: every region ends with `onnx.return`.
   }];
   let arguments = (ins StrAttr:$op_type, DefaultValuedStrAttr<StrAttr, "">:$domain, I64Attr:$version,
                        DefaultValuedStrAttr<StrAttr, "">:$node_name, DefaultValuedStrAttr<StrAttr, "">:$overload,
@@ -159,6 +183,7 @@ def Onnx_NodeOp : Onnx_Op<"node"> {
 
 def Onnx_ReturnOp : Onnx_Op<"return", [Terminator, ParentOneOf<["GraphOp", "FunctionOp", "NodeOp"]>]> {
   let summary = "outputs of the enclosing graph or function";
+  let description = [{ Ends the body of a graph, of a function, or of a graph that is an attribute of a node. }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }
