@@ -202,7 +202,7 @@ struct LowerDequantize : OpConversionPattern<DequantizeOp> {
         generate(rewriter, loc, sizes, to,
                  [&](OpBuilder &b, Location at, ArrayRef<Value> ivs) -> Value {
                    SmallVector<Value> where;
-                   if (block > 0 && scaleRank > 1) {
+                   if (block > 0 && scaleRank > 0) {
                      where.assign(ivs.begin(), ivs.end());
                      where[axis] = arith::DivUIOp::create(b, at, ivs[axis],
                                                           index(b, at, block));
