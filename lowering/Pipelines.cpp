@@ -23,6 +23,7 @@
 #include "mlir/Dialect/SCF/IR/ValueBoundsOpInterfaceImpl.h"
 #include "mlir/Dialect/SCF/Transforms/BufferDeallocationOpInterfaceImpl.h"
 #include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Vector/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -82,6 +83,10 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
 }
 
 void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant) {
+  LowerLinearOptions linear;
+  linear.vectorLanes = variant.lanes;
+  linear.bf16Dot = variant.hasBf16Dot;
+  pm.addNestedPass<func::FuncOp>(createLowerLinear(linear));
   LowerAttentionOptions attention;
   attention.vectorLanes = variant.lanes;
   pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
@@ -94,7 +99,7 @@ void ds::buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(createDsToReference());
 }
 
-void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
+void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant) {
   pm.addPass(createBuildParameterEntries());
   pm.addPass(createBuildEntries());
   pm.addPass(createCanonicalizerPass());
@@ -135,8 +140,13 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &) {
   // What LLVM has no intrinsic for becomes a call of libm.
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
-  pm.addPass(arith::createArithExpandOpsPass());
-  pm.addPass(createConvertVectorToLLVMPass());
+  // Without an instruction for it LLVM would call a function of libgcc.
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = !variant.hasBf16Dot;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.x86Vector = true;
+  pm.addPass(createConvertVectorToLLVMPass(vectors));
   pm.addPass(createFinalizeMemRefToLLVMConversionPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());

@@ -90,6 +90,22 @@ def MergeLinears : Pass<"ds-merge-linears"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def PackWeights : Pass<"ds-pack-weights"> {
+  let summary = "ds.linear becomes ds.packed_linear, its weight packed for the instruction that multiplies it";
+  let description = [{
+    A weight that is made of parameters alone and has static sizes is packed in panels (`ds.pack`), which the parameter program then does once.
+    `precision` says what the activation becomes: `exact` keeps f32; `fast` rounds it to bf16 where the weight is bf16, as
+    the dot instruction wants it. f16 activations are widened, results are f32 and rounded once to the result's type.
+
+    Does nothing for f64, for integers, and for weights that are computed from inputs.
+    Run after raising, before the parameter program is split off.
+  }];
+  let options = [
+    Option<"precision", "precision", "std::string", "\"fast\"", "fast or exact">
+  ];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
 def RaiseAttention : Pass<"ds-raise-attention"> {
   let summary = "softmax(q·kᵀ·scale + mask)·v becomes ds.attention";
   let description = [{

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_DSTOLINALG
@@ -81,6 +82,7 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
     populateElementwise(patterns, types);
     populateIndexing(patterns, types);
     populateModel(patterns, types);
+    populatePack(patterns, types);
     populateReductions(patterns, types);
     populateViews(patterns, types);
     patterns.add<RetypeConstant, RetypeGeneric>(types, context);
@@ -93,7 +95,8 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
     target.addLegalDialect<affine::AffineDialect,
                            bufferization::BufferizationDialect,
                            linalg::LinalgDialect, math::MathDialect,
-                           scf::SCFDialect, vector::VectorDialect>();
+                           scf::SCFDialect, vector::VectorDialect,
+                           x86vector::X86VectorDialect>();
     target.addLegalOp<ModuleOp, ParameterOp>();
     target.addIllegalDialect<DsDialect>();
     // Control flow of the model carries unsigned tensors too.

@@ -89,6 +89,7 @@ void populateAttention(RewritePatternSet &patterns, TypeConverter &types);
 void populateElementwise(RewritePatternSet &patterns, TypeConverter &types);
 void populateIndexing(RewritePatternSet &patterns, TypeConverter &types);
 void populateModel(RewritePatternSet &patterns, TypeConverter &types);
+void populatePack(RewritePatternSet &patterns, TypeConverter &types);
 void populateReductions(RewritePatternSet &patterns, TypeConverter &types);
 void populateViews(RewritePatternSet &patterns, TypeConverter &types);
 

@@ -9,6 +9,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::ds {
@@ -19,6 +21,7 @@ namespace mlir::ds {
 #define GEN_PASS_DECL_LINALGTOPARALLELLOOPS
 #define GEN_PASS_DECL_LOWERATTENTION
 #define GEN_PASS_DECL_LOWERCOPIES
+#define GEN_PASS_DECL_LOWERLINEAR
 #define GEN_PASS_DECL_LOWERNORM
 #define GEN_PASS_DECL_LOWERROPE
 #define GEN_PASS_DECL_PARALLELTOOPENMP

@@ -136,4 +136,21 @@ def LowerAttention : Pass<"ds-cpu-attention"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::math::MathDialect",
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
 }
+
+def LowerLinear : Pass<"ds-cpu-linear"> {
+  let summary = "products with packed weights become parallel loops of vector code";
+  let description = [{
+    `ds.packed_linear` → `scf.forall` over (chunks of 64 rows, panels of 32 outputs); inside, tiles of 8, 4, 2 and 1 rows whose sums stay
+    in registers while k ascends over the panel. Sums are f32 by fused multiply-add, or by `vdpbf16ps` where input and
+    weight are bf16 and the variant has it (else the input is widened once). Every tile adds in the same order, so that a
+    row's bits depend on nothing but the row.
+    Run on tensors, before ds-to-linalg.
+  }];
+  let options = [
+    Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">,
+    Option<"bf16Dot", "bf16-dot", "bool", "false", "vdpbf16ps may be used">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"];
+}
 #endif // LOWERING_LINALGTOCPU_PASSES

@@ -1,0 +1,76 @@
+//===- DsPackedOps.cpp - shapes and verifiers of packed weights -----------===//
+#include "dialects/ds/IR/DsDialect.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+RankedTensorType PackOp::packedType(RankedTensorType weight,
+                                    int64_t interleaving) {
+  auto ceil = [](int64_t a, int64_t b) {
+    return int64_t(llvm::divideCeil(uint64_t(a), uint64_t(b)));
+  };
+  return RankedTensorType::get({ceil(weight.getDimSize(0), panelRows),
+                                ceil(weight.getDimSize(1), interleaving),
+                                panelRows * interleaving},
+                               weight.getElementType());
+}
+
+/// Whether `packed` is [N, K] packed by one of the legal interleavings.
+static bool isPacked(RankedTensorType packed, int64_t n, int64_t k) {
+  if (packed.getRank() != 3 || !packed.hasStaticShape())
+    return false;
+  for (int64_t interleaving : {1, 2, 4})
+    if (PackOp::packedType(
+            RankedTensorType::get({n, k}, packed.getElementType()),
+            interleaving) == packed)
+      return true;
+  return false;
+}
+
+LogicalResult PackOp::verify() {
+  auto weight = cast<RankedTensorType>(getWeight().getType());
+  auto result = cast<RankedTensorType>(getType());
+  if (weight.getRank() != 2 || !weight.hasStaticShape())
+    return emitOpError("C1: expected a weight of rank 2 and static sizes, "
+                       "found ")
+           << weight;
+  if (weight.getElementType() != result.getElementType() ||
+      !isPacked(result, weight.getDimSize(0), weight.getDimSize(1)))
+    return emitOpError("C2: expected a result like ")
+           << packedType(weight, 1) << " (1, 2 or 4 k side by side), found "
+           << result;
+  return success();
+}
+
+LogicalResult PackedLinearOp::verify() {
+  auto input = cast<RankedTensorType>(getInput().getType()),
+       weight = cast<RankedTensorType>(getWeight().getType()),
+       result = cast<RankedTensorType>(getType());
+  Type x = input.getElementType(), w = weight.getElementType();
+  bool typesFit = (x.isF32() && (w.isF32() || w.isBF16() || w.isF16())) ||
+                  (x.isBF16() && w.isBF16());
+  auto isF32 = [](Type type) {
+    return cast<RankedTensorType>(type).getElementType().isF32();
+  };
+  if (!typesFit || !isF32(result) || (getBias() && !isF32(getBias().getType())))
+    return emitOpError("C1: expected f32 inputs with f32, bf16 or f16 weights, "
+                       "or bf16 with bf16, and f32 bias and result; found ")
+           << input << " with " << weight << " to " << result;
+  if (input.getRank() != result.getRank() || input.getRank() == 0 ||
+      ShapedType::isDynamic(input.getShape().back()) ||
+      ShapedType::isDynamic(result.getShape().back()))
+    return emitOpError("C3: expected input and result of one rank with static "
+                       "last sizes, found ")
+           << input << " and " << result;
+  int64_t k = input.getShape().back(), n = result.getShape().back();
+  if (!isPacked(weight, n, k))
+    return emitOpError("C2: expected a weight like ")
+           << PackOp::packedType(RankedTensorType::get({n, k}, w), 1)
+           << " (1, 2 or 4 k side by side), found " << weight;
+  if (getBias() && cast<RankedTensorType>(getBias().getType()).getShape() !=
+                       ArrayRef<int64_t>{n})
+    return emitOpError("C3: expected a bias of ")
+           << n << " elements, found " << getBias().getType();
+  return success();
+}

@@ -1,0 +1,63 @@
+//===- DsPackedOps.td - weights in the layout kernels read ----*- tablegen -*-===//
+//
+// Scheduled forms of ds.linear. The layout is the shape of the packed tensor, so that two places that disagree about it
+// fail verification.
+//
+//===----------------------------------------------------------------------===//
+#ifndef DIALECTS_DS_IR_DSPACKEDOPS
+#define DIALECTS_DS_IR_DSPACKEDOPS
+include "dialects/ds/IR/DsBase.td"
+
+def Ds_PackOp : Ds_Op<"pack", [Pure]> {
+  let summary = "a weight matrix in panels of 32 output rows";
+  let description = [{
+    `weight` [N, K] of any element type becomes [P, Q, 32·p] with P = ceil(N / 32), Q = ceil(K / p):
+
+        result[i, j, l·p + s] = weight[32·i + l, p·j + s],   0 where 32·i + l ≥ N or p·j + s ≥ K
+
+    A panel holds 32 outputs for all of K, in the order in which a product adds: one vector load brings p successive k of 16 or
+    more outputs. p is 1 where the product is a fused multiply-add per k (f32, f16), 2 for bf16 (vdpbf16ps adds pairs), 4
+    for bytes (vpdpbusd adds fours). One layout serves every number of input rows.
+
+    Constraints:
+    * C1: `weight` has rank 2 and static sizes.
+    * C2: the result has the shape above for a p of 1, 2 or 4, and the element type of `weight`.
+  }];
+  let arguments = (ins AnyRankedTensor:$weight);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$weight attr-dict `:` type($weight) `to` type($result)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Outputs of one panel.
+    static constexpr int64_t panelRows = 32;
+    /// Successive k that one output has side by side in `packed`.
+    static int64_t interleaving(RankedTensorType packed) {
+      return packed.getShape().back() / panelRows;
+    }
+    /// The type of `weight` [N, K] packed with `interleaving`.
+    static RankedTensorType packedType(RankedTensorType weight, int64_t interleaving);
+  }];
+}
+
+def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure]> {
+  let summary = "ds.linear with a packed weight";
+  let description = [{
+    `result[…, n] = Σ_k input[…, k] · weight(n, k)  (+ bias[n])` with `weight(n, k)` the element that `ds.pack` stored. K is the last
+    size of `input`, N that of the result.
+
+    The type of `input` says what the product rounds: bf16 with a bf16 weight multiplies pairs of bf16 and adds them in f32
+    (`--precision=fast`); f32 multiplies f32 by the widened weight. Sums are f32, over ascending k, in an order that depends on
+    neither the number of rows nor on threads.
+
+    Constraints:
+    * C1: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3; `bias` and result are f32.
+    * C2: `weight` has the shape of `ds.pack` for [N, K].
+    * C3: `input` and result have the same rank ≥ 1 and static K and N; `bias` is [N].
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($input) `,` type($weight) `to` type($result)";
+  let hasVerifier = 1;
+}
+
+#endif // DIALECTS_DS_IR_DSPACKEDOPS

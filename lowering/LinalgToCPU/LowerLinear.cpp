@@ -1,0 +1,339 @@
+//===- LowerLinear.cpp - products with packed weights, in vectors ---------===//
+//
+// See Passes.td. A tile is `rows` input rows by the 32 outputs of one panel:
+// its sums stay in registers while k runs over the panel from front to back,
+// which is read once, in order. Tiles of 8, 4, 2 and 1 rows add in the same
+// order with the same instructions, so a row's bits do not depend on its
+// company.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/ds/IR/DsDialect.h"
+#include "lowering/LinalgToCPU/Passes.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_LOWERLINEAR
+#include "lowering/LinalgToCPU/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+
+/// f32 lanes of one vector op. A panel has two; where registers are narrower
+/// LLVM splits them.
+static constexpr int64_t lanes = 16;
+/// Vectors of f32 sums per row of a panel.
+static constexpr int64_t parts = PackOp::panelRows / lanes;
+/// Input rows that stay in the second-level cache while panels pass by.
+static constexpr int64_t chunkRows = 64;
+/// Steps of k per turn of the loop.
+static constexpr int64_t unrolling = 4;
+
+namespace {
+
+/// Emits the code of one product.
+class LinearEmitter {
+public:
+  LinearEmitter(OpBuilder &b, PackedLinearOp op, Value input, int64_t maxRows)
+      : b(b), loc(op.getLoc()), input(input), weight(op.getWeight()),
+        bias(op.getBias()), maxRows(maxRows),
+        k(cast<RankedTensorType>(input.getType()).getShape().back()),
+        n(cast<RankedTensorType>(op.getType()).getShape().back()),
+        interleaving(PackOp::interleaving(
+            cast<RankedTensorType>(op.getWeight().getType()))),
+        sum(VectorType::get({lanes}, b.getF32Type())) {}
+
+  /// The result, [rows, N].
+  Value emit() {
+    Value rows = tensor::DimOp::create(b, loc, input, 0);
+    Value chunk = index(chunkRows);
+    Value chunks = arith::CeilDivUIOp::create(b, loc, rows, chunk);
+    int64_t panels = cast<RankedTensorType>(weight.getType()).getDimSize(0);
+    Value init = tensor::EmptyOp::create(
+        b, loc,
+        RankedTensorType::get({ShapedType::kDynamic, n}, b.getF32Type()),
+        ValueRange{rows});
+    auto loop = scf::ForallOp::create(
+        b, loc, ArrayRef<OpFoldResult>{chunks, b.getIndexAttr(panels)}, init,
+        std::nullopt, [&](OpBuilder &inner, Location, ValueRange args) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPoint(inner.getInsertionBlock(),
+                              inner.getInsertionPoint());
+          emitPanel(args[0], args[1], args[2], rows);
+        });
+    return loop.getResult(0);
+  }
+
+private:
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  Value add(Value a, Value x) { return arith::AddIOp::create(b, loc, a, x); }
+  Value add(Value a, int64_t x) { return x == 0 ? a : add(a, index(x)); }
+  Value mul(Value a, int64_t x) {
+    return arith::MulIOp::create(b, loc, a, index(x));
+  }
+
+  /// Body of the parallel loop: rows [64·chunk, …) of outputs [32·panel, …).
+  void emitPanel(Value chunk, Value panel, Value out, Value rows) {
+    Value first = mul(chunk, chunkRows), column = mul(panel, PackOp::panelRows);
+    Value count = arith::MinUIOp::create(
+        b, loc, arith::SubIOp::create(b, loc, rows, first), index(chunkRows));
+    OpFoldResult width = b.getIndexAttr(PackOp::panelRows);
+    if (n % PackOp::panelRows != 0)
+      width = arith::MinUIOp::create(
+                  b, loc, arith::SubIOp::create(b, loc, index(n), column),
+                  index(PackOp::panelRows))
+                  .getResult();
+    SmallVector<OpFoldResult> offsets{first, column}, sizes{count, width},
+        strides(2, b.getIndexAttr(1));
+    Value tile =
+        tensor::ExtractSliceOp::create(b, loc, out, offsets, sizes, strides);
+    SmallVector<Value> biases = loadBias(column);
+    // Tiles as high as they go, then the rest by halves.
+    Value done = index(0);
+    for (int64_t height = maxRows; height >= 1; height /= 2) {
+      Value end = count;
+      if (height > 1)
+        end = mul(arith::DivUIOp::create(b, loc, count, index(height)), height);
+      auto loop = scf::ForOp::create(b, loc, done, end, index(height), tile);
+      {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(loop.getBody());
+        Value row = loop.getInductionVar();
+        SmallVector<Value> sums = emitTile(add(first, row), panel, height);
+        Value written = loop.getRegionIterArg(0);
+        for (int64_t r = 0; r < height; ++r)
+          for (int64_t part = 0; part < parts; ++part) {
+            Value value = sums[r * parts + part];
+            if (bias)
+              value = arith::AddFOp::create(b, loc, value, biases[part]);
+            written = vector::TransferWriteOp::create(
+                          b, loc, value, written,
+                          ValueRange{add(row, r), index(part * lanes)},
+                          ArrayRef<bool>{n % PackOp::panelRows == 0})
+                          .getResult();
+          }
+        scf::YieldOp::create(b, loc, written);
+      }
+      tile = loop.getResult(0);
+      done = end;
+    }
+    auto terminator = scf::InParallelOp::create(b, loc);
+    b.setInsertionPointToStart(terminator.getBody());
+    tensor::ParallelInsertSliceOp::create(b, loc, tile, out, offsets, sizes,
+                                          strides);
+  }
+
+  SmallVector<Value> loadBias(Value column) {
+    SmallVector<Value> result;
+    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+    for (int64_t part = 0; bias && part < parts; ++part)
+      result.push_back(vector::TransferReadOp::create(
+          b, loc, sum, bias, ValueRange{add(column, part * lanes)}, zero,
+          ArrayRef<bool>{n % PackOp::panelRows == 0}));
+    return result;
+  }
+
+  /// Sums of `height` rows from `row` on: [height][parts] vectors.
+  SmallVector<Value> emitTile(Value row, Value panel, int64_t height) {
+    SmallVector<Value> rows;
+    for (int64_t r = 0; r < height; ++r)
+      rows.push_back(add(row, r));
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(sum));
+    SmallVector<Value> sums(height * parts, zero);
+    int64_t whole = k / interleaving, turns = whole / unrolling * unrolling;
+    if (turns > 0) {
+      auto loop = scf::ForOp::create(b, loc, index(0), index(turns),
+                                     index(unrolling), sums);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      SmallVector<Value> inner(loop.getRegionIterArgs());
+      for (int64_t step = 0; step < unrolling; ++step)
+        emitStep(rows, panel, add(loop.getInductionVar(), step), inner);
+      scf::YieldOp::create(b, loc, inner);
+      sums = loop.getResults();
+    }
+    for (int64_t step = turns; step < whole; ++step)
+      emitStep(rows, panel, index(step), sums);
+    if (k % interleaving != 0)
+      emitStep(rows, panel, index(whole), sums, k % interleaving);
+    return sums;
+  }
+
+  /// Adds step `j` of the panel (p successive k) to the sums. `count` < p: only
+  /// so many k exist.
+  void emitStep(ArrayRef<Value> rows, Value panel, Value j,
+                SmallVectorImpl<Value> &sums, int64_t count = 0) {
+    if (count == 0)
+      count = interleaving;
+    Type weightElement =
+        cast<RankedTensorType>(weight.getType()).getElementType();
+    Type inputElement =
+        cast<RankedTensorType>(input.getType()).getElementType();
+    SmallVector<Value> loaded;
+    auto type = VectorType::get({lanes * interleaving}, weightElement);
+    Value padding = arith::ConstantOp::create(b, loc, weightElement,
+                                              b.getZeroAttr(weightElement));
+    for (int64_t part = 0; part < parts; ++part)
+      loaded.push_back(vector::TransferReadOp::create(
+          b, loc, type, weight,
+          ValueRange{panel, j, index(part * lanes * interleaving)}, padding,
+          ArrayRef<bool>{true}));
+    Value at = mul(j, interleaving);
+    if (inputElement.isBF16())
+      return emitPairs(rows, at, loaded, sums, count);
+
+    // One multiply-add per k, weights widened.
+    for (int64_t s = 0; s < count; ++s) {
+      SmallVector<Value> wide;
+      for (Value values : loaded)
+        wide.push_back(widen(values, s));
+      for (auto [r, row] : llvm::enumerate(rows)) {
+        Value x = tensor::ExtractOp::create(b, loc, input,
+                                            ValueRange{row, add(at, s)});
+        Value all = vector::BroadcastOp::create(b, loc, sum, x);
+        for (int64_t part = 0; part < parts; ++part) {
+          Value &acc = sums[r * parts + part];
+          acc = vector::FMAOp::create(b, loc, all, wide[part], acc);
+        }
+      }
+    }
+  }
+
+  /// f32 values of k number `s` of the loaded steps.
+  Value widen(Value values, int64_t s) {
+    Type element = cast<VectorType>(values.getType()).getElementType();
+    if (element.isF32())
+      return values;
+    if (element.isF16())
+      return arith::ExtFOp::create(b, loc, sum, values);
+    // Pairs of bf16, the lower k in the lower half: a bf16 is the upper half
+    // of an f32.
+    auto words = VectorType::get({lanes}, b.getI32Type());
+    Value bits = vector::BitCastOp::create(b, loc, words, values);
+    if (s == 0) {
+      Value shift = arith::ConstantOp::create(
+          b, loc, DenseElementsAttr::get(words, b.getI32IntegerAttr(16)));
+      bits = arith::ShLIOp::create(b, loc, bits, shift);
+    } else {
+      Value mask = arith::ConstantOp::create(
+          b, loc,
+          DenseElementsAttr::get(words, b.getI32IntegerAttr(int32_t(~0xffff))));
+      bits = arith::AndIOp::create(b, loc, bits, mask);
+    }
+    return vector::BitCastOp::create(b, loc, sum, bits);
+  }
+
+  /// vdpbf16ps on pairs of k.
+  void emitPairs(ArrayRef<Value> rows, Value at, ArrayRef<Value> loaded,
+                 SmallVectorImpl<Value> &sums, int64_t count) {
+    Type bf16 = b.getBF16Type();
+    auto pair = VectorType::get({2}, bf16),
+         word = VectorType::get({1}, b.getI32Type()),
+         words = VectorType::get({lanes}, b.getI32Type()),
+         pairs = VectorType::get({2 * lanes}, bf16);
+    for (auto [r, row] : llvm::enumerate(rows)) {
+      Value x;
+      if (count == 2) {
+        Value padding =
+            arith::ConstantOp::create(b, loc, bf16, b.getZeroAttr(bf16));
+        x = vector::TransferReadOp::create(b, loc, pair, input,
+                                           ValueRange{row, at}, padding,
+                                           ArrayRef<bool>{true});
+      } else {
+        Value last =
+            tensor::ExtractOp::create(b, loc, input, ValueRange{row, at});
+        Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(pair));
+        x = vector::InsertOp::create(b, loc, last, zero, int64_t(0));
+      }
+      Value bits = vector::BitCastOp::create(b, loc, word, x);
+      Value scalar = vector::ExtractOp::create(b, loc, bits, int64_t(0));
+      Value all = vector::BroadcastOp::create(b, loc, words, scalar);
+      all = vector::BitCastOp::create(b, loc, pairs, all);
+      for (int64_t part = 0; part < parts; ++part) {
+        Value &acc = sums[r * parts + part];
+        acc = x86vector::DotBF16Op::create(b, loc, sum, acc, all, loaded[part]);
+      }
+    }
+  }
+
+  OpBuilder &b;
+  Location loc;
+  Value input, weight, bias;
+  int64_t maxRows, k, n, interleaving;
+  VectorType sum;
+};
+
+struct LowerLinear : ds::impl::LowerLinearBase<LowerLinear> {
+  using LowerLinearBase::LowerLinearBase;
+
+  void runOnOperation() override {
+    getOperation()->walk([&](PackedLinearOp op) { lower(op); });
+  }
+
+private:
+  void lower(PackedLinearOp op) {
+    OpBuilder b(op);
+    Location loc = op.getLoc();
+    Value input = op.getInput();
+    auto type = cast<RankedTensorType>(input.getType());
+    // Values that the dot instruction would take, where there is none.
+    if (type.getElementType().isBF16() && !bf16Dot) {
+      type = RankedTensorType::get(type.getShape(), b.getF32Type());
+      input = CastOp::create(b, loc, type, input);
+    }
+    // Everything but the last dimension is rows.
+    int64_t rank = type.getRank();
+    SmallVector<ReassociationIndices> groups(2);
+    for (int64_t d = 0; d + 1 < rank; ++d)
+      groups[0].push_back(d);
+    groups[1].push_back(rank - 1);
+    SmallVector<OpFoldResult> sizes;
+    if (rank != 2) {
+      sizes = tensor::getMixedSizes(b, loc, input);
+      sizes.back() = b.getIndexAttr(
+          cast<RankedTensorType>(op.getType()).getShape().back());
+      input = rank == 1 ? addRow(b, loc, input)
+                        : tensor::CollapseShapeOp::create(b, loc, input, groups)
+                              .getResult();
+    }
+    // A static number of rows is a size like any other.
+    type = cast<RankedTensorType>(input.getType());
+    if (!type.isDynamicDim(0))
+      input = tensor::CastOp::create(
+          b, loc,
+          RankedTensorType::get({ShapedType::kDynamic, type.getDimSize(1)},
+                                type.getElementType()),
+          input);
+    // Registers: 8 rows of 2 sums, 2 weights and an input of 32; 2 rows of
+    // 4 sums, 4 weights and an input of 16.
+    int64_t rows = vectorLanes == 16 ? 8 : 2;
+    Value result = LinearEmitter(b, op, input, rows).emit();
+    auto resultType = cast<RankedTensorType>(op.getType());
+    if (rank == 2) {
+      if (result.getType() != resultType)
+        result = tensor::CastOp::create(b, loc, resultType, result);
+    } else if (rank == 1) {
+      auto row = RankedTensorType::get({1, resultType.getDimSize(0)},
+                                       resultType.getElementType());
+      result = tensor::CastOp::create(b, loc, row, result);
+      result = tensor::CollapseShapeOp::create(
+          b, loc, result, ArrayRef<ReassociationIndices>{{0, 1}});
+    } else {
+      result = tensor::ExpandShapeOp::create(b, loc, resultType, result, groups,
+                                             sizes);
+    }
+    op.replaceAllUsesWith(result);
+    op.erase();
+  }
+
+  static Value addRow(OpBuilder &b, Location loc, Value input) {
+    auto type = cast<RankedTensorType>(input.getType());
+    return tensor::ExpandShapeOp::create(
+        b, loc,
+        RankedTensorType::get({1, type.getDimSize(0)}, type.getElementType()),
+        input, ArrayRef<ReassociationIndices>{{0, 1}});
+  }
+};
+
+} // namespace

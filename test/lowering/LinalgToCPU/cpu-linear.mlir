@@ -1,0 +1,49 @@
+// RUN: ds-opt %s -ds-cpu-linear="lanes=16 bf16-dot=true" -cse | FileCheck %s --check-prefixes=CHECK,DOT
+// RUN: ds-opt %s -ds-cpu-linear -cse | FileCheck %s --check-prefixes=CHECK,FMA
+
+// Tiles of 8, 4, 2, 1 rows with 512-bit registers, of 2 and 1 with 256-bit ones; whole panels need no mask.
+// CHECK-LABEL: func @f32
+// CHECK: scf.forall (%{{.*}}, %[[PANEL:.*]]) in (%{{.*}}, 2)
+// DOT-COUNT-4: scf.for {{.*}} -> (tensor<?x32xf32>)
+// FMA-COUNT-2: scf.for {{.*}} -> (tensor<?x32xf32>)
+// CHECK-NOT: scf.for {{.*}} -> (tensor<?x32xf32>)
+// CHECK: tensor.parallel_insert_slice
+func.func @f32(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>) -> tensor<?x64xf32> {
+  %0 = ds.packed_linear %x, %w : tensor<?x8xf32>, tensor<2x8x32xf32> to tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// The last panel is written only as far as it goes; the bias is added after the sum.
+// CHECK-LABEL: func @ragged
+// CHECK: arith.minui
+// CHECK: vector.fma
+// CHECK: %[[Y:.*]] = arith.addf %{{.*}}, %{{.*}} : vector<16xf32>
+// CHECK: vector.transfer_write %[[Y]], %{{.*}} : vector<16xf32>, tensor<?x?xf32>
+func.func @ragged(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %b: tensor<33xf32>) -> tensor<?x33xf32> {
+  %0 = ds.packed_linear %x, %w bias %b : tensor<33xf32> : tensor<?x8xf32>, tensor<2x8x32xf32> to tensor<?x33xf32>
+  return %0 : tensor<?x33xf32>
+}
+
+// Pairs by the dot instruction, or widened once where there is none. The last k has no partner: nothing is read behind it.
+// CHECK-LABEL: func @pairs
+// FMA: ds.cast %{{.*}} : tensor<?x5xbf16> to tensor<?x5xf32>
+// FMA-NOT: x86vector
+// DOT-NOT: vector.fma
+// DOT: x86vector.avx512.dot
+// DOT: tensor.extract %{{.*}} : tensor<?x5xbf16>
+func.func @pairs(%x: tensor<?x5xbf16>, %w: tensor<1x3x64xbf16>) -> tensor<?x32xf32> {
+  %0 = ds.packed_linear %x, %w : tensor<?x5xbf16>, tensor<1x3x64xbf16> to tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// Other ranks: all but the last dimension are rows.
+// CHECK-LABEL: func @ranks
+// CHECK: tensor.collapse_shape {{.*}} into tensor<?x8xf32>
+// CHECK: tensor.expand_shape {{.*}} into tensor<?x3x32xf32>
+// CHECK: tensor.expand_shape {{.*}} into tensor<1x8xf32>
+// CHECK: tensor.collapse_shape {{.*}} into tensor<32xf32>
+func.func @ranks(%x: tensor<?x3x8xf32>, %y: tensor<8xf32>, %w: tensor<1x8x32xf32>) -> (tensor<?x3x32xf32>, tensor<32xf32>) {
+  %0 = ds.packed_linear %x, %w : tensor<?x3x8xf32>, tensor<1x8x32xf32> to tensor<?x3x32xf32>
+  %1 = ds.packed_linear %y, %w : tensor<8xf32>, tensor<1x8x32xf32> to tensor<32xf32>
+  return %0, %1 : tensor<?x3x32xf32>, tensor<32xf32>
+}

@@ -1,0 +1,38 @@
+// RUN: ds-opt %s -ds-pack-weights | FileCheck %s --check-prefixes=CHECK,FAST
+// RUN: ds-opt %s -ds-pack-weights=precision=exact | FileCheck %s --check-prefixes=CHECK,EXACT
+// RUN: not ds-opt %s -ds-pack-weights=precision=some 2>&1 | FileCheck %s --check-prefix=WRONG
+// WRONG: precision is 'some', expected fast or exact
+
+ds.parameter @w : tensor<48x8xbf16> = [#ds.file_range<"w.bin", 0, 768>]
+ds.parameter @v : tensor<48x8xf32> = [#ds.file_range<"w.bin", 0, 1536>]
+
+// CHECK-LABEL: func @pairs
+// FAST: %[[X:.*]] = ds.cast %{{.*}} : tensor<?x8xf32> to tensor<?x8xbf16>
+// CHECK: %[[W:.*]] = ds.pack %{{.*}} : tensor<48x8xbf16> to tensor<2x4x64xbf16>
+// FAST: ds.packed_linear %[[X]], %[[W]] : tensor<?x8xbf16>, tensor<2x4x64xbf16> to tensor<?x48xf32>
+// EXACT: ds.packed_linear %{{.*}}, %[[W]] : tensor<?x8xf32>, tensor<2x4x64xbf16> to tensor<?x48xf32>
+func.func @pairs(%x: tensor<?x8xf32>) -> tensor<?x48xf32> {
+  %w = ds.load_parameter @w : tensor<48x8xbf16>
+  %0 = ds.linear %x, %w : tensor<?x8xf32>, tensor<48x8xbf16> to tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}
+
+// f16 is widened before and rounded once after.
+// CHECK-LABEL: func @half
+// CHECK: %[[X:.*]] = ds.cast %{{.*}} : tensor<?x8xf16> to tensor<?x8xf32>
+// CHECK: %[[Y:.*]] = ds.packed_linear %[[X]], %{{.*}} : tensor<?x8xf32>, tensor<2x8x32xf32> to tensor<?x48xf32>
+// CHECK: ds.cast %[[Y]] : tensor<?x48xf32> to tensor<?x48xf16>
+func.func @half(%x: tensor<?x8xf16>) -> tensor<?x48xf16> {
+  %w = ds.load_parameter @v : tensor<48x8xf32>
+  %0 = ds.linear %x, %w : tensor<?x8xf16>, tensor<48x8xf32> to tensor<?x48xf16>
+  return %0 : tensor<?x48xf16>
+}
+
+// A weight that is an input, and f64, stay.
+// CHECK-LABEL: func @no
+// CHECK: ds.linear
+// CHECK-NOT: ds.pack
+func.func @no(%x: tensor<?x8xf32>, %w: tensor<48x8xf32>) -> tensor<?x48xf32> {
+  %0 = ds.linear %x, %w : tensor<?x8xf32>, tensor<48x8xf32> to tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}
