@@ -55,9 +55,13 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
   function.addPass(createCSEPass());
 }
 
-void ds::buildOptimisePipeline(OpPassManager &pm) {
+void ds::buildOptimisePipeline(OpPassManager &pm,
+                               const OptimiseOptions &options) {
   pm.addNestedPass<func::FuncOp>(createMergeLinears());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
+  PackWeightsOptions pack;
+  pack.precision = options.precision;
+  pm.addNestedPass<func::FuncOp>(createPackWeights(pack));
   // Last: no pass sees through a computed parameter.
   pm.addPass(createSplitParameterProgram());
   pm.addPass(createCanonicalizerPass());
@@ -216,5 +220,5 @@ void ds::registerPipelines() {
                              buildRaisePipeline);
   PassPipelineRegistration<>(
       "ds-optimise", "raised model ops to what is best computed at run time",
-      buildOptimisePipeline);
+      [](OpPassManager &pm) { buildOptimisePipeline(pm, {}); });
 }

@@ -28,9 +28,15 @@ void buildRaisePipeline(OpPassManager &pm);
 /// onnx → ds → raised, and flattened to @step as the mode asks.
 void buildModelPipeline(OpPassManager &pm, const RaiseOptions &options);
 
+struct OptimiseOptions {
+  /// "fast" rounds activations to what the dot instruction of the weight's type
+  /// wants, "exact" keeps them f32.
+  std::string precision = "fast";
+};
+
 /// Raised or flattened ops → those that are best computed at run time, and a
 /// parameter program: `--pass-pipeline="ds-optimise"`.
-void buildOptimisePipeline(OpPassManager &pm);
+void buildOptimisePipeline(OpPassManager &pm, const OptimiseOptions &options);
 
 /// ds → linalg on tensors, as `variant` computes it.
 void buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant);

@@ -103,7 +103,7 @@ def PackWeights : Pass<"ds-pack-weights"> {
   let options = [
     Option<"precision", "precision", "std::string", "\"fast\"", "fast or exact">
   ];
-  let dependentDialects = ["::mlir::ds::DsDialect"];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
 }
 
 def RaiseAttention : Pass<"ds-raise-attention"> {

@@ -282,23 +282,7 @@ private:
       type = RankedTensorType::get(type.getShape(), b.getF32Type());
       input = CastOp::create(b, loc, type, input);
     }
-    // Everything but the last dimension is rows.
-    int64_t rank = type.getRank();
-    SmallVector<ReassociationIndices> groups(2);
-    for (int64_t d = 0; d + 1 < rank; ++d)
-      groups[0].push_back(d);
-    groups[1].push_back(rank - 1);
-    SmallVector<OpFoldResult> sizes;
-    if (rank != 2) {
-      sizes = tensor::getMixedSizes(b, loc, input);
-      sizes.back() = b.getIndexAttr(
-          cast<RankedTensorType>(op.getType()).getShape().back());
-      input = rank == 1 ? addRow(b, loc, input)
-                        : tensor::CollapseShapeOp::create(b, loc, input, groups)
-                              .getResult();
-    }
     // A static number of rows is a size like any other.
-    type = cast<RankedTensorType>(input.getType());
     if (!type.isDynamicDim(0))
       input = tensor::CastOp::create(
           b, loc,
@@ -309,30 +293,10 @@ private:
     // 4 sums, 4 weights and an input of 16.
     int64_t rows = vectorLanes == 16 ? 8 : 2;
     Value result = LinearEmitter(b, op, input, rows).emit();
-    auto resultType = cast<RankedTensorType>(op.getType());
-    if (rank == 2) {
-      if (result.getType() != resultType)
-        result = tensor::CastOp::create(b, loc, resultType, result);
-    } else if (rank == 1) {
-      auto row = RankedTensorType::get({1, resultType.getDimSize(0)},
-                                       resultType.getElementType());
-      result = tensor::CastOp::create(b, loc, row, result);
-      result = tensor::CollapseShapeOp::create(
-          b, loc, result, ArrayRef<ReassociationIndices>{{0, 1}});
-    } else {
-      result = tensor::ExpandShapeOp::create(b, loc, resultType, result, groups,
-                                             sizes);
-    }
+    if (result.getType() != op.getType())
+      result = tensor::CastOp::create(b, loc, op.getType(), result);
     op.replaceAllUsesWith(result);
     op.erase();
-  }
-
-  static Value addRow(OpBuilder &b, Location loc, Value input) {
-    auto type = cast<RankedTensorType>(input.getType());
-    return tensor::ExpandShapeOp::create(
-        b, loc,
-        RankedTensorType::get({1, type.getDimSize(0)}, type.getElementType()),
-        input, ArrayRef<ReassociationIndices>{{0, 1}});
   }
 };
 

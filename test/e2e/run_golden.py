@@ -79,7 +79,7 @@ def read_io(folder, about):
 def graph(compiler, folder, work):
     about = json.load(open(os.path.join(folder, "about.json")))
     library = os.path.join(work, "graph.so")
-    result = subprocess.run([compiler, os.path.join(folder, "model.onnx"), "--mode=graph", "--cpu=native", "-o", library],
+    result = subprocess.run([compiler, os.path.join(folder, "model.onnx"), "--mode=graph", "--cpu=native", "--precision=exact", "-o", library],
                             capture_output=True, text=True)
     if result.returncode:
         return [result.stderr.strip()[:300]]
@@ -125,7 +125,7 @@ def greedy(session, prompt, count, slot=0, size=None):
 def language_model(compiler, folder, work):
     about = json.load(open(os.path.join(folder, "about.json")))
     library = os.path.join(work, "lm.so")
-    result = subprocess.run([compiler, os.path.join(folder, "model.onnx"), "--mode=lm", "--cpu=native", "-o", library],
+    result = subprocess.run([compiler, os.path.join(folder, "model.onnx"), "--mode=lm", "--cpu=native", "--precision=exact", "-o", library],
                             capture_output=True, text=True)
     if result.returncode:
         return [result.stderr.strip()[:300]]

@@ -28,6 +28,18 @@ func.func @half(%x: tensor<?x8xf16>) -> tensor<?x48xf16> {
   return %0 : tensor<?x48xf16>
 }
 
+// All dimensions but the last are rows.
+// CHECK-LABEL: func @ranks
+// CHECK: %[[ROWS:.*]] = arith.muli
+// CHECK: ds.reshape %{{.*}}[%[[ROWS]]] : tensor<?x?x8xf32> to tensor<?x8xf32>
+// CHECK: ds.packed_linear
+// CHECK: ds.reshape %{{.*}} : tensor<?x48xf32> to tensor<?x?x48xf32>
+func.func @ranks(%x: tensor<?x?x8xf32>) -> tensor<?x?x48xf32> {
+  %w = ds.load_parameter @v : tensor<48x8xf32>
+  %0 = ds.linear %x, %w : tensor<?x?x8xf32>, tensor<48x8xf32> to tensor<?x?x48xf32>
+  return %0 : tensor<?x?x48xf32>
+}
+
 // A weight that is an input, and f64, stay.
 // CHECK-LABEL: func @no
 // CHECK: ds.linear

@@ -27,6 +27,12 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
       ->check(CLI::IsMember({"fat", "native", "x86-64-v3", "x86-64-v4"}));
   app.add_option("--emit", command.emit, "stop after this stage and print it")
       ->check(CLI::IsMember({"onnx", "ds", "ds-opt", "linalg", "llvm", "so"}));
+  app.add_option(
+         "--precision", command.precision,
+         "fast: activations are rounded to what the dot instruction of "
+         "the weight's type wants (bf16 with bf16 weights); exact: they "
+         "stay f32. Sums, norms and softmax are f32 in both")
+      ->check(CLI::IsMember({"fast", "exact"}));
   app.add_option("--tokenizer", command.tokenizer,
                  "tokenizer.json to put into the library")
       ->type_name("FILE");

@@ -222,7 +222,11 @@ static int compileModel(const tool::CompileCommand &command) {
     return 1;
   }
   // The reference computes what the model says, when it says it.
-  if (!reference && !stages.run("ds-opt", ds::buildOptimisePipeline))
+  ds::OptimiseOptions optimise;
+  optimise.precision = command.precision;
+  if (!reference && !stages.run("ds-opt", [&](PassManager &pm) {
+        ds::buildOptimisePipeline(pm, optimise);
+      }))
     return 1;
   if (command.emit == "ds-opt")
     return emitText(*module, command.output);

@@ -57,10 +57,9 @@ LogicalResult PackedLinearOp::verify() {
     return emitOpError("C1: expected f32 inputs with f32, bf16 or f16 weights, "
                        "or bf16 with bf16, and f32 bias and result; found ")
            << input << " with " << weight << " to " << result;
-  if (input.getRank() != result.getRank() || input.getRank() == 0 ||
-      ShapedType::isDynamic(input.getShape().back()) ||
-      ShapedType::isDynamic(result.getShape().back()))
-    return emitOpError("C3: expected input and result of one rank with static "
+  if (input.getRank() != 2 || result.getRank() != 2 || input.isDynamicDim(1) ||
+      result.isDynamicDim(1))
+    return emitOpError("C3: expected input and result of rank 2 with static "
                        "last sizes, found ")
            << input << " and " << result;
   int64_t k = input.getShape().back(), n = result.getShape().back();

@@ -42,17 +42,17 @@ def Ds_PackOp : Ds_Op<"pack", [Pure]> {
 def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure]> {
   let summary = "ds.linear with a packed weight";
   let description = [{
-    `result[…, n] = Σ_k input[…, k] · weight(n, k)  (+ bias[n])` with `weight(n, k)` the element that `ds.pack` stored. K is the last
+    `result[m, n] = Σ_k input[m, k] · weight(n, k)  (+ bias[n])` with `weight(n, k)` the element that `ds.pack` stored. K is the last
     size of `input`, N that of the result.
 
     The type of `input` says what the product rounds: bf16 with a bf16 weight multiplies pairs of bf16 and adds them in f32
     (`--precision=fast`); f32 multiplies f32 by the widened weight. Sums are f32, over ascending k, in an order that depends on
     neither the number of rows nor on threads.
 
-    Constraints:
-    * C1: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3; `bias` and result are f32.
-    * C2: `weight` has the shape of `ds.pack` for [N, K].
-    * C3: `input` and result have the same rank ≥ 1 and static K and N; `bias` is [N].
+    **Constraints**
+    * `C1`: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3; `bias` and result are f32.
+    * `C2`: `weight` has the shape of `ds.pack` for [N, K].
+    * `C3`: `input` and result have rank 2 and static K and N; `bias` is [N].
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias);
   let results = (outs AnyRankedTensor:$result);

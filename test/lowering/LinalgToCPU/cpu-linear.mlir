@@ -36,14 +36,10 @@ func.func @pairs(%x: tensor<?x5xbf16>, %w: tensor<1x3x64xbf16>) -> tensor<?x32xf
   return %0 : tensor<?x32xf32>
 }
 
-// Other ranks: all but the last dimension are rows.
-// CHECK-LABEL: func @ranks
-// CHECK: tensor.collapse_shape {{.*}} into tensor<?x8xf32>
-// CHECK: tensor.expand_shape {{.*}} into tensor<?x3x32xf32>
-// CHECK: tensor.expand_shape {{.*}} into tensor<1x8xf32>
-// CHECK: tensor.collapse_shape {{.*}} into tensor<32xf32>
-func.func @ranks(%x: tensor<?x3x8xf32>, %y: tensor<8xf32>, %w: tensor<1x8x32xf32>) -> (tensor<?x3x32xf32>, tensor<32xf32>) {
-  %0 = ds.packed_linear %x, %w : tensor<?x3x8xf32>, tensor<1x8x32xf32> to tensor<?x3x32xf32>
-  %1 = ds.packed_linear %y, %w : tensor<8xf32>, tensor<1x8x32xf32> to tensor<32xf32>
-  return %0, %1 : tensor<?x3x32xf32>, tensor<32xf32>
+// A static number of rows is one like any other.
+// CHECK-LABEL: func @static
+// CHECK: tensor.cast %{{.*}} : tensor<3x8xf32> to tensor<?x8xf32>
+func.func @static(%x: tensor<3x8xf32>, %w: tensor<1x8x32xf32>) -> tensor<3x32xf32> {
+  %0 = ds.packed_linear %x, %w : tensor<3x8xf32>, tensor<1x8x32xf32> to tensor<3x32xf32>
+  return %0 : tensor<3x32xf32>
 }
