@@ -92,11 +92,10 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
     populateCallOpTypeConversionPattern(patterns, types);
 
     ConversionTarget target(*context);
-    target.addLegalDialect<affine::AffineDialect,
-                           bufferization::BufferizationDialect,
-                           linalg::LinalgDialect, math::MathDialect,
-                           scf::SCFDialect, vector::VectorDialect,
-                           x86vector::X86VectorDialect>();
+    target.addLegalDialect<
+        affine::AffineDialect, bufferization::BufferizationDialect,
+        linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
+        vector::VectorDialect, x86vector::X86VectorDialect>();
     target.addLegalOp<ModuleOp, ParameterOp>();
     target.addIllegalDialect<DsDialect>();
     // Control flow of the model carries unsigned tensors too.

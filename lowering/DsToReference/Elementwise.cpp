@@ -230,20 +230,19 @@ static SmallVector<Value> lower(Emitter &e, BitcastOp op,
 
 /// Its result is no tensor, so it is no rule.
 struct LowerRequire : OpConversionPattern<RequireOp> {
-  LowerRequire(TypeConverter &types, MLIRContext *context,
-               const DenseMap<Value, Value> &stored)
-      : OpConversionPattern(types, context), stored(stored) {}
+  LowerRequire(TypeConverter &types, MLIRContext *context, Known &known)
+      : OpConversionPattern(types, context), known(known) {}
   LogicalResult
   matchAndRewrite(RequireOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Emitter e(rewriter, op.getLoc(), stored);
+    Emitter e(rewriter, op.getLoc(), known);
     Num holds{&e, adaptor.getCondition()}, size{&e, adaptor.getSize()};
     // An index outside its range is what is reported.
     e.checked(select(holds, e.index(0), e.index(1)), e.index(1));
     rewriter.replaceOp(op, select(holds, size, e.index(0)).value);
     return success();
   }
-  const DenseMap<Value, Value> &stored;
+  Known &known;
 };
 
 static SmallVector<Value> lower(Emitter &e, DequantizeOp op,
@@ -271,7 +270,7 @@ void addElementwise(Rules &rules) {
   rules.add<CastOp>(lower);
   rules.add<BitcastOp>(lower);
   rules.patterns.add<LowerRequire>(rules.types, rules.patterns.getContext(),
-                                   rules.stored);
+                                   rules.known);
   rules.add<DequantizeOp>(lower);
 }
 

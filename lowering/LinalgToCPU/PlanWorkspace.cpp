@@ -202,7 +202,10 @@ public:
   /// Bytes of `alloc` in whole cache lines.
   FailureOr<Size> bytes(memref::AllocOp alloc) {
     MemRefType type = alloc.getType();
-    int64_t width = (type.getElementTypeBitWidth() + 7) / 8;
+    // An index is 64 bits wide on every variant.
+    Type element = type.getElementType();
+    int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+    int64_t width = (bits + 7) / 8;
     if (type.getElementType().isIndex())
       width = 8;
     Size product = constant(width);

@@ -19,9 +19,9 @@ def Ds_PackOp : Ds_Op<"pack", [Pure]> {
     more outputs. p is 1 where the product is a fused multiply-add per k (f32, f16), 2 for bf16 (vdpbf16ps adds pairs), 4
     for bytes (vpdpbusd adds fours). One layout serves every number of input rows.
 
-    Constraints:
-    * C1: `weight` has rank 2 and static sizes.
-    * C2: the result has the shape above for a p of 1, 2 or 4, and the element type of `weight`.
+    **Constraints**
+    * `C1`: `weight` has rank 2 and static sizes.
+    * `C2`: the result has the shape above for a p of 1, 2 or 4, and the element type of `weight`.
   }];
   let arguments = (ins AnyRankedTensor:$weight);
   let results = (outs AnyRankedTensor:$result);
