@@ -18,6 +18,12 @@ enum class Behaviour {
   Contiguous
 };
 
+std::string errorText(int code) {
+  PCRE2_UCHAR text[256];
+  pcre2_get_error_message(code, text, sizeof(text));
+  return reinterpret_cast<const char *>(text);
+}
+
 /// Cuts at the matches of a regular expression.
 class Split : public PreTokenizer {
 public:
@@ -31,13 +37,10 @@ public:
                                PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE |
                                    PCRE2_NO_UTF_CHECK,
                                &code, &at, nullptr);
-    if (!expression) {
-      PCRE2_UCHAR text[256];
-      pcre2_get_error_message(code, text, sizeof(text));
-      throw std::runtime_error("the pattern '" + pattern +
-                               "' of a pre-tokenizer cannot be used: " +
-                               reinterpret_cast<const char *>(text));
-    }
+    if (!expression)
+      throw std::runtime_error(
+          "the pattern '" + pattern +
+          "' of a pre-tokenizer cannot be used: " + errorText(code));
     // Without JIT support matching still works, slower.
     pcre2_jit_compile(expression, PCRE2_JIT_COMPLETE);
   }
@@ -69,8 +72,17 @@ public:
     while (at <= length) {
       int found = pcre2_match(expression, subject, length, at,
                               PCRE2_NO_UTF_CHECK, match.get(), nullptr);
-      if (found < 0)
+      // Compiled patterns have a small stack, interpreted ones the heap.
+      if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+        found = pcre2_match(expression, subject, length, at,
+                            PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match.get(),
+                            nullptr);
+      if (found == PCRE2_ERROR_NOMATCH)
         break;
+      if (found < 0)
+        throw std::runtime_error("the text is too much for a pattern of the "
+                                 "pre-tokenizer: " +
+                                 errorText(found));
       PCRE2_SIZE *bounds = pcre2_get_ovector_pointer(match.get());
       if (bounds[1] == bounds[0]) {
         // An empty match cuts nothing; go on behind the next character.
