@@ -64,7 +64,8 @@ static char *copied(const void *data, size_t bytes) {
   char *result = static_cast<char *>(std::malloc(bytes + 1));
   if (!result)
     throw std::bad_alloc();
-  std::memcpy(result, data, bytes);
+  if (bytes) // an empty vector has no address
+    std::memcpy(result, data, bytes);
   result[bytes] = 0;
   return result;
 }

@@ -57,3 +57,9 @@ Session makeSession(const ds_model_t *model, ds_session_options options) {
       << ds_last_error();
   return Session(session);
 }
+
+/// An allocation that cannot be is a failed one, in sanitizer builds too.
+extern "C" __attribute__((visibility("default"))) const char *
+__asan_default_options() {
+  return "allocator_may_return_null=1";
+}
