@@ -14,6 +14,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
@@ -131,7 +132,7 @@ public:
     return global(llvm::ConstantStruct::getAnon(context, records, true));
   }
 
-  llvm::Constant *global(llvm::Constant *value) {
+  llvm::GlobalVariable *global(llvm::Constant *value) {
     auto *result =
         new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
                                  llvm::GlobalValue::PrivateLinkage, value);
@@ -172,7 +173,8 @@ std::string entryName(StringRef name, StringRef variant) {
 
 void buildDescriptor(llvm::Module &module, const ModelDescription &description,
                      const LinkOptions &options, ArrayRef<CpuVariant> variants,
-                     StringRef weightsFile, uint64_t weightsBytes) {
+                     StringRef weightsFile, StringRef embeddedWeights,
+                     uint64_t weightsBytes) {
   DescriptorBuilder b(module);
   std::vector<llvm::Constant *> inputs, outputs, parameters, caches, codes;
   for (const EntryValue &value : description.inputs)
@@ -212,6 +214,14 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
   for (int32_t id : options.eosIds)
     eos.push_back(b.i32(id));
 
+  llvm::Constant *embedded = b.null();
+  if (!embeddedWeights.empty()) {
+    llvm::GlobalVariable *bytes = b.global(llvm::ConstantDataArray::getString(
+        b.context, embeddedWeights, /*AddNull=*/false));
+    // Tensors start at multiples of 64 bytes of the file.
+    bytes->setAlignment(llvm::Align(64));
+    embedded = bytes;
+  }
   auto optionalText = [&](const std::string &value) {
     return value.empty() ? b.null() : b.text(value);
   };
@@ -236,7 +246,7 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
        {AT(parameters), b.array(parameters)},
        {AT(caches), b.array(caches)},
        {AT(weights_file), weightsFile.empty() ? b.null() : b.text(weightsFile)},
-       {AT(embedded_weights), b.null()},
+       {AT(embedded_weights), embedded},
        {AT(weights_bytes), b.i64(weightsBytes)},
        {AT(vocabulary), b.i64(description.vocabulary)},
        {AT(hidden_size), b.i64(description.hiddenSize)},
@@ -340,6 +350,21 @@ LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
       return failure();
   }
 
+  std::unique_ptr<llvm::MemoryBuffer> embedded;
+  if (options.embedWeights && !weightsTemporary.empty()) {
+    // Code reaches data by offsets of 32 bits.
+    constexpr uint64_t most = uint64_t(1) << 30;
+    if (weightsBytes > most)
+      return emitError(loc) << "--weights=embed: the weights have "
+                            << weightsBytes << " bytes, at most " << most
+                            << " fit into the library; leave them in a file";
+    auto read = llvm::MemoryBuffer::getFile(weightsTemporary);
+    if (!read)
+      return emitError(loc) << "cannot read '" << weightsTemporary
+                            << "': " << read.getError().message();
+    embedded = std::move(*read);
+  }
+
   llvm::LLVMContext llvmContext;
   std::vector<std::string> objects;
   std::vector<CpuVariant> variants;
@@ -367,10 +392,11 @@ LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
       llvm::Module descriptor("descriptor", llvmContext);
       descriptor.setDataLayout(machine->createDataLayout());
       descriptor.setTargetTriple(machine->getTargetTriple());
-      buildDescriptor(descriptor, description, options, variants,
-                      weightsTemporary.empty() ? StringRef()
+      buildDescriptor(
+          descriptor, description, options, variants,
+          weightsTemporary.empty() || embedded ? StringRef()
                                                : path::filename(weightsPath),
-                      weightsBytes);
+          embedded ? embedded->getBuffer() : StringRef(), weightsBytes);
       objects.push_back(temporaryPath(".descriptor.o"));
       if (failed(emitObject(loc, descriptor, *machine, objects.back())))
         return failure();
@@ -387,7 +413,7 @@ LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
              << "cannot write '" << to << "': " << code.message();
     return success();
   };
-  if (!weightsTemporary.empty() &&
+  if (!weightsTemporary.empty() && !embedded &&
       failed(publish(weightsTemporary, weightsPath)))
     return failure();
   return publish(library, options.output);

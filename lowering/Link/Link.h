@@ -25,6 +25,8 @@ struct LinkOptions {
   /// The library to write. Its weights go to NAME.weights.safetensors beside
   /// it.
   std::string output;
+  /// The weights go into the library instead.
+  bool embedWeights = false;
   /// Facts that the graph does not hold; 0, empty or −1 where unknown.
   std::string name;
   int64_t maxLength = 0;

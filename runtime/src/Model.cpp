@@ -237,6 +237,7 @@ std::string Model::describe() const {
       json["outputs"].push_back(value(m.outputs[i]));
   }
   json["weights_file"] = m.weights_file ? Json(m.weights_file) : Json(nullptr);
+  json["weights_embedded"] = m.embedded_weights != nullptr;
   json["weights_bytes"] = m.weights_bytes;
   json["parameters"] = Json::array();
   for (uint32_t i = 0; i < m.parameter_count; ++i) {

@@ -57,8 +57,9 @@ class Model:
             self.weights = np.memmap(os.path.join(os.path.dirname(os.path.abspath(path)), self.model.weights_file.decode()),
                                      np.uint8, "r")
             assert len(self.weights) == self.model.weights_bytes
-            for i in range(self.model.parameter_count):
-                self.pointers[i] = self.weights.ctypes.data + self.model.parameters[i].offset
+        base = self.weights.ctypes.data if self.model.weights_file else self.model.embedded_weights
+        for i in range(self.model.parameter_count):
+            self.pointers[i] = base + self.model.parameters[i].offset
 
     def graph(self, inputs):
         """Outputs by name; `inputs` maps names to arrays."""

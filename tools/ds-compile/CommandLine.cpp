@@ -25,6 +25,10 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                  "code for these processors; fat: variants for all of them, "
                  "chosen at load")
       ->check(CLI::IsMember({"fat", "native", "x86-64-v3", "x86-64-v4"}));
+  app.add_option("--weights", command.weights,
+                 "file: NAME.weights.safetensors beside the library; embed: "
+                 "in the library, for small models")
+      ->check(CLI::IsMember({"file", "embed"}));
   app.add_option("--emit", command.emit, "stop after this stage and print it")
       ->check(CLI::IsMember({"onnx", "ds", "ds-opt", "linalg", "llvm", "so"}));
   app.add_option(

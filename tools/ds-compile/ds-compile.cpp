@@ -263,6 +263,7 @@ static int compileModel(const tool::CompileCommand &command) {
   }
   ds::LinkOptions link;
   link.output = command.output;
+  link.embedWeights = command.weights == "embed";
   if (!readModelFiles(command, link))
     return 1;
   FailureOr<std::unique_ptr<ds::ParameterProgram>> parameters =
