@@ -87,5 +87,22 @@ script scaling "$python" tools/bench/compile_scaling.py "$bin/ds-compile"
 script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/golden examples/kjv-v1
 script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
 
+if [ "$preset" = release ]; then
+  say "Fuzzing the readers, briefly"
+  configure fuzz
+  build fuzz fuzz-safetensors fuzz-tokenizer
+  for target in safetensors tokenizer; do
+    # What is found grows a corpus of this build; the committed one is the seed.
+    mkdir -p "build/fuzz/corpus/$target"
+    if "build/fuzz/bin/fuzz-$target" -runs=20000 -max_total_time=30 "-artifact_prefix=$logs/" \
+         "build/fuzz/corpus/$target" "test/fuzz/corpus/$target" > "$logs/fuzz-$target.log" 2>&1; then
+      count "fuzz-$target" 1 0
+    else
+      tail -30 "$logs/fuzz-$target.log"
+      count "fuzz-$target" 0 1
+    fi
+  done
+fi
+
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
