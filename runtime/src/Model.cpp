@@ -28,7 +28,9 @@ void checkStatus(int32_t status, const char *what, const char *name) {
                 where + ": sizes of the arguments do not fit the model or each "
                         "other");
   case DS_STATUS_INDEX:
-    throw Error(DS_ERROR_INDEX, where + ": an index is outside its range");
+    throw Error(DS_ERROR_INDEX,
+                where + ": an index is outside its range, such as a position "
+                        "behind the end of the model's tables");
   case DS_STATUS_CAPACITY:
     throw Error(DS_ERROR_CAPACITY,
                 where + ": more tokens than the cache holds");

@@ -162,9 +162,20 @@ void Session::check(std::span<const ds_feed> feeds, size_t logitsCapacity) {
 void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
                    float *hidden) {
   check(feeds, logits.size());
+  before = lengths;
+  try {
+    runSteps(feeds, logits.data(), hidden);
+  } catch (...) {
+    // What the first steps appended is beyond the length again.
+    lengths.swap(before);
+    throw;
+  }
+}
+
+void Session::runSteps(std::span<const ds_feed> feeds, float *logitsOut,
+                       float *hidden) {
   const DsModel &m = owner->descriptor();
   // Feeds come in order; each is cut into chunks, and short ones share a step.
-  float *logitsOut = logits.data();
   size_t next = 0;
   int64_t done = 0; // tokens of feeds[next] that were computed
   while (next < feeds.size()) {

@@ -35,11 +35,12 @@ private:
     void operator()(void *memory) const;
   };
   void check(std::span<const ds_feed> feeds, size_t logitsCapacity);
+  void runSteps(std::span<const ds_feed> feeds, float *logits, float *hidden);
 
   std::shared_ptr<const Model> owner;
   int64_t cacheLength, chunk;
   int threads;
-  std::vector<int64_t> lengths;
+  std::vector<int64_t> lengths, before;
   std::vector<std::unique_ptr<void, AlignedFree>> memories;
   std::vector<void *> cachePointers;
   void *workspace = nullptr;

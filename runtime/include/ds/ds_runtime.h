@@ -162,8 +162,10 @@ DS_API void ds_session_free(ds_session_t *session);
  * no feed wants any). `hidden`, if not null, receives f32 [sum of token_count,
  * hidden_size]: the states after the last norm, in the same order. The numbers
  * of a token depend on its own sequence only: not on its company, the chunk or
- * the threads. Everything is checked before anything is computed. Errors: INDEX
- * (token, slot, slot twice), CAPACITY, ARGUMENT. */
+ * the threads. Everything is checked before anything is computed; what fails
+ * then (INDEX: a length beyond the model's own tables) has written some logits
+ * and leaves all lengths as they were. Errors: INDEX (token, slot, slot twice),
+ * CAPACITY, ARGUMENT. */
 DS_API ds_result ds_session_feed(ds_session_t *session, const ds_feed *feeds,
                                  int64_t feed_count, float *logits,
                                  int64_t logits_capacity, float *hidden);

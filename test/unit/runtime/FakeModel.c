@@ -20,6 +20,7 @@ enum { VOCABULARY = 7, HIDDEN = 2 };
 int64_t fake_steps;
 int64_t fake_most_tokens;
 int32_t fake_threads;
+int64_t fake_fails_at; /* this step, counted from now on; 0: none */
 
 static uint64_t workspaceBytes(int64_t tokens, int64_t sequences, int64_t rows,
                                int64_t length, int32_t threads) {
@@ -33,6 +34,8 @@ static int32_t step(const DsStepCall *call) {
   if (call->token_count > fake_most_tokens)
     fake_most_tokens = call->token_count;
   fake_threads = call->threads;
+  if (fake_fails_at && --fake_fails_at == 0)
+    return DS_STATUS_INDEX;
   if (call->workspace_bytes <
           workspaceBytes(call->token_count, call->sequence_count,
                          call->logit_row_count, call->cache_length,

@@ -164,6 +164,26 @@ TEST_F(SessionTest, BatchesAndChunks) {
   }
 }
 
+TEST_F(SessionTest, AFailedStepLeavesTheLengths) {
+  Session session = makeSession(model.get(), {.slots = 2, .chunk = 2});
+  std::vector<float> first = feed(session.get(), 0, {1, 2});
+  const int32_t tokens[] = {3, 4, 5, 6, 1};
+  ds_feed feeds[] = {{1, tokens, 3, DS_LOGITS_NONE},
+                     {0, tokens, 5, DS_LOGITS_NONE}};
+  folder.global<int64_t>("fake_fails_at") = 3;
+  EXPECT_EQ(ds_session_feed(session.get(), feeds, 2, nullptr, 0, nullptr),
+            DS_ERROR_INDEX);
+  EXPECT_NE(std::string(ds_last_error()).find("model 'fake': an index"),
+            std::string::npos);
+  EXPECT_EQ(ds_session_length(session.get(), 0), 2);
+  EXPECT_EQ(ds_session_length(session.get(), 1), 0);
+  // The same again, and as if nothing had been.
+  EXPECT_EQ(ds_session_feed(session.get(), feeds, 2, nullptr, 0, nullptr),
+            DS_OK);
+  ASSERT_EQ(ds_session_rewind(session.get(), 0, 0), DS_OK);
+  EXPECT_EQ(feed(session.get(), 0, {1, 2}), first);
+}
+
 TEST_F(SessionTest, LogitsOfSomeRows) {
   Session session = makeSession(model.get(), {.slots = 3, .chunk = 2});
   const int32_t a[] = {1, 2, 3}, b[] = {4, 5}, c[] = {6};
