@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace dsrt {
 
@@ -78,12 +80,22 @@ void Session::rewind(int64_t slot, int64_t to) {
   lengths[size_t(slot)] = to;
 }
 
+static float halfToFloat(uint16_t bits) {
+  int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  float value = exponent == 0 ? std::ldexp(float(mantissa), -24)
+                : exponent < 31
+                    ? std::ldexp(float(mantissa | 1024), exponent - 25)
+                : mantissa ? std::numeric_limits<float>::quiet_NaN()
+                           : std::numeric_limits<float>::infinity();
+  return bits >> 15 ? -value : value;
+}
+
 /// One element of a cache; `data` is of `type`, a float type.
 static float element(const void *data, uint32_t type, size_t i) {
   if (type == DS_TYPE_F32)
     return static_cast<const float *>(data)[i];
   if (type == DS_TYPE_F16)
-    return float(static_cast<const _Float16 *>(data)[i]);
+    return halfToFloat(static_cast<const uint16_t *>(data)[i]);
   return std::bit_cast<float>(uint32_t(static_cast<const uint16_t *>(data)[i])
                               << 16);
 }

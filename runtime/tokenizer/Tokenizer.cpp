@@ -51,6 +51,16 @@ std::string bytesOfToken(const std::string &token,
   return result;
 }
 
+/// A token's id; anything but a whole number within reason is refused.
+int32_t readId(const json &value, const std::string &token) {
+  constexpr int64_t most = 1 << 24;
+  if (!value.is_number_integer() || value.get<int64_t>() < 0 ||
+      value.get<int64_t>() >= most)
+    throw std::runtime_error("token '" + token.substr(0, 100) +
+                             "' has the id " + value.dump().substr(0, 40));
+  return value.get<int32_t>();
+}
+
 struct AddedToken {
   std::string text;
   int32_t id;
@@ -75,7 +85,7 @@ public:
     for (unsigned byte = 0; byte < 256; ++byte)
       bytes[alphabet[byte]] = char(byte);
     for (auto &[token, id] : model.at("vocab").items())
-      place(token, id.get<int32_t>(), bytes);
+      place(token, readId(id, token), bytes);
     byteIds.fill(-1);
     for (unsigned byte = 0; byte < 256; ++byte) {
       std::string text;
@@ -87,7 +97,8 @@ public:
     readMerges(model);
     if (file.contains("added_tokens"))
       for (const json &token : file.at("added_tokens")) {
-        AddedToken added{token.at("content"), token.at("id"),
+        std::string content = token.at("content");
+        AddedToken added{content, readId(token.at("id"), content),
                          token.value("special", false)};
         if (added.text.empty())
           continue;
@@ -196,10 +207,6 @@ private:
 
   void place(const std::string &token, int32_t id,
              const std::unordered_map<uint32_t, char> &bytes) {
-    constexpr int32_t most = 1 << 24;
-    if (id < 0 || id >= most)
-      throw std::runtime_error("token '" + token + "' has the id " +
-                               std::to_string(id));
     if (size_t(id) >= tokenBytes.size()) {
       tokenBytes.resize(size_t(id) + 1);
       special.resize(size_t(id) + 1);
@@ -253,7 +260,7 @@ private:
         }
         std::string name = part.at("SpecialToken").at("id");
         for (const json &id : processor.at("special_tokens").at(name).at("ids"))
-          (seen ? after : before).push_back(id.get<int32_t>());
+          (seen ? after : before).push_back(readId(id, name));
       }
     } else if (type != "ByteLevel") {
       throw std::runtime_error("post-processor '" + type +

@@ -49,7 +49,9 @@ __attribute__((target("avx512f"))) uint64_t readWide(const uint64_t *data,
     d = _mm512_xor_si512(d, _mm512_load_si512(data + i + 24));
   }
   a = _mm512_xor_si512(_mm512_xor_si512(a, b), _mm512_xor_si512(c, d));
-  return static_cast<uint64_t>(_mm512_reduce_or_epi64(a));
+  alignas(64) uint64_t parts[8];
+  _mm512_store_si512(parts, a);
+  return parts[0] ^ parts[7];
 }
 
 __attribute__((target("avx2"))) uint64_t readNarrow(const uint64_t *data,
@@ -80,8 +82,8 @@ constexpr int64_t repeats = 1 << 17;
     sum = zero;                                                                \
   for (int64_t i = 0; i < repeats; ++i) {                                      \
     asm volatile("" : "+v"(x), "+v"(y));                                       \
-    _Pragma("clang loop unroll(full)") for (Vector &sum : sums) sum =          \
-        operation;                                                             \
+    for (Vector &sum : sums)                                                   \
+      sum = operation;                                                         \
   }                                                                            \
   keep(sums)
 

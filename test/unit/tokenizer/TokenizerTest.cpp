@@ -165,6 +165,8 @@ TEST(Hostile, IsRefusedWithAReason) {
       {"", "{", "[]", "{}", R"({"model": {"type": "Unigram"}})",
        R"({"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}})",
        R"({"model": {"type": "BPE", "vocab": {"a": 99999999999}, "merges": []}})",
+       R"({"model": {"type": "BPE", "vocab": {"a": 1e30}, "merges": []}})",
+       R"({"model": {"type": "BPE", "vocab": {"a": "0"}, "merges": []}})",
        R"({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}})",
        R"({"model": {"type": "BPE", "vocab": {}, "merges": []},
             "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("},
