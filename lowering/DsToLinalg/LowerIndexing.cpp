@@ -179,6 +179,11 @@ struct LowerTopK : OpConversionPattern<TopKOp> {
     Value input = adaptor.getInput();
     int64_t axis = op.getAxis();
     Type element = tensorType(input).getElementType();
+    // Carried in f32 where narrower: see LowerArgReduce.
+    Type wide = isa<FloatType>(element) ? accumulatorType(element) : element;
+    auto convert = [&](OpBuilder &b, Location l, Value x, Type to) {
+      return wide == element ? x : scalarCast(b, l, x, x.getType(), to);
+    };
     Type i64 = rewriter.getI64Type();
     bool unsignedElements = isUnsigned(op.getInput());
     Sizes sizes = tensor::getMixedSizes(rewriter, loc, input);
@@ -201,7 +206,7 @@ struct LowerTopK : OpConversionPattern<TopKOp> {
             ValueRange carried) -> SmallVector<Value> {
           Value zero = index(b, l, 0), one = index(b, l, 1),
                 none = index(b, l, -1);
-          Value blank = number(b, l, element, 0);
+          Value blank = number(b, l, wide, 0);
           auto pick = scf::ForOp::create(
               b, l, zero, count, one,
               ValueRange{carried[0], carried[1], blank, none},
@@ -215,6 +220,7 @@ struct LowerTopK : OpConversionPattern<TopKOp> {
                       SmallVector<Value> where(ivs);
                       where[axis] = i;
                       Value x = tensor::ExtractOp::create(ib, il, input, where);
+                      x = convert(ib, il, x, wide);
                       auto compare = [&](ElementwiseKind kind, Value p,
                                          Value q) {
                         return scalarElementwise(ib, il, kind, {p, q},
@@ -244,8 +250,9 @@ struct LowerTopK : OpConversionPattern<TopKOp> {
                     });
                 SmallVector<Value> where(ivs);
                 where[axis] = j;
-                Value v = tensor::InsertOp::create(nb, nl, scan.getResult(0),
-                                                   outerState[0], where);
+                Value best = convert(nb, nl, scan.getResult(0), element);
+                Value v = tensor::InsertOp::create(nb, nl, best, outerState[0],
+                                                   where);
                 Value place =
                     arith::IndexCastOp::create(nb, nl, i64, scan.getResult(1));
                 Value p = tensor::InsertOp::create(nb, nl, place, outerState[1],

@@ -116,32 +116,41 @@ struct LowerArgReduce : OpConversionPattern<ArgReduceOp> {
             : (op.getSelectLast() ? ElementwiseKind::Le : ElementwiseKind::Lt);
     rewriter.replaceOp(
         op,
-        generate(rewriter, loc, sizes, rewriter.getI64Type(),
-                 [&](OpBuilder &b, Location at, ArrayRef<Value> ivs) -> Value {
-                   SmallVector<Value> where(ivs);
-                   Value zero = index(b, at, 0), one = index(b, at, 1);
-                   where[axis] = zero;
-                   Value first = tensor::ExtractOp::create(b, at, input, where);
-                   auto loop = scf::ForOp::create(
-                       b, at, one, length, one, ValueRange{first, zero},
-                       [&](OpBuilder &nested, Location l, Value i,
-                           ValueRange carried) {
-                         where[axis] = i;
-                         Value x =
-                             tensor::ExtractOp::create(nested, l, input, where);
-                         Value wins = scalarElementwise(
-                             nested, l, better, {x, carried[0]},
-                             isUnsigned(op.getInput()));
-                         scf::YieldOp::create(
-                             nested, l,
-                             ValueRange{arith::SelectOp::create(nested, l, wins,
-                                                                x, carried[0]),
-                                        arith::SelectOp::create(
-                                            nested, l, wins, i, carried[1])});
-                       });
-                   return arith::IndexCastOp::create(b, at, b.getI64Type(),
-                                                     loop.getResult(1));
-                 }));
+        generate(
+            rewriter, loc, sizes, rewriter.getI64Type(),
+            [&](OpBuilder &b, Location at, ArrayRef<Value> ivs) -> Value {
+              SmallVector<Value> where(ivs);
+              Value zero = index(b, at, 0), one = index(b, at, 1);
+              where[axis] = zero;
+              // Carried in f32 where narrower: a bf16 that lives across a
+              // loop is a call of a library to older processors.
+              auto element = [&](OpBuilder &inner, Location l) {
+                Value x = tensor::ExtractOp::create(inner, l, input, where);
+                Type type = x.getType();
+                return isa<FloatType>(type) ? scalarCast(inner, l, x, type,
+                                                         accumulatorType(type))
+                                            : x;
+              };
+              Value first = element(b, at);
+              auto loop = scf::ForOp::create(
+                  b, at, one, length, one, ValueRange{first, zero},
+                  [&](OpBuilder &nested, Location l, Value i,
+                      ValueRange carried) {
+                    where[axis] = i;
+                    Value x = element(nested, l);
+                    Value wins =
+                        scalarElementwise(nested, l, better, {x, carried[0]},
+                                          isUnsigned(op.getInput()));
+                    scf::YieldOp::create(
+                        nested, l,
+                        ValueRange{arith::SelectOp::create(nested, l, wins, x,
+                                                           carried[0]),
+                                   arith::SelectOp::create(nested, l, wins, i,
+                                                           carried[1])});
+                  });
+              return arith::IndexCastOp::create(b, at, b.getI64Type(),
+                                                loop.getResult(1));
+            }));
     return success();
   }
 };
