@@ -163,6 +163,7 @@ struct DsToReference : ds::impl::DsToReferenceBase<DsToReference> {
     addElementwise(rules);
     addIndexing(rules);
     addModel(rules);
+    addPacked(rules);
     addReductions(rules);
     addViews(rules);
     patterns.add<LowerLoadParameter>(types, context, known);

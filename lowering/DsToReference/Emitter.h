@@ -189,6 +189,7 @@ struct Rules {
 void addElementwise(Rules &rules);
 void addIndexing(Rules &rules);
 void addModel(Rules &rules);
+void addPacked(Rules &rules);
 void addReductions(Rules &rules);
 void addViews(Rules &rules);
 

@@ -1,7 +1,7 @@
 """Properties of the model ops (DsModelOps.td), alone and in the company that fusion looks for."""
 import numpy as np
 
-from case import EPSILON, SMALL, TINY, Sum, function, normal, tensor, uniform
+from case import DTYPES, EPSILON, SMALL, TINY, Sum, function, normal, tensor, uniform, values
 
 ACTIVATIONS = ["f32", "f32", "f32", "bf16", "f16", "f64"]
 # Rows of tokens: one is decoding, many is a prompt.
@@ -335,6 +335,53 @@ def projections(case):
         case.output(out, "f32", [rows, n], tolerance)
 
 
+# ----- packed -----------------------------------------------------------------------------------------------------------
+def packed_shape(n, k, p):
+    return [-(-n // 32), -(-k // p), 32 * p]
+
+
+def packed(weight, p):
+    """The layout of ds.pack, written from its documentation."""
+    n, k = weight.shape
+    panels, steps, _ = packed_shape(n, k, p)
+    full = np.zeros((panels * 32, steps * p), weight.dtype)
+    full[:n, :k] = weight
+    return full.reshape(panels, 32, steps, p).transpose(0, 2, 1, 3).reshape(panels, steps, 32 * p)
+
+
+def pack(case):
+    element, p = case.pick(["f32", "bf16", "f16", "i8", "ui8"]), case.pick([1, 2, 4])
+    n, k = case.pick(WIDTHS), case.pick(WIDTHS)
+    x = case.input(element, [n, k], values(element))
+    shape = packed_shape(n, k, p)
+    out = case.emit(f"ds.pack {x} : {tensor(element, [n, k])} to {tensor(element, shape)}")
+    case.output(out, element, shape, None)
+
+
+def packed_linear(case):
+    stored = case.pick(["f32", "bf16", "f16"])
+    element = case.pick(["f32", "bf16"]) if stored == "bf16" else "f32"
+    p = 2 if stored == "bf16" else 1
+    rows = case.dims(1, ROWS)
+    n, k = case.pick(WIDTHS), case.pick(WIDTHS + [257])
+    shape = packed_shape(n, k, p)
+    x = case.input(element, rows + [k], normal())
+    case.by_row = [x]
+    plain = case.rng.normal(size=(n, k)).astype(DTYPES[stored])
+    w = weight(case, stored, shape, lambda run, shape: packed(plain, p))
+    text = ""
+    if case.chance(0.3):
+        bias = weight(case, "f32", [n], normal())
+        text = f" bias {bias} : {tensor('f32', [n])}"
+    out = case.emit(f"ds.packed_linear {x}, {w}{text} : {tensor(element, rows + [k])}, {tensor(stored, shape)} to "
+                    f"{tensor('f32', rows + [n])}")
+
+    def tolerance(run, want):
+        total = magnitudes(run, x)[0] @ np.abs(plain.astype(np.float64)).T + (magnitudes(run, bias)[0] if text else 0)
+        return (k + 3) * EPSILON["f32"] * total + EPSILON["f32"] * np.abs(want) + TINY["f32"]
+    case.output(out, "f32", rows + [n], tolerance)
+
+
 OPS = {"embedding": embedding, "rms_norm": rms_norm, "rope": rope, "linear": linear, "swiglu": swiglu, "attention": attention,
        "token_positions": token_positions, "cache_append": cache_append, "cached_attention": cached_attention,
-       "half_layer": half_layer, "projections": projections}
+       "half_layer": half_layer, "projections": projections, "pack": pack, "packed_linear": packed_linear}

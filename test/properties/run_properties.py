@@ -31,7 +31,7 @@ OPS = ops_tensor.OPS | ops_model.OPS
 # Cases of one graph: fewer, larger modules compile faster, smaller ones isolate a failure sooner.
 PER_MODULE = 24
 # --cpu and --precision of each module in turn.
-VARIANTS = [("native", "fast")]
+VARIANTS = [("native", "fast"), ("x86-64-v3", "exact"), ("native", "exact"), ("x86-64-v3", "fast")]
 
 
 def build(op, number, seed):
