@@ -69,8 +69,15 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
 
 void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
   pm.addPass(onnx::createConvertOnnxToDs());
-  if (options.mode != Mode::Graph)
+  if (options.mode != Mode::Graph) {
+    // Views and casts find their places first: integer products are matched
+    // as they stand.
+    OpPassManager &function = pm.nest<func::FuncOp>();
+    function.addPass(createCanonicalizerPass());
+    function.addPass(createCSEPass());
+    function.addPass(createSinkTransposes());
     pm.addPass(createFloatActivations());
+  }
   buildRaisePipeline(pm);
   if (options.mode != Mode::Graph) {
     FlattenTokensOptions flatten;

@@ -93,9 +93,19 @@ FailureOr<CacheTensor> LanguageModel::matchCache(Value value,
   auto past = dyn_cast<BlockArgument>(concat.getInputs()[0]);
   if (!past)
     return no(loc, "the past keys or values of an attention are not an input");
-  bool isOutput = llvm::any_of(concat->getUsers(), [](Operation *op) {
-    return isa<func::ReturnOp>(op);
-  });
+  auto isReturned = [](Value v) {
+    return llvm::any_of(v.getUsers(), llvm::IsaPred<func::ReturnOp>);
+  };
+  bool isOutput = isReturned(concat);
+  // Rounded before it goes out, it is rounded again at the next step: rounding
+  // twice with one scale is rounding once.
+  if (!isOutput && afterAppend.size() >= 2) {
+    auto quantize = dyn_cast<QuantizeOp>(afterAppend[0]);
+    auto dequantize = dyn_cast<DequantizeOp>(afterAppend[1]);
+    isOutput = quantize && dequantize && isReturned(dequantize) &&
+               quantize.getScale() == dequantize.getScale() &&
+               quantize.getZeroPoint() == dequantize.getZeroPoint();
+  }
   if (!isOutput)
     return no(loc, "the appended cache is not an output");
   RankedTensorType type = tensorType(value);
@@ -209,7 +219,7 @@ LogicalResult LanguageModel::findHead() {
     while (Operation *op = value.getDefiningOp()) {
       if ((linear = dyn_cast<LinearOp>(op)))
         break;
-      if (!isa<CastOp, SliceOp, ReshapeOp>(op))
+      if (!isa<CastOp, SliceOp, ReshapeOp, QuantizeOp, DequantizeOp>(op))
         break;
       value = op->getOperand(0);
     }
