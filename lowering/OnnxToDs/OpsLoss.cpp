@@ -14,6 +14,20 @@ static LogicalResult likelihoodLoss(NodeContext &n, Value logProbability) {
   int64_t rank = type.getRank();
   if (rank < 2 || tensorType(n.input(1)).getRank() != rank - 1)
     return n.error("it needs [N, C, D1, …] and [N, D1, …]");
+  if (!isa<FloatType>(type.getElementType()) ||
+      !isa<IntegerType>(tensorType(n.input(1)).getElementType()))
+    return n.error("its scores are no floats, or its classes no integers");
+  SmallVector<OpFoldResult> scores = n.b.shape(logProbability),
+                            classes = n.b.shape(n.input(1));
+  scores.erase(scores.begin() + 1);
+  for (auto [a, c] : llvm::zip_equal(scores, classes))
+    n.b.checkSameSize(a, c, "sizes of scores and classes");
+  if (n.has(2) &&
+      (tensorType(n.input(2)).getRank() != 1 ||
+       tensorType(n.input(2)).getElementType() != type.getElementType()))
+    return n.error("its weights are no vector of the scores' type");
+  if (n.b.isWrong)
+    return failure();
   StringRef reduction = n.text("reduction", "mean");
   if (reduction != "mean" && reduction != "sum" && reduction != "none")
     return n.error("its reduction is '" + reduction + "'");
@@ -58,8 +72,9 @@ static LogicalResult convertLikelihoodLoss(NodeContext &n) {
 }
 
 static LogicalResult convertCrossEntropyLoss(NodeContext &n) {
-  if (tensorType(n.input(0)).getRank() < 2)
-    return n.error("it needs [N, C, D1, …]");
+  if (tensorType(n.input(0)).getRank() < 2 ||
+      !isa<FloatType>(tensorType(n.input(0)).getElementType()))
+    return n.error("it needs floats [N, C, D1, …]");
   Value logProbability = n.b.softmax(n.input(0), 1, /*log=*/true);
   n.output(1, logProbability);
   return likelihoodLoss(n, logProbability);

@@ -37,6 +37,9 @@ static FailureOr<Value> rmsNorm(NodeContext &n, Value x, Value scale,
                                 int64_t axis, double epsilon) {
   int64_t rank = tensorType(x).getRank();
   Type element = tensorType(x).getElementType();
+  if (!isa<FloatType>(element) ||
+      !isa<FloatType>(tensorType(scale).getElementType()))
+    return n.error("its input or its scale is not of floats");
   if (axis == rank - 1 && tensorType(scale).getRank() == 1 &&
       tensorType(x).getShape().back() == tensorType(scale).getShape()[0] &&
       !tensorType(x).isDynamicDim(rank - 1)) {

@@ -173,3 +173,14 @@ module {
     onnx.return %y : tensor<4x2xf32>
   }
 }
+
+// -----
+
+module {
+  onnx.graph @main_graph inputs ["x", "y", "w"] [["", ""], [""], []] outputs ["z"] [[]] {
+  ^bb0(%x: tensor<3x5xf32>, %y: tensor<3xi64>, %w: tensor<f32>):
+    // expected-error @below {{node 'n' (SoftmaxCrossEntropyLoss): its weights are no vector of the scores' type}}
+    %z = onnx.node "SoftmaxCrossEntropyLoss"(%x, %y, %w) version 13 {} {node_name = "n"} : (tensor<3x5xf32>, tensor<3xi64>, tensor<f32>) -> tensor<f32>
+    onnx.return %z : tensor<f32>
+  }
+}
