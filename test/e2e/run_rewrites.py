@@ -3,7 +3,7 @@
 usage: run_rewrites.py DS_COMPILE GOLDEN [--all] [--only TEXT] [--seed N] [--rounds N] [--seconds N]
 
 Each golden file with a cache is rewritten at random (renames, Identity, operands of commutative ops swapped, transposes and casts
-inserted in inverse pairs and moved, nodes reordered) and compiled with --emit=ds-opt --mode=lm; the result must be the original's up to
+inserted in inverse pairs and moved, nodes reordered) and raised with --mode=lm; the result must be the original's up to
 names and the order of operations. Its twins with one thing poisoned (another epsilon in one norm, one mask bound off by one, the sign of
 one rotation, or of one head of it) must not. Without --all a few files and rounds, within --seconds. Seeds are printed; --seed repeats a
 run. Ends with `N passed, N failed`.
@@ -100,12 +100,15 @@ class Canonical:
 
 
 def compile_model(compiler, path, mode="lm"):
-    result = subprocess.run([compiler, path, "--emit=ds-opt", f"--mode={mode}"], capture_output=True, text=True)
-    if result.returncode not in (0, 1):
-        return None, f"exit code {result.returncode}: {result.stderr.strip()[:300]}"
-    if result.returncode:
-        return None, result.stderr.strip()[:300]
-    return Canonical(result.stdout), None
+    # The raised model: later stages join products in the order in which they stand, and compute with weights.
+    with tempfile.TemporaryDirectory() as work:
+        result = subprocess.run([compiler, path, "--emit=ds-opt", f"--mode={mode}", f"--save-temps={work}"], capture_output=True, text=True)
+        if result.returncode not in (0, 1):
+            return None, f"exit code {result.returncode}: {result.stderr.strip()[:300]}"
+        if result.returncode:
+            return None, result.stderr.strip()[:300]
+        with open(os.path.join(work, "1-raised.mlir")) as file:
+            return Canonical(file.read()), None
 
 
 # ----- rewrites ------------------------------------------------------------------------------------------------------------------------
