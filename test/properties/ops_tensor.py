@@ -42,7 +42,9 @@ def elementwise(kind):
             element = case.pick(FLOATS)
         elif kind in ("and", "or", "xor", "not"):
             element = case.pick(SIGNED + UNSIGNED + ["i1", "i1"])
-        elif kind in ("shl", "shr"):
+        elif kind == "shr":
+            element = case.pick(UNSIGNED + SIGNED)
+        elif kind == "shl":
             element = case.pick(UNSIGNED)
         elif kind in ("neg", "abs", "sign"):
             element = case.pick(FLOATS + SIGNED)
@@ -102,6 +104,16 @@ def cast(case):
     x = case.input(source, dims, make)
     out = case.emit(f"ds.cast {x} : {tensor(source, dims)} to {tensor(target, dims)}")
     case.output(out, target, dims, tolerance)
+
+
+def bitcast(case):
+    source, target = case.pick([("f32", "i32"), ("ui32", "f32"), ("i16", "ui16"), ("f16", "i16"), ("i64", "f64"), ("i8", "ui8")])
+    dims = case.dims(case.pick([0, 1, 2]))
+    # No patterns of NaN: their bits may change on the way.
+    make = values(source) if target not in FLOATS else integers(source, 0, 1000)
+    x = case.input(source, dims, make)
+    out = case.emit(f"ds.bitcast {x} : {tensor(source, dims)} to {tensor(target, dims)}")
+    case.output(out, target, dims, None)
 
 
 # ----- views ------------------------------------------------------------------------------------------------------------
@@ -555,7 +567,7 @@ def dequantize(case):
 OPS = {f"elementwise.{k}": elementwise(k)
        for k in list(UNARY_FUNCTIONS) + UNARY_EXACT + TESTS + BINARY_EXACT + COMPARISONS
        + ["not", "and", "or", "xor", "shl", "shr", "truncmod", "floormod", "pow"]}
-OPS |= {"elementwise.select": select, "cast": cast, "reshape": reshape, "broadcast": broadcast, "transpose": transpose,
+OPS |= {"elementwise.select": select, "cast": cast, "bitcast": bitcast, "reshape": reshape, "broadcast": broadcast, "transpose": transpose,
         "slice": slice_, "concat": concat, "pad": pad, "range": range_, "arg_reduce": arg_reduce, "cumulative": cumulative,
         "matmul": matmul, "softmax": softmax, "gather": gather, "gather_elements": gather_elements, "gather_nd": gather_nd,
         "scatter_elements": scatter_elements, "scatter_nd": scatter_nd, "topk": topk, "nonzero": nonzero,
