@@ -14,6 +14,7 @@
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -264,6 +265,13 @@ static int compileModel(const tool::CompileCommand &command) {
   ds::LinkOptions link;
   link.output = command.output;
   link.embedWeights = command.weights == "embed";
+  link.optionsText = llvm::formatv("{0}", llvm::json::Value(llvm::json::Object{
+                                              {"cpu", command.cpu},
+                                              {"mode", command.mode},
+                                              {"precision", command.precision},
+                                              {"reference", command.reference},
+                                          }))
+                         .str();
   if (!readModelFiles(command, link))
     return 1;
   FailureOr<std::unique_ptr<ds::ParameterProgram>> parameters =
