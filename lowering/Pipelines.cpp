@@ -93,7 +93,8 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
   pm.addPass(createSymbolDCEPass());
 }
 
-void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant) {
+void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
+                             bool requireFast) {
   LowerLinearOptions linear;
   linear.vectorLanes = variant.lanes;
   linear.bf16Dot = variant.hasBf16Dot;
@@ -103,10 +104,14 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant) {
   pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
   pm.addNestedPass<func::FuncOp>(createLowerNorm());
   pm.addNestedPass<func::FuncOp>(createLowerRope());
+  CountSlowOpsOptions count;
+  count.requireFast = requireFast;
+  pm.addPass(createCountSlowOps(count));
   pm.addPass(createDsToLinalg());
 }
 
 void ds::buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(createCountSlowOps());
   pm.addPass(createDsToReference());
 }
 

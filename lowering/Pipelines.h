@@ -39,7 +39,9 @@ struct OptimiseOptions {
 void buildOptimisePipeline(OpPassManager &pm, const OptimiseOptions &options);
 
 /// ds → linalg on tensors, as `variant` computes it.
-void buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant);
+/// With `requireFast` an op that no kernel takes is an error.
+void buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
+                         bool requireFast = false);
 
 /// ds → scalar loops in f64, instead of it.
 void buildReferencePipeline(OpPassManager &pm);

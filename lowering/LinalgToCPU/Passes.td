@@ -153,4 +153,15 @@ def LowerLinear : Pass<"ds-cpu-linear"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"];
 }
+def CountSlowOps : Pass<"ds-count-slow-ops", "ModuleOp"> {
+  let summary = "counts the model ops that no kernel has taken";
+  let description = [{
+    Products, norms, RoPE and attention of an entry that are still ds ops go through plain loops. Each gets a remark, and their number
+    stands in the module attribute `ds.slow_ops`, from which the descriptor has it. With `require-fast` each is an error.
+    Functions of the parameter program are left out. Run after the ds-cpu-… passes, before ds-to-linalg.
+  }];
+  let options = [
+    Option<"requireFast", "require-fast", "bool", "false", "an op that no kernel has taken is an error">
+  ];
+}
 #endif // LOWERING_LINALGTOCPU_PASSES

@@ -124,6 +124,8 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
   if (failed(parameters))
     return failure();
   result.parameters = std::move(*parameters);
+  if (auto slow = module->getAttrOfType<IntegerAttr>("ds.slow_ops"))
+    result.slowOps = slow.getInt();
   if (auto facts = module->getAttrOfType<DictionaryAttr>("ds.model")) {
     auto number = [&](StringRef name) {
       auto attr = facts.getAs<IntegerAttr>(name);

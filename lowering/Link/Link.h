@@ -57,7 +57,7 @@ struct ModelDescription {
   bool isLanguageModel = false;
   std::vector<EntryValue> inputs, outputs, caches;
   std::vector<EntryParameter> parameters;
-  int64_t vocabulary = 0, hiddenSize = 0, layers = 0;
+  int64_t vocabulary = 0, hiddenSize = 0, layers = 0, slowOps = 0;
   int64_t multiplyAddsPerToken = 0, multiplyAddsPerLogits = 0;
 };
 

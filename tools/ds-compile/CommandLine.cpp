@@ -53,6 +53,9 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
   app.add_option("--save-temps", command.saveTemps,
                  "write the IR after each stage into this folder")
       ->type_name("DIR");
+  app.add_flag("--require-fast", command.requireFast,
+               "an op without a vector kernel, which would go through plain "
+               "loops, is an error (their number is in ds-info either way)");
   app.add_flag("--remarks", command.remarks,
                "say what was recognised, and why a near miss was not");
   app.add_flag("--list-ops", command.listOps,

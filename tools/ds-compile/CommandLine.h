@@ -15,7 +15,7 @@ struct CompileCommand {
   std::string tokenizer, saveTemps, precision = "fast";
   std::string config, reference, weights = "file";
   long long maxLength = 0;
-  bool remarks = false, listOps = false, batch = false;
+  bool requireFast = false, remarks = false, listOps = false, batch = false;
 };
 
 /// Fills `command`. Returns the exit code where the program is to end at once

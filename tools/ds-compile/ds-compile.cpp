@@ -242,7 +242,7 @@ static int compileModel(const tool::CompileCommand &command) {
           if (reference)
             ds::buildReferencePipeline(pm);
           else
-            ds::buildLinalgPipeline(pm, variant);
+            ds::buildLinalgPipeline(pm, variant, command.requireFast);
         }))
       return 1;
     // Text is of the best variant.
