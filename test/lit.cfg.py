@@ -26,6 +26,7 @@ config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%models", os.path.join(config.ds_binary_dir, "test", "models")))
 config.substitutions.append(("%runtime", os.path.join(config.ds_binary_dir, "lib", "libds_runtime.so")))
 config.substitutions.append(("%examples", os.path.join(config.ds_source_dir, "examples")))
+config.substitutions.append(("%docs", os.path.join(config.ds_source_dir, "docs")))
 config.substitutions.append(("%e2e", os.path.join(config.ds_source_dir, "test", "e2e")))
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
