@@ -144,8 +144,15 @@ LogicalResult Importer::importSubgraph(StringRef message, Region &region,
   Scope scope;
   scope.outer = outer;
   for (ImportedValueInfo &input : parts.inputs)
-    scope.values[input.name] = block->addArgument(
-        input.type, NameLoc::get(builder.getStringAttr(input.name), loc));
+    if (!scope.values
+             .try_emplace(
+                 input.name,
+                 block->addArgument(
+                     input.type,
+                     NameLoc::get(builder.getStringAttr(input.name), loc)))
+             .second)
+      return error("two inputs of graph '" + parts.name + "' are named '" +
+                   input.name + "'");
   LogicalResult result = importBody(parts, block, scope);
   --nesting;
   return result;
@@ -189,6 +196,8 @@ LogicalResult Importer::importNode(StringRef message, Scope &scope,
   StringRef label = !name.empty()      ? name
                     : !outputs.empty() ? outputs.front()
                                        : opType;
+  if (opType.empty())
+    return error("node '" + label + "' names no operator");
   auto opset = opsets.find(domain);
   if (opset == opsets.end())
     return error("node '" + label + "' uses domain '" + domain +
@@ -212,7 +221,9 @@ LogicalResult Importer::importNode(StringRef message, Scope &scope,
     FailureOr<NamedAttribute> attr = importAttribute(attribute, graphs);
     if (failed(attr))
       return failure();
-    attrs.set(attr->getName(), attr->getValue());
+    if (attrs.set(attr->getName(), attr->getValue()))
+      return error("node '" + label + "' has two attributes named '" +
+                   attr->getName().getValue() + "'");
   }
   SmallVector<Type> resultTypes;
   for (StringRef output : outputs) {
@@ -274,6 +285,8 @@ Importer::importAttribute(StringRef message,
       if (!attribute.isBytes()) {
         floats.push_back(attribute.getFloat());
       } else {
+        if (field.size() % sizeof(float))
+          return broken("attribute '" + name.str() + "'");
         size_t count = field.size() / sizeof(float), old = floats.size();
         floats.resize(old + count);
         if (count)

@@ -78,6 +78,9 @@ FailureOr<Attribute> Importer::externalRange(StringRef location,
       return error("external data of '" + owner + "': cannot open '" + full +
                    "': " + code.message() +
                    "; it must lie beside the model file");
+    if (!llvm::sys::fs::is_regular_file(full))
+      return error("external data of '" + owner + "': '" + full +
+                   "' is no regular file");
     if (llvm::sys::fs::real_path(full, real) ||
         llvm::sys::fs::real_path(folder, realFolder))
       return error("cannot resolve '" + full + "'");
@@ -112,7 +115,6 @@ FailureOr<ImportedTensor> Importer::importTensor(StringRef message,
   StringRef location;
   uint64_t offset = 0;
   std::optional<uint64_t> length;
-  bool badNumber = false;
 
   WireReader tensor(message);
   auto appendNumber = [&](uint64_t number, size_t size) {
@@ -170,11 +172,15 @@ FailureOr<ImportedTensor> Importer::importTensor(StringRef message,
       WireReader entry(tensor.getBytes());
       while (entry.next())
         (entry.getField() == 1 ? key : value) = entry.getBytes();
+      if (entry.isBroken())
+        return broken("external data of '" + owner.str() + "'");
       uint64_t number = 0;
       if (key == "location")
         location = value;
       else if (key == "offset" || key == "length") {
-        badNumber |= value.getAsInteger(10, number);
+        if (value.getAsInteger(10, number))
+          return error("external data of '" + owner + "' has " + key + " '" +
+                       value + "', which is no number from 0 to 2^64-1");
         if (key == "offset")
           offset = number;
         else
@@ -189,9 +195,6 @@ FailureOr<ImportedTensor> Importer::importTensor(StringRef message,
   }
   if (tensor.isBroken())
     return broken("tensor '" + owner.str() + "'");
-  if (badNumber)
-    return error("external data of '" + owner +
-                 "' has an offset or length that is no number");
 
   uint64_t count = 1;
   for (int64_t d : dims) {

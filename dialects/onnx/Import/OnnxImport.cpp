@@ -43,6 +43,9 @@ LogicalResult Importer::importOpsets(StringRef message, NamedAttrList &list) {
     return broken("an opset import");
   if (domain == "ai.onnx")
     domain = "";
+  if (version < 1)
+    return error("the file imports version " + Twine(version) + " of domain '" +
+                 domain + "'; versions start at 1");
   opsets[domain] = version;
   list.set(domain.empty() ? "ai.onnx" : domain,
            builder.getI64IntegerAttr(version));
@@ -112,8 +115,12 @@ LogicalResult Importer::importFunction(StringRef message) {
   Block *block = &op.getBody().emplaceBlock();
   Scope scope;
   for (StringRef input : inputs)
-    scope.values[input] =
-        block->addArgument(UnknownType::get(context), op.getLoc());
+    if (!scope.values
+             .try_emplace(input, block->addArgument(UnknownType::get(context),
+                                                    op.getLoc()))
+             .second)
+      return error("two inputs of function '" + name + "' are named '" + input +
+                   "'");
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(block);
   for (StringRef node : nodes)
@@ -163,6 +170,10 @@ OwningOpRef<ModuleOp> Importer::importModel() {
       WireReader entry(field);
       while (entry.next())
         (entry.getField() == 1 ? key : value) = entry.getBytes();
+      if (entry.isBroken()) {
+        (void)broken("its metadata");
+        return nullptr;
+      }
       if (!key.empty())
         metadata.set(key, builder.getStringAttr(value));
       break;
@@ -171,6 +182,10 @@ OwningOpRef<ModuleOp> Importer::importModel() {
       functions.push_back(field);
       break;
     }
+  }
+  if (bytes.empty()) {
+    error("the file is empty");
+    return nullptr;
   }
   if (model.isBroken() || !hasGraph || irVersion == 0) {
     (void)broken("its outermost message");
