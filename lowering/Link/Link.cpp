@@ -51,6 +51,17 @@ std::unique_ptr<llvm::TargetMachine> targetMachine(const CpuVariant &variant,
       std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
+LogicalResult emitCode(Location loc, llvm::Module &module,
+                       llvm::TargetMachine &machine,
+                       llvm::raw_pwrite_stream &out,
+                       llvm::CodeGenFileType kind) {
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, out, nullptr, kind))
+    return emitError(loc) << "this LLVM cannot write machine code";
+  passes.run(module);
+  return success();
+}
+
 LogicalResult emitObject(Location loc, llvm::Module &module,
                          llvm::TargetMachine &machine, StringRef path) {
   std::error_code code;
@@ -58,11 +69,9 @@ LogicalResult emitObject(Location loc, llvm::Module &module,
   if (code)
     return emitError(loc) << "cannot write '" << path
                           << "': " << code.message();
-  llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, out, nullptr,
-                                  llvm::CodeGenFileType::ObjectFile))
-    return emitError(loc) << "this LLVM cannot write object files";
-  passes.run(module);
+  if (failed(emitCode(loc, module, machine, out,
+                      llvm::CodeGenFileType::ObjectFile)))
+    return failure();
   out.flush();
   if (out.has_error()) {
     std::error_code failure = out.error();
@@ -293,6 +302,32 @@ void renameForVariant(llvm::Module &module, const CpuVariant &variant) {
   }
 }
 
+void registerTranslations(MLIRContext &context) {
+  initialiseTargets();
+  registerBuiltinDialectTranslation(context);
+  registerLLVMDialectTranslation(context);
+  registerOpenMPDialectTranslation(context);
+}
+
+/// The code of one variant as LLVM IR, optimised for `machine`; null after an
+/// error.
+std::unique_ptr<llvm::Module> translate(const VariantCode &code,
+                                        llvm::TargetMachine &machine,
+                                        llvm::LLVMContext &context) {
+  ModuleOp module = *code.module;
+  std::unique_ptr<llvm::Module> result =
+      translateModuleToLLVMIR(module, context);
+  if (!result) {
+    module.emitError("translation to LLVM IR failed");
+    return nullptr;
+  }
+  result->setDataLayout(machine.createDataLayout());
+  result->setTargetTriple(machine.getTargetTriple());
+  renameForVariant(*result, code.variant);
+  optimise(*result, machine);
+  return result;
+}
+
 /// Links `objects`, which need libc, libm and libomp and nothing else.
 LogicalResult runLld(Location loc, ArrayRef<std::string> objects,
                      const std::string &output) {
@@ -318,17 +353,32 @@ LogicalResult runLld(Location loc, ArrayRef<std::string> objects,
 
 } // namespace
 
+LogicalResult mlir::ds::emitMachineCode(const VariantCode &code, bool assembly,
+                                        SmallVectorImpl<char> &bytes) {
+  ModuleOp module = *code.module;
+  registerTranslations(*module.getContext());
+  std::string problem;
+  std::unique_ptr<llvm::TargetMachine> machine =
+      targetMachine(code.variant, problem);
+  if (!machine)
+    return module.emitError(problem);
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated = translate(code, *machine, context);
+  if (!translated)
+    return failure();
+  llvm::raw_svector_ostream out(bytes);
+  return emitCode(module.getLoc(), *translated, *machine, out,
+                  assembly ? llvm::CodeGenFileType::AssemblyFile
+                           : llvm::CodeGenFileType::ObjectFile);
+}
+
 LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
                                   ModelDescription description,
                                   const ParameterProgram *program,
                                   const LinkOptions &options) {
-  initialiseTargets();
   ModuleOp first = *code.front().module;
   Location loc = first.getLoc();
-  MLIRContext *context = first.getContext();
-  registerBuiltinDialectTranslation(*context);
-  registerLLVMDialectTranslation(*context);
-  registerOpenMPDialectTranslation(*context);
+  registerTranslations(*first.getContext());
 
   namespace path = llvm::sys::path;
   TemporaryFiles temporary;
@@ -378,13 +428,9 @@ LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
     if (!machine)
       return emitError(loc) << problem;
     std::unique_ptr<llvm::Module> llvmModule =
-        translateModuleToLLVMIR(*each.module, llvmContext);
+        translate(each, *machine, llvmContext);
     if (!llvmModule)
-      return emitError(loc) << "translation to LLVM IR failed";
-    llvmModule->setDataLayout(machine->createDataLayout());
-    llvmModule->setTargetTriple(machine->getTargetTriple());
-    renameForVariant(*llvmModule, variant);
-    optimise(*llvmModule, *machine);
+      return failure();
     objects.push_back(temporaryPath("." + Twine(variant.name) + ".o"));
     if (failed(emitObject(loc, *llvmModule, *machine, objects.back())))
       return failure();

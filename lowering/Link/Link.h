@@ -85,6 +85,12 @@ LogicalResult linkModel(ArrayRef<VariantCode> code,
                         const ParameterProgram *program,
                         const LinkOptions &options);
 
+/// The model's code for one kind of processor alone, as assembly or as an
+/// object file: what the library is linked from, without descriptor and
+/// weights.
+LogicalResult emitMachineCode(const VariantCode &code, bool assembly,
+                              SmallVectorImpl<char> &bytes);
+
 // Parts, in files of their own.
 
 /// What LLVM needs to know before it makes code.

@@ -29,8 +29,13 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                  "file: NAME.weights.safetensors beside the library; embed: "
                  "in the library, for small models")
       ->check(CLI::IsMember({"file", "embed"}));
-  app.add_option("--emit", command.emit, "stop after this stage and print it")
-      ->check(CLI::IsMember({"onnx", "ds", "ds-opt", "linalg", "llvm", "so"}));
+  app.add_option(
+         "--emit", command.emit,
+         "stop after this stage and print it, or write it to -o. "
+         "linalg and llvm: of the best processor of --cpu; asm and obj: "
+         "the machine code for one, which --cpu must name")
+      ->check(CLI::IsMember(
+          {"onnx", "ds", "ds-opt", "linalg", "llvm", "asm", "obj", "so"}));
   app.add_option(
          "--precision", command.precision,
          "fast: activations are rounded to what the dot instruction of "
@@ -69,8 +74,15 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
       return -1;
     if (command.model.empty())
       throw CLI::RequiredError("MODEL");
-    if (command.emit == "so" && command.output.empty())
+    bool isCode = command.emit == "asm" || command.emit == "obj";
+    if ((command.emit == "so" || command.emit == "obj") &&
+        command.output.empty())
       throw CLI::RequiredError("-o");
+    if (isCode && command.cpu == "fat")
+      throw CLI::ValidationError(
+          "--emit=" + command.emit,
+          "is the code for one kind of processor; name it: --cpu=native, "
+          "x86-64-v4 or x86-64-v3");
   } catch (const CLI::ParseError &error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -62,18 +62,19 @@ static int listOps() {
   return 0;
 }
 
-/// Prints `module` to the output file, or stdout where none is given.
-static int emitText(ModuleOp module, StringRef path) {
+/// Writes to the output file, or stdout where none is given. Nothing is left of
+/// a file that could not be written whole.
+static int writeOutput(StringRef path,
+                       llvm::function_ref<void(llvm::raw_ostream &)> write) {
   std::error_code code;
   llvm::ToolOutputFile file(path.empty() ? "-" : path, code,
-                            llvm::sys::fs::OpenFlags::OF_Text);
+                            llvm::sys::fs::OpenFlags::OF_None);
   if (code) {
     llvm::errs() << "ds-compile: error: cannot write '" << path
                  << "': " << code.message() << "\n";
     return 1;
   }
-  module.print(file.os());
-  file.os() << "\n";
+  write(file.os());
   file.os().flush();
   if (file.os().has_error()) {
     llvm::errs() << "ds-compile: error: cannot write '" << path
@@ -83,6 +84,13 @@ static int emitText(ModuleOp module, StringRef path) {
   }
   file.keep();
   return 0;
+}
+
+static int emitText(ModuleOp module, StringRef path) {
+  return writeOutput(path, [&](llvm::raw_ostream &out) {
+    module.print(out);
+    out << "\n";
+  });
 }
 
 namespace {
@@ -261,6 +269,14 @@ static int compileModel(const tool::CompileCommand &command) {
       return 1;
     if (command.emit == "llvm")
       return emitText(*code.back().module, command.output);
+    if (command.emit == "asm" || command.emit == "obj") {
+      SmallString<0> bytes;
+      if (failed(
+              ds::emitMachineCode(code.back(), command.emit == "asm", bytes)))
+        return 1;
+      return writeOutput(command.output,
+                         [&](llvm::raw_ostream &out) { out << bytes; });
+    }
   }
   ds::LinkOptions link;
   link.output = command.output;
