@@ -16,6 +16,13 @@
 
 using namespace mlir;
 
+/// LLVM's bump allocator poisons its slabs where it is compiled with the
+/// sanitizer and hands them out unaware of that in Debian's library: no error.
+extern "C" const char *__asan_default_options();
+extern "C" const char *__asan_default_options() {
+  return "allow_user_poisoning=0";
+}
+
 /// Making a context costs more than an import, and a context keeps every type
 /// and attribute it ever saw: each serves so many imports.
 static constexpr unsigned runsPerContext = 256;

@@ -136,7 +136,37 @@ FailureOr<ImportedTensor> Importer::importTensor(StringRef message,
   bool isString = isa<StringType>(*element);
   unsigned width = isString ? 0 : bitWidth(*element);
 
+  // Which field holds the numbers follows from the type.
+  static constexpr const char *fieldNames[] = {
+      "", "",           "", "", "float_data",  "int32_data",
+      "", "int64_data", "", "", "double_data", "uint64_data"};
+  unsigned numberField;
+  switch (dataType) {
+  case 1:  // FLOAT
+  case 14: // COMPLEX64
+    numberField = 4;
+    break;
+  case 11: // DOUBLE
+  case 15: // COMPLEX128
+    numberField = 10;
+    break;
+  case 7: // INT64
+    numberField = 7;
+    break;
+  case 12: // UINT32
+  case 13: // UINT64
+    numberField = 11;
+    break;
+  default:
+    numberField = 5;
+  }
   while (tensor.next()) {
+    unsigned field = tensor.getField();
+    if (field < std::size(fieldNames) && *fieldNames[field] &&
+        field != numberField &&
+        !(tensor.isBytes() && tensor.getBytes().empty()))
+      return error("tensor '" + owner + "' has its numbers in " +
+                   fieldNames[field] + ", where its type has none");
     switch (tensor.getField()) {
     case 1:
       tensor.forEachVarint([&](uint64_t d) { dims.push_back(int64_t(d)); });
