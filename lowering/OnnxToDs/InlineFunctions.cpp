@@ -59,8 +59,11 @@ LogicalResult mlir::onnx::inlineFunctions(ModuleOp module) {
                   function.getOverload())] = function;
   if (functions.empty())
     return success();
-  // Bodies may call functions; a cycle would never end.
+  // Bodies may call functions; a cycle would never end, and a chain in which
+  // each calls the next one twice would end with the memory.
   constexpr unsigned maxDepth = 64;
+  constexpr size_t maxCalls = 1 << 17;
+  size_t inlined = 0;
   for (unsigned depth = 0;; ++depth) {
     SmallVector<std::pair<NodeOp, FunctionOp>> calls;
     for (auto graph : module.getOps<GraphOp>())
@@ -74,9 +77,12 @@ LogicalResult mlir::onnx::inlineFunctions(ModuleOp module) {
       });
     if (calls.empty())
       return success();
-    if (depth == maxDepth)
+    inlined += calls.size();
+    if (depth == maxDepth || inlined > maxCalls)
       return emitError(calls.front().first.getLoc())
-             << "functions call each other without end";
+             << "call of function '" << calls.front().second.getName()
+             << "': functions call each other without end, or more than "
+             << maxCalls << " times in all";
     for (auto [call, function] : calls)
       if (failed(inlineCall(call, function)))
         return failure();
