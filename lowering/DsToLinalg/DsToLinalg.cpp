@@ -115,35 +115,6 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       signalPassFailure();
   }
-
-private:
-  /// Keeps what the signless type forgets: "ui8" and the like.
-  static void recordUnsigned(ModuleOp module) {
-    Builder builder(module.getContext());
-    auto nameOf = [&](Type type) -> StringAttr {
-      auto tensor = dyn_cast<RankedTensorType>(type);
-      auto element =
-          tensor ? dyn_cast<IntegerType>(tensor.getElementType()) : nullptr;
-      if (!element || !element.isUnsigned())
-        return nullptr;
-      return builder.getStringAttr("ui" + Twine(element.getWidth()));
-    };
-    for (auto function : module.getOps<func::FuncOp>()) {
-      for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
-        if (StringAttr name = nameOf(type))
-          function.setArgAttr(i, "ds.type", name);
-      for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
-        if (StringAttr name = nameOf(type))
-          function.setResultAttr(i, "ds.type", name);
-    }
-    for (auto parameter : module.getOps<ParameterOp>()) {
-      auto type = cast<RankedTensorType>(parameter.getType());
-      if (StringAttr name = nameOf(type))
-        parameter->setAttr("ds.type", name);
-      parameter.setType(RankedTensorType::get(type.getShape(),
-                                              signless(type.getElementType())));
-    }
-  }
 };
 
 } // namespace

@@ -4,12 +4,6 @@
 using namespace mlir;
 using namespace mlir::ds;
 
-Type mlir::ds::signless(Type type) {
-  if (auto integer = dyn_cast<IntegerType>(type))
-    return IntegerType::get(type.getContext(), integer.getWidth());
-  return type;
-}
-
 Value mlir::ds::index(OpBuilder &b, Location loc, int64_t value) {
   return arith::ConstantIndexOp::create(b, loc, value);
 }

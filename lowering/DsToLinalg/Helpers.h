@@ -6,6 +6,7 @@
 #ifndef LOWERING_DSTOLINALG_HELPERS_H
 #define LOWERING_DSTOLINALG_HELPERS_H
 
+#include "dialects/ds/IR/DsElements.h"
 #include "lowering/DsToLinalg/Passes.h"
 #include "mlir/Transforms/DialectConversion.h"
 
@@ -16,9 +17,6 @@ using Sizes = SmallVector<OpFoldResult>;
 inline RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
-
-/// Signless twin of an element type.
-Type signless(Type type);
 
 /// A scalar with what its signless type does not say.
 struct Scalar {

@@ -39,6 +39,24 @@ static Sizes broadcastSizes(OpBuilder &b, Location loc, RankedTensorType result,
   return sizes;
 }
 
+/// Replaces `op`, which gives each element another type, by `convert` of each;
+/// by its input where both are the same without their signs.
+static void
+retype(ConversionPatternRewriter &rewriter, Operation *op, Value input,
+       llvm::function_ref<Value(OpBuilder &, Location, Value)> convert) {
+  Location loc = op->getLoc();
+  Type to = signless(elementOf(op->getResult(0)));
+  if (elementOf(input) == to)
+    return rewriter.replaceOp(op, input);
+  AffineMap map = rewriter.getMultiDimIdentityMap(tensorType(input).getRank());
+  rewriter.replaceOp(
+      op, mapElements(rewriter, loc,
+                      tensor::getMixedSizes(rewriter, loc, input), to, input,
+                      map, [&](OpBuilder &b, Location at, ValueRange args) {
+                        return convert(b, at, args[0]);
+                      }));
+}
+
 namespace {
 
 struct LowerElementwise : OpConversionPattern<ElementwiseOp> {
@@ -75,21 +93,10 @@ struct LowerCast : OpConversionPattern<CastOp> {
   matchAndRewrite(CastOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Type from = elementOf(op.getInput()), to = elementOf(op.getResult());
-    if (signless(from) == signless(to)) {
-      rewriter.replaceOp(op, adaptor.getInput());
-      return success();
-    }
-    AffineMap map =
-        rewriter.getMultiDimIdentityMap(tensorType(op.getResult()).getRank());
-    rewriter.replaceOp(
-        op,
-        mapElements(
-            rewriter, op.getLoc(),
-            tensor::getMixedSizes(rewriter, op.getLoc(), adaptor.getInput()),
-            signless(to), adaptor.getInput(), map,
-            [&](OpBuilder &b, Location loc, ValueRange args) {
-              return scalarCast(b, loc, args[0], from, to, op.getSaturate());
-            }));
+    retype(rewriter, op, adaptor.getInput(),
+           [&](OpBuilder &b, Location loc, Value x) {
+             return scalarCast(b, loc, x, from, to, op.getSaturate());
+           });
     return success();
   }
 };
@@ -99,23 +106,11 @@ struct LowerBitcast : OpConversionPattern<BitcastOp> {
   LogicalResult
   matchAndRewrite(BitcastOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Type from = tensorType(adaptor.getInput()).getElementType(),
-         to = signless(elementOf(op.getResult()));
-    if (from == to) {
-      rewriter.replaceOp(op, adaptor.getInput());
-      return success();
-    }
-    AffineMap map =
-        rewriter.getMultiDimIdentityMap(tensorType(op.getResult()).getRank());
-    rewriter.replaceOp(
-        op,
-        mapElements(
-            rewriter, op.getLoc(),
-            tensor::getMixedSizes(rewriter, op.getLoc(), adaptor.getInput()),
-            to, adaptor.getInput(), map,
-            [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-              return arith::BitcastOp::create(b, loc, to, args[0]);
-            }));
+    Type to = signless(elementOf(op.getResult()));
+    retype(rewriter, op, adaptor.getInput(),
+           [&](OpBuilder &b, Location loc, Value x) -> Value {
+             return arith::BitcastOp::create(b, loc, to, x);
+           });
     return success();
   }
 };

@@ -3,6 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/ds/IR/DsElements.h"
 #include "lowering/DsToReference/Emitter.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
@@ -16,15 +17,9 @@ using namespace mlir;
 using namespace mlir::ds;
 using namespace mlir::ds::reference;
 
-/// The element type as memory holds it: without its sign.
-static Type signless(Type type) {
-  auto integer = dyn_cast<IntegerType>(type);
-  return integer ? IntegerType::get(type.getContext(), integer.getWidth())
-                 : type;
-}
-static RankedTensorType signless(RankedTensorType type) {
-  return RankedTensorType::get(type.getShape(),
-                               signless(type.getElementType()));
+/// The type as memory holds it.
+static RankedTensorType asStored(RankedTensorType type) {
+  return type.clone(signless(type.getElementType()));
 }
 
 /// f64 → a type that a caller reads, to the nearest, ties to even.
@@ -107,7 +102,7 @@ struct LowerLoadParameter : OpConversionPattern<LoadParameterOp> {
   LogicalResult
   matchAndRewrite(LoadParameterOp op, OpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    auto inMemory = signless(cast<RankedTensorType>(op.getType()));
+    auto inMemory = asStored(cast<RankedTensorType>(op.getType()));
     Value memory = LoadParameterOp::create(rewriter, op.getLoc(), inMemory,
                                            op.getParameterAttr());
     auto type = getTypeConverter()->convertType<RankedTensorType>(op.getType());
@@ -218,32 +213,6 @@ private:
     return failure(result.wasInterrupted());
   }
 
-  /// Keeps what the signless type forgets: "ui8" and the like.
-  static void recordUnsigned(ModuleOp module) {
-    Builder builder(module.getContext());
-    auto nameOf = [&](Type type) -> StringAttr {
-      auto tensor = dyn_cast<RankedTensorType>(type);
-      if (!tensor || !tensor.getElementType().isUnsignedInteger())
-        return nullptr;
-      return builder.getStringAttr(
-          "ui" + Twine(tensor.getElementType().getIntOrFloatBitWidth()));
-    };
-    for (auto function : module.getOps<func::FuncOp>()) {
-      for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
-        if (StringAttr name = nameOf(type))
-          function.setArgAttr(i, "ds.type", name);
-      for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
-        if (StringAttr name = nameOf(type))
-          function.setResultAttr(i, "ds.type", name);
-    }
-    for (auto parameter : module.getOps<ParameterOp>()) {
-      auto type = cast<RankedTensorType>(parameter.getType());
-      if (StringAttr name = nameOf(type))
-        parameter->setAttr("ds.type", name);
-      parameter.setType(signless(type));
-    }
-  }
-
   /// A cache of a step: it belongs to the runtime, which makes it of the type
   /// that the descriptor says.
   static bool isCache(func::FuncOp function, StringAttr name) {
@@ -265,7 +234,7 @@ private:
       bool keeps = isCache(function, function.getArgAttrOfType<StringAttr>(
                                          argument.getArgNumber(), "ds.name"));
       arguments.push_back(keeps ? inside
-                                : signless(cast<RankedTensorType>(original)));
+                                : asStored(cast<RankedTensorType>(original)));
       if (inside == arguments.back())
         continue;
       // The uses that are there now, not those of the loops below.
@@ -288,7 +257,7 @@ private:
                                          result.getOperandNumber(), "ds.name"));
       RankedTensorType outside =
           keeps ? tensorType(inside)
-                : signless(cast<RankedTensorType>(original));
+                : asStored(cast<RankedTensorType>(original));
       results.push_back(outside);
       if (inside.getType() == outside)
         continue;

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/RowVectors.h"
+#include "lowering/LinalgToCPU/VectorMath.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 namespace mlir::ds {
@@ -117,7 +118,8 @@ private:
     for (int64_t half = sums / 2; half >= 1; half /= 2)
       for (int64_t i = 0; i < half; ++i)
         parts[i] = arith::AddFOp::create(b, loc, parts[i], parts[half + i]);
-    Value total = r.sumOfLanes(parts[0]);
+    Value total = vector::ExtractOp::create(
+        b, loc, sumOfLanes(b, loc, parts[0]), ArrayRef<int64_t>{0});
     auto number = [&](double value) -> Value {
       return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(float(value)));
     };

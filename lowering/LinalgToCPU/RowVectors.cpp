@@ -47,20 +47,6 @@ Value RowVectors::rounded(Value vector, Type element) {
   return arith::ExtFOp::create(b, loc, f32(), narrow);
 }
 
-Value RowVectors::sumOfLanes(Value vector) {
-  for (int64_t half = lanes / 2; half >= 1; half /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t i = 0; i < half; ++i) {
-      low.push_back(i);
-      high.push_back(half + i);
-    }
-    Value a = vector::ShuffleOp::create(b, loc, vector, vector, low),
-          z = vector::ShuffleOp::create(b, loc, vector, vector, high);
-    vector = arith::AddFOp::create(b, loc, a, z);
-  }
-  return vector::ExtractOp::create(b, loc, vector, ArrayRef<int64_t>{0});
-}
-
 SmallVector<Value> RowVectors::along(int64_t length, ValueRange carried,
                                      Body body) {
   int64_t whole = length / lanes * lanes;

@@ -37,8 +37,6 @@ struct RowVectors {
   Value write(Value vector, Value tensor, ValueRange at, bool partial = false);
   /// The vector as it is after it was stored as `element`.
   Value rounded(Value vector, Type element);
-  /// The sum of the lanes as a tree: halves, quarters, and so on.
-  Value sumOfLanes(Value vector);
 
   /// Calls `body` for offsets 0, lanes, … below `length`, the last one partial
   /// where lanes do not divide `length`; carries values through.

@@ -1,4 +1,5 @@
 //===- Builders.cpp - ds ops with sizes and trivial folds -----------------===//
+#include "dialects/ds/IR/DsElements.h"
 #include "lowering/OnnxToDs/GraphConverter.h"
 
 using namespace mlir;
@@ -180,24 +181,8 @@ SmallVector<OpFoldResult> Builders::broadcastShape(ValueRange operands) {
   return result;
 }
 
-static bool isComparison(ElementwiseKind kind) {
-  switch (kind) {
-  case ElementwiseKind::Eq:
-  case ElementwiseKind::Lt:
-  case ElementwiseKind::Le:
-  case ElementwiseKind::Gt:
-  case ElementwiseKind::Ge:
-  case ElementwiseKind::IsNaN:
-  case ElementwiseKind::IsPosInf:
-  case ElementwiseKind::IsNegInf:
-    return true;
-  default:
-    return false;
-  }
-}
-
 static Type resultElement(ElementwiseKind kind, ValueRange operands) {
-  if (isComparison(kind))
+  if (givesBool(kind))
     return IntegerType::get(operands[0].getContext(), 1);
   return tensorType(operands[kind == ElementwiseKind::Select ? 1 : 0])
       .getElementType();

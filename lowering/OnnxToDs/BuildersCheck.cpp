@@ -1,4 +1,5 @@
 //===- BuildersCheck.cpp - operands that do not fit each other ------------===//
+#include "dialects/ds/IR/DsElements.h"
 #include "lowering/OnnxToDs/GraphConverter.h"
 
 using namespace mlir;
@@ -33,49 +34,6 @@ void Builders::checkBroadcasts(ArrayRef<OpFoldResult> from,
   for (auto [mine, all] : llvm::zip(llvm::reverse(from), llvm::reverse(to)))
     if (getConstantIntValue(mine) != 1)
       checkSameSize(mine, all, what + ": sizes that must be equal");
-}
-
-/// What a scalar function is defined on.
-static bool takesFloats(ElementwiseKind kind) {
-  switch (kind) {
-  case ElementwiseKind::And:
-  case ElementwiseKind::Or:
-  case ElementwiseKind::Xor:
-  case ElementwiseKind::Not:
-  case ElementwiseKind::Shl:
-  case ElementwiseKind::Shr:
-    return false;
-  default:
-    return true;
-  }
-}
-static bool takesIntegers(ElementwiseKind kind) {
-  switch (kind) {
-  case ElementwiseKind::Neg:
-  case ElementwiseKind::Abs:
-  case ElementwiseKind::Sign:
-  case ElementwiseKind::Add:
-  case ElementwiseKind::Sub:
-  case ElementwiseKind::Mul:
-  case ElementwiseKind::Div:
-  case ElementwiseKind::TruncMod:
-  case ElementwiseKind::FloorMod:
-  case ElementwiseKind::Pow:
-  case ElementwiseKind::Max:
-  case ElementwiseKind::Min:
-  case ElementwiseKind::Eq:
-  case ElementwiseKind::Lt:
-  case ElementwiseKind::Le:
-  case ElementwiseKind::Gt:
-  case ElementwiseKind::Ge:
-  case ElementwiseKind::IsNaN:
-  case ElementwiseKind::IsPosInf:
-  case ElementwiseKind::IsNegInf:
-  case ElementwiseKind::Select:
-    return true;
-  default:
-    return !takesFloats(kind);
-  }
 }
 
 static std::string nameOf(Type type) {

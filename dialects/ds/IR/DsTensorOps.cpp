@@ -4,6 +4,7 @@
 // DsTensorOps.td give the constraints that the messages cite.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/ds/IR/DsElements.h"
 #include "dialects/ds/IR/DsVerify.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -19,66 +20,6 @@ static size_t operandCount(EK kind) {
   if (kind == EK::Select)
     return 3;
   return kind < EK::Add ? 1 : 2;
-}
-
-static bool givesBool(EK kind) {
-  switch (kind) {
-  case EK::IsNaN:
-  case EK::IsPosInf:
-  case EK::IsNegInf:
-  case EK::Eq:
-  case EK::Lt:
-  case EK::Le:
-  case EK::Gt:
-  case EK::Ge:
-    return true;
-  default:
-    return false;
-  }
-}
-
-/// What `kind` is defined on.
-static bool takesFloats(EK kind) {
-  switch (kind) {
-  case EK::Not:
-  case EK::And:
-  case EK::Or:
-  case EK::Xor:
-  case EK::Shl:
-  case EK::Shr:
-    return false;
-  default:
-    return true;
-  }
-}
-
-static bool takesIntegers(EK kind) {
-  switch (kind) {
-  case EK::Exp:
-  case EK::Log:
-  case EK::Sqrt:
-  case EK::Reciprocal:
-  case EK::Sin:
-  case EK::Cos:
-  case EK::Tan:
-  case EK::Asin:
-  case EK::Acos:
-  case EK::Atan:
-  case EK::Sinh:
-  case EK::Cosh:
-  case EK::Tanh:
-  case EK::Asinh:
-  case EK::Acosh:
-  case EK::Atanh:
-  case EK::Erf:
-  case EK::Floor:
-  case EK::Ceil:
-  case EK::RoundEven:
-  case EK::Sigmoid:
-    return false;
-  default:
-    return true;
-  }
 }
 
 LogicalResult ElementwiseOp::inferReturnTypes(MLIRContext *context,
