@@ -57,6 +57,11 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
 
 void ds::buildOptimisePipeline(OpPassManager &pm,
                                const OptimiseOptions &options) {
+  NarrowCachesOptions caches;
+  caches.cacheType = options.cacheType;
+  if (options.cacheType == "auto" && options.precision == "exact")
+    caches.cacheType = "f32";
+  pm.addNestedPass<func::FuncOp>(createNarrowCaches(caches));
   pm.addNestedPass<func::FuncOp>(createMergeLinears());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   PackWeightsOptions pack;
@@ -67,9 +72,9 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
 }
 
-void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
+void ds::buildModelPipeline(OpPassManager &pm, Mode mode) {
   pm.addPass(onnx::createConvertOnnxToDs());
-  if (options.mode != Mode::Graph) {
+  if (mode != Mode::Graph) {
     // Views and casts find their places first: integer products are matched
     // as they stand.
     OpPassManager &function = pm.nest<func::FuncOp>();
@@ -79,10 +84,8 @@ void ds::buildModelPipeline(OpPassManager &pm, const RaiseOptions &options) {
     pm.addPass(createFloatActivations());
   }
   buildRaisePipeline(pm);
-  if (options.mode != Mode::Graph) {
-    FlattenTokensOptions flatten;
-    flatten.cacheType = options.cacheType;
-    pm.addPass(createFlattenTokens(flatten));
+  if (mode != Mode::Graph) {
+    pm.addPass(createFlattenTokens());
     pm.addPass(createCSEPass());
     pm.addPass(createCountWork());
   }

@@ -16,22 +16,19 @@ namespace mlir::ds {
 
 enum class Mode { Auto, Graph, LanguageModel };
 
-struct RaiseOptions {
-  Mode mode = Mode::Auto;
-  /// Element type of the caches of a language model: "f32" or "bf16".
-  std::string cacheType = "f32";
-};
-
 /// ds tensor ops → model ops: `--pass-pipeline="ds-raise"`.
 void buildRaisePipeline(OpPassManager &pm);
 
 /// onnx → ds → raised, and flattened to @step as the mode asks.
-void buildModelPipeline(OpPassManager &pm, const RaiseOptions &options);
+void buildModelPipeline(OpPassManager &pm, Mode mode);
 
 struct OptimiseOptions {
   /// "fast" rounds activations to what the dot instruction of the weight's type
   /// wants, "exact" keeps them f32.
   std::string precision = "fast";
+  /// Element type of the caches of a language model: "f32", "bf16", or "auto":
+  /// bf16 with "fast" where weights have 16 bits or fewer.
+  std::string cacheType = "auto";
 };
 
 /// Raised or flattened ops → those that are best computed at run time, and a

@@ -25,8 +25,8 @@ namespace {
 /// Rebuilds values of the graph in the step function.
 class Flattener {
 public:
-  Flattener(LanguageModel &model, Type cacheType)
-      : model(model), symbols(model.symbols), cacheType(cacheType),
+  explicit Flattener(LanguageModel &model)
+      : model(model), symbols(model.symbols),
         builder(model.function.getContext()), f32(builder.getF32Type()) {}
 
   /// Makes @step beside @graph; null after a remark.
@@ -73,7 +73,6 @@ private:
 
   LanguageModel &model;
   SymbolicElements &symbols;
-  Type cacheType;
   OpBuilder builder;
   Type f32;
   Location loc = UnknownLoc::get(builder.getContext());
@@ -677,7 +676,7 @@ func::FuncOp Flattener::run() {
   SmallVector<Type> cacheTypes;
   for (CacheTensor *cache : caches)
     cacheTypes.push_back(RankedTensorType::get(
-        {dynamic, cache->heads, dynamic, cache->width}, cacheType));
+        {dynamic, cache->heads, dynamic, cache->width}, f32));
   llvm::append_range(inputs, cacheTypes);
   llvm::append_range(inputNames, cacheNames);
 
@@ -747,18 +746,6 @@ namespace {
 struct FlattenTokens : ds::impl::FlattenTokensBase<FlattenTokens> {
   using FlattenTokensBase::FlattenTokensBase;
   void runOnOperation() override {
-    Builder builder(&getContext());
-    Type type;
-    if (cacheType == "f32")
-      type = builder.getF32Type();
-    else if (cacheType == "bf16")
-      type = builder.getBF16Type();
-    else {
-      getOperation().emitError() << "ds-flatten-tokens: cache-type is f32 or "
-                                    "bf16, not '"
-                                 << cacheType << "'";
-      return signalPassFailure();
-    }
     func::FuncOp graph, candidate;
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       auto entry = function->getAttrOfType<StringAttr>("ds.entry");
@@ -770,7 +757,7 @@ struct FlattenTokens : ds::impl::FlattenTokensBase<FlattenTokens> {
     if (graph) {
       FailureOr<std::unique_ptr<LanguageModel>> model =
           LanguageModel::of(candidate ? candidate : graph);
-      if (succeeded(model) && Flattener(**model, type).run())
+      if (succeeded(model) && Flattener(**model).run())
         graph.erase();
     }
     if (candidate)

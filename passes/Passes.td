@@ -37,16 +37,13 @@ def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
     if and only if the graph is proven to be one causal language model: token ids go into one embedding, every other value is
     computed token by token, tokens meet only in `ds.attention` over `concat(past, new)`, whose mask, with every past and new
     token present and positions counting up, lets row s see exactly the keys t <= past + s, and the concatenations are the
-    graph's outputs. Padding is not part of the step: sequences are laid end to end. Activations are f32, whatever the
-    graph's type; weights keep theirs. A copy that `ds-float-activations` made is tried instead of `@graph` and goes.
+    graph's outputs. Padding is not part of the step: sequences are laid end to end. Activations and caches are f32, whatever
+    the graph's type; weights keep theirs. A copy that `ds-float-activations` made is tried instead of `@graph` and goes.
 
     Where the proof fails the module is left as it is and a remark names the value and the reason. Results: function argument
     and result attributes `ds.name`; the module attribute `ds.model` = {vocabulary, hidden_size, layers}.
     Run the raising passes before.
   }];
-  let options = [
-    Option<"cacheType", "cache-type", "std::string", "\"f32\"", "element type of the caches: f32 or bf16">
-  ];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect"];
 }
 
@@ -88,6 +85,23 @@ def MergeLinears : Pass<"ds-merge-linears"> {
     Run raising before, `ds-split-parameter-program` after: it turns the concatenation into ranges of files.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def NarrowCaches : Pass<"ds-narrow-caches", "func::FuncOp"> {
+  let summary = "the caches of a step become bf16";
+  let description = [{
+    The caches of `@step` (arguments named `cache.…`) that are f32 become bf16, and with them the results of `ds.cache_append`:
+    it rounds a row once, where it writes it. `ds.cached_attention` reads what is in the cache, rows of the same step too,
+    widened to f32, so that bits do not depend on chunks. A cache takes half the memory, and a token half the time to read it.
+
+    `cache-type` bf16: always; f32: never; auto: where the step has products with weights and all these weights, as the product
+    reads them, have 16 bits or fewer. There activations are rounded likewise.
+    Does nothing in other functions. Run after ds-flatten-tokens and before ds-pack-weights.
+  }];
+  let options = [
+    Option<"cacheType", "cache-type", "std::string", "\"auto\"", "auto, f32 or bf16">
+  ];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect"];
 }
 
 def PackWeights : Pass<"ds-pack-weights"> {

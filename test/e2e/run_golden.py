@@ -5,6 +5,7 @@ usage: run_golden.py DS_COMPILE GOLDEN [--mode graph|lm|all] [--only TEXT] [--wo
 graph: outputs of each run of io.safetensors within the tolerance of about.json, padded tokens left out.
 lm:    golden.safetensors of the case (all prompt logits, generated ids, a long prompt, two sequences in a batch) for files that
        hold the whole model in f32; the `single` run of io.safetensors for the others.
+fast:  with lm, --precision=fast of files with 16-bit weights within what bf16 arithmetic costs.
 Files of not_yet.txt are expected to fail and are counted apart. Prints a line per failure and, last, `N passed, N failed`.
 """
 import argparse
@@ -179,6 +180,43 @@ def language_model(compiler, folder, work):
     return problems
 
 
+def fast(compiler, folder, work):
+    """--precision=fast of a file with 16-bit weights, which rounds activations of products with bf16 weights, and the caches. Against
+    --precision=exact, on the prompt of the case: within the row of bf16 arithmetic of the golden README."""
+    models = {}
+    for precision in ("exact", "fast"):
+        library = os.path.join(work, precision + ".so")
+        result = subprocess.run([compiler, os.path.join(folder, "model.onnx"), "--mode=lm", "--cpu=native", "--precision=" + precision,
+                                 "-o", library], capture_output=True, text=True)
+        if result.returncode:
+            return [result.stderr.strip()[:300]]
+        models[precision] = abi.Model(library)
+    prompt = read(os.path.join(os.path.dirname(os.path.dirname(folder)), "golden.safetensors"))["single.ids"]
+    session = abi.Session(models["fast"], 1, 64)
+    if any(cache.dtype != ml_dtypes.bfloat16 for cache in session.caches):
+        return ["the caches are not bf16"]
+    logits, _ = session.step([prompt], [0], [0])
+    want, got = abi.Session(models["exact"], 1, 64).step([prompt], [0], [0])[0].astype(np.float64), logits.astype(np.float64)
+    errors = np.abs(got - want).max(1)
+    cosines = (got * want).sum(1) / np.linalg.norm(got, axis=1) / np.linalg.norm(want, axis=1)
+    best = (got.argmax(1) == want.argmax(1)).mean()
+    problems = []
+    for what, holds, value in (("median error <= 0.17", np.median(errors) <= 0.17, np.median(errors)),
+                               ("some error", errors.max() > 0, errors.max()),
+                               ("median cosine >= 0.99985", np.median(cosines) >= 0.99985, np.median(cosines)),
+                               ("smallest cosine >= 0.97", cosines.min() >= 0.97, cosines.min()),
+                               ("95 % of best tokens equal", best >= 0.95, best)):
+        if not holds:
+            problems.append(f"expected {what}, have {value:.6g}")
+    # The bits of a sequence depend on neither company nor chunks.
+    session, parts = abi.Session(models["fast"], 2, 64), []
+    for start in range(0, len(prompt), 7):
+        parts.append(session.step([prompt[:5], prompt[start:start + 7]], [0, start], [1, 0])[0][5:])
+    if not np.array_equal(np.concatenate(parts), logits):
+        problems.append("chunks and company change bits")
+    return problems
+
+
 def apart(test, compiler, folder):
     """The problems of one test, run in a process of its own: a crash is one failure."""
     reader, writer = os.pipe()
@@ -216,6 +254,8 @@ def main():
         kinds = [("graph", graph)] if args.mode != "lm" else []
         if args.mode != "graph" and os.path.basename(folder) not in GRAPH_ONLY:
             kinds.append(("lm", language_model))
+            if json.load(open(os.path.join(folder, "about.json")))["arithmetic"] in ("bf16", "f16"):
+                kinds.append(("fast", fast))
         for kind, test in kinds:
             problems = apart(test, args.compiler, folder)
             expected = f"{kind} {name}" in not_yet

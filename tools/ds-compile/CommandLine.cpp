@@ -42,6 +42,13 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
          "the weight's type wants (bf16 with bf16 weights); exact: they "
          "stay f32. Sums, norms and softmax are f32 in both")
       ->check(CLI::IsMember({"fast", "exact"}));
+  auto *cacheType =
+      app.add_option("--cache-type", command.cacheType,
+                     "type of a language model's caches; they are rounded to "
+                     "bf16 on writing (default: bf16 with --precision=fast if "
+                     "the weights of all products have 16 bits or fewer, else "
+                     "f32)")
+          ->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--tokenizer", command.tokenizer,
                  "tokenizer.json to put into the library")
       ->type_name("FILE");
@@ -54,7 +61,8 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
   app.add_option("--ds-reference", command.reference,
                  "compile to plain scalar loops, everything computed and kept "
                  "in double precision (caches too): slow, to check against")
-      ->check(CLI::IsMember({"f64"}));
+      ->check(CLI::IsMember({"f64"}))
+      ->excludes(cacheType);
   app.add_option("--save-temps", command.saveTemps,
                  "write the IR after each stage into this folder")
       ->type_name("DIR");

@@ -208,10 +208,9 @@ static int compileModel(const tool::CompileCommand &command) {
   if (command.emit == "onnx")
     return emitText(*module, command.output);
 
-  ds::RaiseOptions raise;
-  raise.mode = command.mode == "graph" ? ds::Mode::Graph
-               : command.mode == "lm"  ? ds::Mode::LanguageModel
-                                       : ds::Mode::Auto;
+  ds::Mode mode = command.mode == "graph" ? ds::Mode::Graph
+                  : command.mode == "lm"  ? ds::Mode::LanguageModel
+                                          : ds::Mode::Auto;
   bool reference = !command.reference.empty();
   Stages stages{*module, command};
   if (command.emit == "ds")
@@ -222,17 +221,27 @@ static int compileModel(const tool::CompileCommand &command) {
                ? emitText(*module, command.output)
                : 1;
   if (!stages.run("raised",
-                  [&](PassManager &pm) { ds::buildModelPipeline(pm, raise); }))
+                  [&](PassManager &pm) { ds::buildModelPipeline(pm, mode); }))
     return 1;
-  if (raise.mode == ds::Mode::LanguageModel && !module->lookupSymbol("step")) {
+  bool isStep = module->lookupSymbol("step");
+  if (mode == ds::Mode::LanguageModel && !isStep) {
     llvm::errs() << "ds-compile: error: " << model
                  << ": --mode=lm, but the graph could not be proven to be one "
                     "causal language model with a cache; --remarks says why\n";
     return 1;
   }
+  if (!command.cacheType.empty() && !isStep) {
+    llvm::errs() << "ds-compile: error: " << model
+                 << ": --cache-type is of a language model, but this is "
+                    "compiled as a graph, whose caches are as the file has "
+                    "them; leave the option out\n";
+    return 1;
+  }
   // The reference computes what the model says, when it says it.
   ds::OptimiseOptions optimise;
   optimise.precision = command.precision;
+  if (!command.cacheType.empty())
+    optimise.cacheType = command.cacheType;
   if (!reference && !stages.run("ds-opt", [&](PassManager &pm) {
         ds::buildOptimisePipeline(pm, optimise);
       }))

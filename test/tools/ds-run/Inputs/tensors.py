@@ -2,7 +2,8 @@
 
 tensors.py list F              names, types and shapes
 tensors.py line F I OUT        the rows of logits of line I of a batch, as the file of that line alone
-tensors.py close A B LIMIT     the tensors that A and B both have differ by no more (f32)
+tensors.py close A B LIMIT [PREFIX]  the tensors that A and B both have (whose names start so) differ by no more (f32)
+bf16 F PREFIX       how many f32 tensors whose names start so hold values of bf16 alone
 """
 import array
 import json
@@ -42,13 +43,17 @@ def main():
         write(sys.argv[4], {"logits": (dtype, [last - first, width], data[first * width * 4:last * width * 4])})
     elif command == "close":
         other, limit, common = read(sys.argv[3]), float(sys.argv[4]), 0
-        for name in sorted(tensors.keys() & other.keys()):
+        for name in sorted(name for name in tensors.keys() & other.keys() if name.startswith("".join(sys.argv[5:]))):
             (dtype, shape, data), (_, shape2, data2) = tensors[name], other[name]
             assert dtype == "F32" and shape == shape2, (name, dtype, shape, shape2)
             error = max(abs(a - b) for a, b in zip(array.array("f", data), array.array("f", data2)))
             assert error <= limit, (name, error)
             common += 1
         print("equal enough:", common)
+    elif command == "bf16":
+        # Little-endian: the low half of each value comes first.
+        print("bf16 values alone:", sum(name.startswith(sys.argv[3]) and dtype == "F32" and not any(array.array("H", data)[::2])
+                                        for name, (dtype, _, data) in tensors.items()))
 
 
 if __name__ == "__main__":
