@@ -80,6 +80,7 @@ script() {
 script onnx-node "$python" test/onnx-node/run_node_tests.py "$bin/ds-compile" docs/onnx-ops.md
 script onnx-mutations "$python" test/onnx-node/run_mutations.py "$bin/ds-compile"
 script onnx-hostile "$python" test/onnx-import/run_hostile.py "$bin/ds-compile"
+script onnx-oracle "$python" test/onnx-import/run_oracle.py "$bin/ds-compile" test/e2e/golden
 script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
 script attention "$python" test/e2e/run_attention.py "$bin/ds-compile"
 script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1

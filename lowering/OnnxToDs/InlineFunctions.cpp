@@ -62,7 +62,7 @@ LogicalResult mlir::onnx::inlineFunctions(ModuleOp module) {
   // Bodies may call functions; a cycle would never end, and a chain in which
   // each calls the next one twice would end with the memory.
   constexpr unsigned maxDepth = 64;
-  constexpr size_t maxCalls = 1 << 17;
+  constexpr size_t maxNodes = 1 << 20;
   size_t inlined = 0;
   for (unsigned depth = 0;; ++depth) {
     SmallVector<std::pair<NodeOp, FunctionOp>> calls;
@@ -77,12 +77,14 @@ LogicalResult mlir::onnx::inlineFunctions(ModuleOp module) {
       });
     if (calls.empty())
       return success();
-    inlined += calls.size();
-    if (depth == maxDepth || inlined > maxCalls)
+    for (auto [call, function] : calls)
+      inlined += llvm::range_size(function.getBody().front());
+    if (depth == maxDepth || inlined > maxNodes)
       return emitError(calls.front().first.getLoc())
              << "call of function '" << calls.front().second.getName()
-             << "': functions call each other without end, or more than "
-             << maxCalls << " times in all";
+             << "': functions call each other without end, or would be "
+                "inlined to more than "
+             << maxNodes << " nodes";
     for (auto [call, function] : calls)
       if (failed(inlineCall(call, function)))
         return failure();
