@@ -57,13 +57,19 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
 
 void ds::buildOptimisePipeline(OpPassManager &pm,
                                const OptimiseOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createMergeLinears());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  QuantizeWeightsOptions quantize;
+  quantize.weightType = options.weightType;
+  pm.addNestedPass<func::FuncOp>(createQuantizeWeights(quantize));
   NarrowCachesOptions caches;
   caches.cacheType = options.cacheType;
   if (options.cacheType == "auto" && options.precision == "exact")
     caches.cacheType = "f32";
   pm.addNestedPass<func::FuncOp>(createNarrowCaches(caches));
-  pm.addNestedPass<func::FuncOp>(createMergeLinears());
-  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  PackQuantizedWeightsOptions packQuantized;
+  packQuantized.precision = options.precision;
+  pm.addNestedPass<func::FuncOp>(createPackQuantizedWeights(packQuantized));
   PackWeightsOptions pack;
   pack.precision = options.precision;
   pm.addNestedPass<func::FuncOp>(createPackWeights(pack));
@@ -102,6 +108,11 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
   linear.vectorLanes = variant.lanes;
   linear.bf16Dot = variant.hasBf16Dot;
   pm.addNestedPass<func::FuncOp>(createLowerLinear(linear));
+  LowerQuantizedLinearOptions quantized;
+  quantized.vectorLanes = variant.lanes;
+  quantized.byteDot = variant.hasByteDot;
+  pm.addNestedPass<func::FuncOp>(createLowerQuantizedLinear(quantized));
+  pm.addNestedPass<func::FuncOp>(createLowerQuantizeGroups());
   LowerAttentionOptions attention;
   attention.vectorLanes = variant.lanes;
   pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
@@ -156,6 +167,7 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createExpandMath());
+  pm.addPass(createLowerDotBytes());
   // What LLVM has no intrinsic for becomes a call of libm.
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());

@@ -26,6 +26,8 @@ struct OptimiseOptions {
   /// "fast" rounds activations to what the dot instruction of the weight's type
   /// wants, "exact" keeps them f32.
   std::string precision = "fast";
+  /// What the weights of products become: "keep", "bf16", "int8" or "int4".
+  std::string weightType = "keep";
   /// Element type of the caches of a language model: "f32", "bf16", or "auto":
   /// bf16 with "fast" where weights have 16 bits or fewer.
   std::string cacheType = "auto";

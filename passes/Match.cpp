@@ -46,6 +46,13 @@ Value mlir::ds::peelFloatCasts(Value value) {
   return value;
 }
 
+DequantizeOp mlir::ds::matchDequantizedWeight(Value weight) {
+  weight = peelFloatCasts(weight);
+  if (auto transpose = weight.getDefiningOp<TransposeOp>())
+    weight = peelFloatCasts(transpose.getInput());
+  return weight.getDefiningOp<DequantizeOp>();
+}
+
 bool mlir::ds::isParameterValue(Value value) {
   // Chains above parameters are short (cast, transpose, dequantise), so a
   // plain walk stays linear; anything long is no weight.

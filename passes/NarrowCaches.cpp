@@ -58,7 +58,10 @@ private:
     bool any = false, narrow = true;
     step.walk([&](LinearOp op) {
       any = true;
-      narrow &= tensorType(op.getWeight()).getElementTypeBitWidth() <= 16;
+      Value weight = op.getWeight();
+      if (DequantizeOp source = matchDequantizedWeight(weight))
+        weight = source.getInput();
+      narrow &= tensorType(weight).getElementTypeBitWidth() <= 16;
     });
     return any && narrow;
   }

@@ -94,14 +94,46 @@ def NarrowCaches : Pass<"ds-narrow-caches", "func::FuncOp"> {
     it rounds a row once, where it writes it. `ds.cached_attention` reads what is in the cache, rows of the same step too,
     widened to f32, so that bits do not depend on chunks. A cache takes half the memory, and a token half the time to read it.
 
-    `cache-type` bf16: always; f32: never; auto: where the step has products with weights and all these weights, as the product
-    reads them, have 16 bits or fewer. There activations are rounded likewise.
-    Does nothing in other functions. Run after ds-flatten-tokens and before ds-pack-weights.
+    `cache-type` bf16: always; f32: never; auto: where the step has products with weights and all these weights, as they
+    are stored, have 16 bits or fewer. There activations are rounded likewise.
+    Does nothing in other functions. Run after ds-flatten-tokens and ds-quantize-weights and before weights are packed.
   }];
   let options = [
     Option<"cacheType", "cache-type", "std::string", "\"auto\"", "auto, f32 or bf16">
   ];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect"];
+}
+
+def QuantizeWeights : Pass<"ds-quantize-weights"> {
+  let summary = "the weights of products get another type: bf16, int8 or int4";
+  let description = [{
+    `type` bf16: rounded. int8: whole numbers in [−127, 127] with an f32 scale per 64 successive k of a row; int4: [−7, 7], a scale per 32
+    (`ds.quantize_groups`, which the parameter program computes once). The weight stays a value, made by
+    `ds.dequantize`; `ds-pack-quantized-weights` finds it there. keep: nothing happens.
+    Embedding tables, norms and biases keep their types, and so do weights that are whole numbers already.
+    Run after `ds-merge-linears`, before packing.
+  }];
+  let options = [
+    Option<"weightType", "type", "std::string", "\"keep\"", "keep, bf16, int8 or int4">
+  ];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def PackQuantizedWeights : Pass<"ds-pack-quantized-weights"> {
+  let summary = "ds.linear with a dequantised weight becomes ds.packed_quantized_linear";
+  let description = [{
+    A weight that is `ds.dequantize` of parameters of 8 or 4 bits (perhaps transposed), with one scale, one per output, or one per
+    group of successive k (a multiple of 8), stays whole numbers: packed in panels by the parameter program. With `precision` fast the
+    activations become whole numbers too (`ds.quantize_groups`, in the weight's groups, of 64 where it has none); with exact
+    they stay f32.
+
+    4-bit weights whose K is no multiple of 8 take a byte each. Does nothing for groups along another dimension: `ds-pack-weights`
+    takes these, dequantised once by the parameter program. Run after raising, before `ds-pack-weights`.
+  }];
+  let options = [
+    Option<"precision", "precision", "std::string", "\"fast\"", "fast or exact">
+  ];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
 }
 
 def PackWeights : Pass<"ds-pack-weights"> {

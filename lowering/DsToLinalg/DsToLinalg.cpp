@@ -98,6 +98,8 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
         vector::VectorDialect, x86vector::X86VectorDialect>();
     target.addLegalOp<ModuleOp, ParameterOp>();
     target.addIllegalDialect<DsDialect>();
+    // A vector operation, made by kernels.
+    target.addLegalOp<DotBytesOp>();
     // Control flow of the model carries unsigned tensors too.
     scf::populateSCFStructuralTypeConversionsAndLegality(types, patterns,
                                                          target);

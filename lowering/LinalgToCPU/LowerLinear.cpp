@@ -1,14 +1,9 @@
 //===- LowerLinear.cpp - products with packed weights, in vectors ---------===//
 //
-// See Passes.td. A tile is `rows` input rows by the 32 outputs of one panel:
-// its sums stay in registers while k runs over the panel from front to back,
-// which is read once, in order. Tiles of 8, 4, 2 and 1 rows add in the same
-// order with the same instructions, so a row's bits do not depend on its
-// company.
+// See Passes.td.
 //
 //===----------------------------------------------------------------------===//
-#include "dialects/ds/IR/DsDialect.h"
-#include "lowering/LinalgToCPU/Passes.h"
+#include "lowering/LinalgToCPU/PanelProduct.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_LOWERLINEAR
@@ -18,124 +13,25 @@ namespace mlir::ds {
 using namespace mlir;
 using namespace mlir::ds;
 
-/// f32 lanes of one vector op. A panel has two; where registers are narrower
-/// LLVM splits them.
-static constexpr int64_t lanes = 16;
-/// Vectors of f32 sums per row of a panel.
-static constexpr int64_t parts = PackOp::panelRows / lanes;
-/// Input rows that stay in the second-level cache while panels pass by.
-static constexpr int64_t chunkRows = 64;
 /// Steps of k per turn of the loop.
 static constexpr int64_t unrolling = 4;
 
 namespace {
 
 /// Emits the code of one product.
-class LinearEmitter {
+class LinearEmitter : public PanelProduct {
 public:
   LinearEmitter(OpBuilder &b, PackedLinearOp op, Value input, int64_t maxRows)
-      : b(b), loc(op.getLoc()), input(input), weight(op.getWeight()),
-        bias(op.getBias()), maxRows(maxRows),
+      : PanelProduct(b, op.getLoc(),
+                     cast<RankedTensorType>(op.getType()).getShape().back(),
+                     op.getBias(), maxRows),
+        input(input), weight(op.getWeight()),
         k(cast<RankedTensorType>(input.getType()).getShape().back()),
-        n(cast<RankedTensorType>(op.getType()).getShape().back()),
         interleaving(PackOp::interleaving(
-            cast<RankedTensorType>(op.getWeight().getType()))),
-        sum(VectorType::get({lanes}, b.getF32Type())) {}
-
-  /// The result, [rows, N].
-  Value emit() {
-    Value rows = tensor::DimOp::create(b, loc, input, 0);
-    Value chunk = index(chunkRows);
-    Value chunks = arith::CeilDivUIOp::create(b, loc, rows, chunk);
-    int64_t panels = cast<RankedTensorType>(weight.getType()).getDimSize(0);
-    Value init = tensor::EmptyOp::create(
-        b, loc,
-        RankedTensorType::get({ShapedType::kDynamic, n}, b.getF32Type()),
-        ValueRange{rows});
-    auto loop = scf::ForallOp::create(
-        b, loc, ArrayRef<OpFoldResult>{chunks, b.getIndexAttr(panels)}, init,
-        std::nullopt, [&](OpBuilder &inner, Location, ValueRange args) {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPoint(inner.getInsertionBlock(),
-                              inner.getInsertionPoint());
-          emitPanel(args[0], args[1], args[2], rows);
-        });
-    return loop.getResult(0);
-  }
+            cast<RankedTensorType>(op.getWeight().getType()))) {}
 
 private:
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(b, loc, value);
-  }
-  Value add(Value a, Value x) { return arith::AddIOp::create(b, loc, a, x); }
-  Value add(Value a, int64_t x) { return x == 0 ? a : add(a, index(x)); }
-  Value mul(Value a, int64_t x) {
-    return arith::MulIOp::create(b, loc, a, index(x));
-  }
-
-  /// Body of the parallel loop: rows [64·chunk, …) of outputs [32·panel, …).
-  void emitPanel(Value chunk, Value panel, Value out, Value rows) {
-    Value first = mul(chunk, chunkRows), column = mul(panel, PackOp::panelRows);
-    Value count = arith::MinUIOp::create(
-        b, loc, arith::SubIOp::create(b, loc, rows, first), index(chunkRows));
-    OpFoldResult width = b.getIndexAttr(PackOp::panelRows);
-    if (n % PackOp::panelRows != 0)
-      width = arith::MinUIOp::create(
-                  b, loc, arith::SubIOp::create(b, loc, index(n), column),
-                  index(PackOp::panelRows))
-                  .getResult();
-    SmallVector<OpFoldResult> offsets{first, column}, sizes{count, width},
-        strides(2, b.getIndexAttr(1));
-    Value tile =
-        tensor::ExtractSliceOp::create(b, loc, out, offsets, sizes, strides);
-    SmallVector<Value> biases = loadBias(column);
-    // Tiles as high as they go, then the rest by halves.
-    Value done = index(0);
-    for (int64_t height = maxRows; height >= 1; height /= 2) {
-      Value end = count;
-      if (height > 1)
-        end = mul(arith::DivUIOp::create(b, loc, count, index(height)), height);
-      auto loop = scf::ForOp::create(b, loc, done, end, index(height), tile);
-      {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToStart(loop.getBody());
-        Value row = loop.getInductionVar();
-        SmallVector<Value> sums = emitTile(add(first, row), panel, height);
-        Value written = loop.getRegionIterArg(0);
-        for (int64_t r = 0; r < height; ++r)
-          for (int64_t part = 0; part < parts; ++part) {
-            Value value = sums[r * parts + part];
-            if (bias)
-              value = arith::AddFOp::create(b, loc, value, biases[part]);
-            written = vector::TransferWriteOp::create(
-                          b, loc, value, written,
-                          ValueRange{add(row, r), index(part * lanes)},
-                          ArrayRef<bool>{n % PackOp::panelRows == 0})
-                          .getResult();
-          }
-        scf::YieldOp::create(b, loc, written);
-      }
-      tile = loop.getResult(0);
-      done = end;
-    }
-    auto terminator = scf::InParallelOp::create(b, loc);
-    b.setInsertionPointToStart(terminator.getBody());
-    tensor::ParallelInsertSliceOp::create(b, loc, tile, out, offsets, sizes,
-                                          strides);
-  }
-
-  SmallVector<Value> loadBias(Value column) {
-    SmallVector<Value> result;
-    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
-    for (int64_t part = 0; bias && part < parts; ++part)
-      result.push_back(vector::TransferReadOp::create(
-          b, loc, sum, bias, ValueRange{add(column, part * lanes)}, zero,
-          ArrayRef<bool>{n % PackOp::panelRows == 0}));
-    return result;
-  }
-
-  /// Sums of `height` rows from `row` on: [height][parts] vectors.
-  SmallVector<Value> emitTile(Value row, Value panel, int64_t height) {
+  SmallVector<Value> emitTile(Value row, Value panel, int64_t height) override {
     SmallVector<Value> rows;
     for (int64_t r = 0; r < height; ++r)
       rows.push_back(add(row, r));
@@ -257,11 +153,8 @@ private:
     }
   }
 
-  OpBuilder &b;
-  Location loc;
-  Value input, weight, bias;
-  int64_t maxRows, k, n, interleaving;
-  VectorType sum;
+  Value input, weight;
+  int64_t k, interleaving;
 };
 
 struct LowerLinear : ds::impl::LowerLinearBase<LowerLinear> {
@@ -292,7 +185,8 @@ private:
     // Registers: 8 rows of 2 sums, 2 weights and an input of 32; 2 rows of
     // 4 sums, 4 weights and an input of 16.
     int64_t rows = vectorLanes == 16 ? 8 : 2;
-    Value result = LinearEmitter(b, op, input, rows).emit();
+    Value result = LinearEmitter(b, op, input, rows)
+                       .emit(tensor::DimOp::create(b, loc, input, 0));
     if (result.getType() != op.getType())
       result = tensor::CastOp::create(b, loc, op.getType(), result);
     op.replaceAllUsesWith(result);

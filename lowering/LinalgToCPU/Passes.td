@@ -153,6 +153,40 @@ def LowerLinear : Pass<"ds-cpu-linear"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"];
 }
+def LowerQuantizedLinear : Pass<"ds-cpu-quantized-linear"> {
+  let summary = "products with weights of 8 or 4 bits become parallel loops of vector code";
+  let description = [{
+    `ds.packed_quantized_linear` → the loops of `ds-cpu-linear` (panels, tiles of 4, 2 and 1 rows). With an i8 input and
+    `vpdpbusd` the sum of a group is made of bytes, four k at a time, and starts at −zero · Σ input, so that stored numbers are used as they
+    are; 4-bit numbers become bytes in registers. Without the instruction the same whole numbers are multiplied and added in f32, exact
+    in groups of up to 512. With an f32 input weights are widened and added with fused multiply-adds, k ascending.
+    Run on tensors, before ds-to-linalg.
+  }];
+  let options = [
+    Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">,
+    Option<"byteDot", "byte-dot", "bool", "false", "vpdpbusd on vectors of 64 bytes may be used">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def LowerDotBytes : Pass<"ds-lower-dot-bytes"> {
+  let summary = "ds.dot_bytes becomes the intrinsic of vpdpbusd";
+  let description = [{
+    Run after bufferization, which takes a call of an intrinsic for one with side effects, for a processor with AVX512-VNNI.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def LowerQuantizeGroups : Pass<"ds-cpu-quantize-groups"> {
+  let summary = "ds.quantize_groups becomes a parallel loop over rows, in vectors";
+  let description = [{
+    Each group is read once: its largest magnitude, then its whole numbers and their sum. Run on tensors, before ds-to-linalg.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+}
+
 def CountSlowOps : Pass<"ds-count-slow-ops", "ModuleOp"> {
   let summary = "counts the model ops that no kernel has taken";
   let description = [{

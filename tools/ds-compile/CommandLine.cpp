@@ -39,9 +39,16 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
   app.add_option(
          "--precision", command.precision,
          "fast: activations are rounded to what the dot instruction of "
-         "the weight's type wants (bf16 with bf16 weights); exact: they "
-         "stay f32. Sums, norms and softmax are f32 in both")
+         "the weight's type wants (bf16 with bf16 weights, whole numbers with "
+         "int8 and int4 weights); exact: they stay f32. Sums, norms and "
+         "softmax are f32 in both")
       ->check(CLI::IsMember({"fast", "exact"}));
+  app.add_option(
+         "--weight-type", command.weightType,
+         "what the weights of products become: bf16; int8 or int4 with a scale "
+         "per group of inputs (64, 32); keep: as the file has them. "
+         "Embeddings, norms and biases keep their types")
+      ->check(CLI::IsMember({"keep", "bf16", "int8", "int4"}));
   auto *cacheType =
       app.add_option("--cache-type", command.cacheType,
                      "type of a language model's caches; they are rounded to "

@@ -240,6 +240,7 @@ static int compileModel(const tool::CompileCommand &command) {
   // The reference computes what the model says, when it says it.
   ds::OptimiseOptions optimise;
   optimise.precision = command.precision;
+  optimise.weightType = command.weightType;
   if (!command.cacheType.empty())
     optimise.cacheType = command.cacheType;
   if (!reference && !stages.run("ds-opt", [&](PassManager &pm) {
@@ -290,13 +291,15 @@ static int compileModel(const tool::CompileCommand &command) {
   ds::LinkOptions link;
   link.output = command.output;
   link.embedWeights = command.weights == "embed";
-  link.optionsText = llvm::formatv("{0}", llvm::json::Value(llvm::json::Object{
-                                              {"cpu", command.cpu},
-                                              {"mode", command.mode},
-                                              {"precision", command.precision},
-                                              {"reference", command.reference},
-                                          }))
-                         .str();
+  link.optionsText =
+      llvm::formatv("{0}", llvm::json::Value(llvm::json::Object{
+                               {"cpu", command.cpu},
+                               {"mode", command.mode},
+                               {"precision", command.precision},
+                               {"weight_type", command.weightType},
+                               {"reference", command.reference},
+                           }))
+          .str();
   if (!readModelFiles(command, link))
     return 1;
   FailureOr<std::unique_ptr<ds::ParameterProgram>> parameters =

@@ -5,4 +5,5 @@ include "dialects/ds/IR/DsBase.td"
 include "dialects/ds/IR/DsTensorOps.td"
 include "dialects/ds/IR/DsModelOps.td"
 include "dialects/ds/IR/DsPackedOps.td"
+include "dialects/ds/IR/DsQuantizedOps.td"
 #endif // DIALECTS_DS_IR_DSOPS

@@ -1,0 +1,115 @@
+//===- DsQuantizedOps.cpp - shapes and verifiers of quantised products ----===//
+#include "dialects/ds/IR/DsDialect.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+static int64_t ceilOf(int64_t a, int64_t b) {
+  return int64_t(llvm::divideCeil(uint64_t(a), uint64_t(b)));
+}
+
+/// Types of data, scales and sums of [M, K] rows.
+static std::array<RankedTensorType, 3> groupTypes(RankedTensorType input,
+                                                  int64_t group) {
+  Builder b(input.getContext());
+  int64_t rows = input.getDimSize(0), k = input.getDimSize(1),
+          groups = ceilOf(k, group);
+  return {RankedTensorType::get({rows, 4 * ceilOf(k, 4)}, b.getI8Type()),
+          RankedTensorType::get({rows, groups}, b.getF32Type()),
+          RankedTensorType::get({rows, groups}, b.getI32Type())};
+}
+
+void QuantizeGroupsOp::build(OpBuilder &builder, OperationState &state,
+                             Value input, int64_t group, int64_t bits) {
+  auto [data, scale, sum] = groupTypes(typeOf(input), group);
+  build(builder, state, data, scale, sum, input, group, bits);
+}
+
+LogicalResult QuantizeGroupsOp::verify() {
+  RankedTensorType input = typeOf(getInput());
+  if (!input.getElementType().isF32() || input.getRank() != 2 ||
+      input.isDynamicDim(1))
+    return emitOpError("C1: expected an f32 input of rank 2 with a static last "
+                       "size, found ")
+           << input;
+  int64_t bits = getBits(), group = getGroup();
+  if ((bits != 8 && bits != 4) || group <= 0 || group % 8 != 0)
+    return emitOpError("C2: expected 8 or 4 bits and a group that is a "
+                       "multiple of 8, found ")
+           << bits << " bits and a group of " << group;
+  auto [data, scale, sum] = groupTypes(input, group);
+  if (getData().getType() != data || getScale().getType() != scale ||
+      getSum().getType() != sum)
+    return emitOpError("C3: expected results ")
+           << data << ", " << scale << " and " << sum << ", found "
+           << getData().getType() << ", " << getScale().getType() << " and "
+           << getSum().getType();
+  return success();
+}
+
+LogicalResult PackedQuantizedLinearOp::verify() {
+  RankedTensorType input = typeOf(getInput()), weight = typeOf(getWeight()),
+                   result = typeOf(getResult());
+  auto is = [](Value value, auto test) {
+    return !value || test(typeOf(value).getElementType());
+  };
+  auto isF32 = [](Type type) { return type.isF32(); };
+  auto isByte = [](Type type) { return type.isSignlessInteger(8); };
+  auto isWord = [](Type type) { return type.isSignlessInteger(32); };
+  bool isInteger = isByte(input.getElementType());
+  if ((!isInteger && !isF32(input.getElementType())) ||
+      isInteger != bool(getInputScale()) || isInteger != bool(getInputSum()) ||
+      !is(getInputScale(), isF32) || !is(getInputSum(), isWord) ||
+      !is(getWeight(), isByte) || !is(getZeroPoints(), isByte) ||
+      !is(getWeightScale(), isF32) || !is(getBias(), isF32) ||
+      !is(getResult(), isF32))
+    return emitOpError("C1: expected an f32 input, or an i8 one with f32 "
+                       "scales and i32 sums, i8 weights and zero points, and "
+                       "f32 scales, bias and result");
+  int64_t bits = getBits(), group = getGroup(), zero = getZero();
+  if ((bits != 8 && bits != 4) || group <= 0 || group % 8 != 0 || zero < 0 ||
+      zero >> bits != 0)
+    return emitOpError("C2: expected 8 or 4 bits, a group that is a multiple "
+                       "of 8 and a zero of so many bits, found ")
+           << bits << " bits, a group of " << group << " and a zero of "
+           << zero;
+  if (input.getRank() != 2 || result.getRank() != 2 || input.isDynamicDim(1) ||
+      result.isDynamicDim(1) || (bits == 4 && input.getDimSize(1) % 8 != 0) ||
+      (isInteger && input.getDimSize(1) % 4 != 0))
+    return emitOpError("C3: expected input and result of rank 2 with static "
+                       "last sizes, K a multiple of 8 for 4 bits and of 4 for "
+                       "i8, found ")
+           << input << " and " << result;
+  int64_t k = input.getDimSize(1), n = result.getDimSize(1),
+          groups = ceilOf(k, group);
+  RankedTensorType packed = PackOp::packedType(
+      RankedTensorType::get({n, k * bits / 8}, weight.getElementType()), 4);
+  if (weight != packed)
+    return emitOpError("C3: expected a weight of ")
+           << packed << ", found " << weight;
+  for (Value value : {getWeightScale(), getZeroPoints()})
+    if (value &&
+        (typeOf(value).getShape() !=
+         ArrayRef<int64_t>{packed.getDimSize(0), groups, PackOp::panelRows}) &&
+        (typeOf(value).getShape() !=
+         ArrayRef<int64_t>{packed.getDimSize(0), 1, PackOp::panelRows}))
+      return emitOpError("C4: expected scales and zero points of ")
+             << packed.getDimSize(0) << "x" << groups << "x"
+             << PackOp::panelRows << " or with 1 in the middle, found "
+             << value.getType();
+  for (Value value : {getInputScale(), getInputSum()})
+    if (value && typeOf(value).getShape() !=
+                     ArrayRef<int64_t>{input.getDimSize(0), groups})
+      return emitOpError("C4: expected scales and sums of ")
+             << groups << " groups for each input row, found "
+             << value.getType();
+  if (getBias() && typeOf(getBias()).getShape() != ArrayRef<int64_t>{n})
+    return emitOpError("C4: expected a bias of ")
+           << n << " elements, found " << getBias().getType();
+  return success();
+}
