@@ -46,10 +46,28 @@ Value mlir::ds::peelFloatCasts(Value value) {
   return value;
 }
 
-DequantizeOp mlir::ds::matchDequantizedWeight(Value weight) {
-  weight = peelFloatCasts(weight);
-  if (auto transpose = weight.getDefiningOp<TransposeOp>())
-    weight = peelFloatCasts(transpose.getInput());
+DequantizeOp mlir::ds::matchDequantizedWeight(Value weight, bool *transposed) {
+  bool turned = false;
+  while (true) {
+    weight = peelFloatCasts(weight);
+    if (auto transpose = weight.getDefiningOp<TransposeOp>();
+        transpose && tensorType(weight).getRank() == 2) {
+      turned ^= transpose.getPerm()[0] == 1;
+      weight = transpose.getInput();
+      continue;
+    }
+    auto slice = weight.getDefiningOp<SliceOp>();
+    if (!slice)
+      break;
+    for (int64_t d = 0; d < tensorType(weight).getRank(); ++d) {
+      std::optional<SliceRange> range = matchSliceAlong(slice, d);
+      if (!range || range->offset != 0 || range->stride != 1)
+        return nullptr;
+    }
+    weight = slice.getInput();
+  }
+  if (transposed)
+    *transposed = turned;
   return weight.getDefiningOp<DequantizeOp>();
 }
 

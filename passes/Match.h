@@ -23,9 +23,10 @@ std::optional<double> matchSplat(Value value);
 /// `value` without casts from one float type to another.
 Value peelFloatCasts(Value value);
 
-/// The dequantisation that makes the weight of a product, seen through a
-/// transpose and roundings; null if it is made otherwise.
-DequantizeOp matchDequantizedWeight(Value weight);
+/// The dequantisation that makes the weight of a product, seen through
+/// transposes (`transposed`: an odd number of them), roundings, and slices that
+/// cut padding off the ends; null if it is made otherwise.
+DequantizeOp matchDequantizedWeight(Value weight, bool *transposed = nullptr);
 
 /// Whether `value` depends on parameters and constants alone.
 bool isParameterValue(Value value);

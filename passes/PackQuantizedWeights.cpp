@@ -49,8 +49,7 @@ struct PackQuantizedWeights
     getOperation()->walk([&](LinearOp op) { linears.push_back(op); });
     for (LinearOp op : linears)
       if (isParameterValue(op.getWeight()))
-        if (DequantizeOp source = matchDequantizedWeight(op.getWeight()))
-          pack(op, source);
+        pack(op);
   }
 
 private:
@@ -59,14 +58,25 @@ private:
     return type.isF32() || type.isBF16() || type.isF16();
   }
 
-  static std::optional<QuantizedWeight> match(OpBuilder &b, LinearOp op,
-                                              DequantizeOp source) {
+  /// The first [rows, columns] of `value`.
+  static Value leading(OpBuilder &b, Location loc, Value value, int64_t rows,
+                       int64_t columns) {
+    if (tensorType(value).getShape() == ArrayRef<int64_t>{rows, columns})
+      return value;
+    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+    return SliceOp::create(
+        b, loc, value, ArrayRef<OpFoldResult>{zero, zero},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(rows), b.getIndexAttr(columns)},
+        ArrayRef<OpFoldResult>{one, one});
+  }
+
+  static std::optional<QuantizedWeight>
+  match(OpBuilder &b, LinearOp op, DequantizeOp source, bool transposed) {
     RankedTensorType type = tensorType(source.getInput());
     auto element = dyn_cast<IntegerType>(type.getElementType());
     if (!element || (element.getWidth() != 8 && element.getWidth() != 4) ||
         type.getRank() != 2 || !type.hasStaticShape())
       return std::nullopt;
-    bool transposed = peelFloatCasts(op.getWeight()).getDefiningOp() != source;
     int64_t columns = transposed ? 0 : 1, axis = source.getAxis(),
             block = source.getBlockSize(),
             rank = tensorType(source.getScale()).getRank(),
@@ -103,11 +113,19 @@ private:
           ValueRange());
     };
     QuantizedWeight result;
-    result.data = turned(source.getInput());
-    result.scale = castTo(b, loc, perGroup(source.getScale()), b.getF32Type());
+    // Padding of the file that the product does not read.
+    RankedTensorType read = tensorType(op.getWeight());
+    int64_t rowsRead = read.getDimSize(0), columnsRead = read.getDimSize(1);
+    auto cut = [&](Value value, int64_t width) {
+      return leading(b, loc, value, rowsRead, width);
+    };
+    int64_t groups = grouped ? (columnsRead + block - 1) / block : 1;
+    result.data = cut(turned(source.getInput()), columnsRead);
+    result.scale = castTo(b, loc, cut(perGroup(source.getScale()), groups),
+                          b.getF32Type());
     if (source.getZeroPoint())
-      result.zeroPoints = perGroup(source.getZeroPoint());
-    result.block = grouped && block < k ? block : 0;
+      result.zeroPoints = cut(perGroup(source.getZeroPoint()), groups);
+    result.block = grouped && block < columnsRead ? block : 0;
     result.isSigned = !element.isUnsigned();
     result.bits = element.getWidth();
     return result;
@@ -163,12 +181,15 @@ private:
     return ReshapeOp::create(b, loc, of({n, k / 2}), joined, ValueRange());
   }
 
-  void pack(LinearOp op, DequantizeOp source) {
-    if (!isFloat(op.getInput()) || !isFloat(op.getResult()))
+  void pack(LinearOp op) {
+    bool transposed = false;
+    DequantizeOp source = matchDequantizedWeight(op.getWeight(), &transposed);
+    if (!source || !tensorType(op.getWeight()).hasStaticShape() ||
+        !isFloat(op.getInput()) || !isFloat(op.getResult()))
       return;
     OpBuilder b(op);
     Location loc = op.getLoc();
-    std::optional<QuantizedWeight> weight = match(b, op, source);
+    std::optional<QuantizedWeight> weight = match(b, op, source, transposed);
     if (!weight)
       return;
     RankedTensorType type = tensorType(weight->data);

@@ -12,7 +12,8 @@ namespace tool {
 
 struct CompileCommand {
   std::string model, output, emit = "so", mode = "auto", cpu = "fat";
-  std::string tokenizer, saveTemps, precision = "fast", weightType = "keep", cacheType;
+  std::string tokenizer, saveTemps, precision = "fast", weightType = "keep",
+                                    cacheType;
   std::string config, reference, weights = "file";
   long long maxLength = 0;
   bool requireFast = false, remarks = false, listOps = false, batch = false;

@@ -19,7 +19,7 @@ OTHERS = {
     "Onnx_FileRangeAttr": "onnx.file_range",
 }
 # Ops that traits say all about.
-UNCONSTRAINED = {"onnx.absent", "onnx.return"}
+UNCONSTRAINED = {"onnx.absent", "onnx.return", "ds.dot_bytes"}
 
 
 def described(folder):

@@ -1707,3 +1707,92 @@ func.func @bias(%x: tensor<?x8xf32>, %w: tensor<1x8x32xf32>, %b: tensor<31xf32>)
   %0 = ds.packed_linear %x, %w bias %b : tensor<31xf32> : tensor<?x8xf32>, tensor<1x8x32xf32> to tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
+
+// -----
+
+func.func @quantize_groups_type(%x: tensor<?x8xbf16>) {
+  // expected-error @+1 {{'ds.quantize_groups' op C1: expected an f32 input of rank 2 with a static last size}}
+  %0, %1, %2 = ds.quantize_groups %x group 8 : tensor<?x8xbf16> to tensor<?x8xi8>, tensor<?x1xf32>, tensor<?x1xi32>
+  return
+}
+
+// -----
+
+func.func @quantize_groups_group(%x: tensor<?x8xf32>) {
+  // expected-error @+1 {{'ds.quantize_groups' op C2: expected 8 or 4 bits and a group that is a multiple of 8, found 8 bits and a group of 12}}
+  %0, %1, %2 = ds.quantize_groups %x group 12 : tensor<?x8xf32> to tensor<?x8xi8>, tensor<?x1xf32>, tensor<?x1xi32>
+  return
+}
+
+// -----
+
+func.func @quantize_groups_results(%x: tensor<?x9xf32>) {
+  // expected-error @+1 {{'ds.quantize_groups' op C3: expected results }}
+  %0, %1, %2 = ds.quantize_groups %x group 8 : tensor<?x9xf32> to tensor<?x8xi8>, tensor<?x1xf32>, tensor<?x1xi32>
+  return
+}
+
+// -----
+
+func.func @quantized_no_scale(%x: tensor<?x8xi8>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C1: expected an f32 input, or an i8 one}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<?x8xi8>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_bits(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C2: expected 8 or 4 bits}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 3 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_zero(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C2: expected 8 or 4 bits, a group that is a multiple of 8 and a zero of so many bits, found 8 bits, a group of 8 and a zero of 256}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64, zero = 256 : i64} : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_half(%x: tensor<?x12xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C3: expected input and result of rank 2}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 4 : i64, group = 8 : i64} : tensor<?x12xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_weight(%x: tensor<?x12xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C3: expected a weight of 'tensor<1x3x128xi8>'}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<?x12xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_scales(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x2x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C4: expected scales and zero points of 1x1x32}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x2x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_bias(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>, %b: tensor<31xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C4: expected a bias of 32 elements, found 'tensor<31xf32>'}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s bias %b {bits = 8 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> bias tensor<31xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_sums(%x: tensor<?x8xi8>, %a: tensor<?x2xf32>, %t: tensor<?x2xi32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C4: expected scales and sums of 1 groups for each input row}}
+  %0 = ds.packed_quantized_linear %x scale %a sum %t, %w scale %s {bits = 8 : i64, group = 8 : i64}
+    : tensor<?x8xi8> scale tensor<?x2xf32> sum tensor<?x2xi32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
