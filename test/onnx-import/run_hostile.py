@@ -20,10 +20,10 @@ T, A = onnx.TensorProto, onnx.AttributeProto
 CASES = []
 
 
-def case(expected, limits=None, output="model.so"):
+def case(expected, limits=None, output="model.so", options=()):
     """A case makes model.onnx (or the bytes of it) in a folder; `expected` is what the line must hold."""
     def add(make):
-        CASES.append((make.__name__, make, expected, limits, output))
+        CASES.append((make.__name__, make, expected, limits, output, options))
         return make
     return add
 
@@ -351,11 +351,16 @@ def disk_full_of_weights(folder):
                  initializers=[weight(1 << 20, dims=[1024, 1024])])
 
 
+@case("cannot write '.*model.mlir': File too large", limits=4096, output="model.mlir", options=["--emit=onnx"])
+def disk_full_of_text(folder):
+    return model([helper.make_node("Neg", ["x"], ["y"], name="n" * 8192)])
+
+
 def listing(folder):
     return sorted(os.path.relpath(os.path.join(at, name), folder) for at, names, files in os.walk(folder) for name in names + files)
 
 
-def run(compiler, name, make, expected, limits, output):
+def run(compiler, name, make, expected, limits, output, options):
     """None, or what is wrong."""
     with tempfile.TemporaryDirectory(prefix="hostile.") as folder:
         path = os.path.join(folder, "model.onnx")
@@ -370,8 +375,8 @@ def run(compiler, name, make, expected, limits, output):
                 import signal
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing past the limit fails with EFBIG
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limits, limits))
-        result = subprocess.run([compiler, path, "-o", os.path.join(folder, output), "--cpu=x86-64-v3"], capture_output=True,
-                                timeout=60, preexec_fn=limit)
+        result = subprocess.run([compiler, path, "-o", os.path.join(folder, output), "--cpu=x86-64-v3", *options],
+                                capture_output=True, timeout=60, preexec_fn=limit)
         text = result.stderr.decode(errors="replace").rstrip("\n")
         if result.returncode != 1:
             return f"exit code {result.returncode}: {text[:500]}"
