@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/DsToReference/Emitter.h"
+#include <limits>
 
 namespace mlir::ds::reference {
 
@@ -41,9 +42,104 @@ static SmallVector<Value> lower(Emitter &e, PackedLinearOp op,
   })};
 }
 
+/// Data may differ by one from what f32 gives, where x · (q / m) is near a
+/// half.
+static SmallVector<Value> lower(Emitter &e, QuantizeGroupsOp op,
+                                QuantizeGroupsOp::Adaptor adaptor,
+                                RankedTensorType type) {
+  Value input = adaptor.getInput();
+  Num rows = e.size(input, 0), columns = e.size(input, 1),
+      group = e.index(op.getGroup());
+  double largest = double((1 << (op.getBits() - 1)) - 1);
+  auto shaped = [&](Value result, Type element) {
+    return RankedTensorType::get(tensorType(result).getShape(), element);
+  };
+  auto scaleType = shaped(op.getScale(), e.b.getF64Type());
+  auto sumType = shaped(op.getSum(), e.b.getI32Type());
+  Nums groups{rows, e.index(scaleType.getDimSize(1))};
+  /// acc = body(k, acc) over the columns of group g.
+  auto overGroup = [&](Num g, Num init,
+                       llvm::function_ref<Num(Num k, Num acc)> body) {
+    Num first = g * group;
+    return e.fold({minimum(columns - first, group)}, init,
+                  [&](Nums at, Num acc) { return body(first + at[0], acc); });
+  };
+  Value most = e.generate(scaleType, groups, [&](Nums at) {
+    return overGroup(at[1], e.real(0), [&](Num k, Num acc) {
+      Num x = e.read(input, {at[0], k});
+      return maximum(acc, maximum(x, -x));
+    });
+  });
+  Value data =
+      e.generate(type, {rows, e.index(type.getDimSize(1))}, [&](Nums at) {
+        Num x = e.readIf(at[1] < columns, input, at, e.real(0));
+        Num m =
+            e.readIf(at[1] < columns, most, {at[0], at[1] / group}, e.real(0));
+        Num factor = e.real(largest) / m;
+        Num y = elementwise(e, ElementwiseKind::RoundEven, {x * factor});
+        // The op's factor is an f32, which is infinite for the smallest m.
+        Num isNumber =
+            (y == y) & (factor <= e.real(std::numeric_limits<float>::max()));
+        return convert(select(isNumber, y, e.real(0)), e.b.getI8Type(), false);
+      });
+  Value scale = e.generate(scaleType, groups,
+                           [&](Nums at) { return e.read(most, at) / largest; });
+  Value sum = e.generate(sumType, groups, [&](Nums at) {
+    return overGroup(at[1], e.number(e.b.getI32Type(), 0), [&](Num k, Num acc) {
+      return acc + convert(e.read(data, {at[0], k}), e.b.getI32Type(), false);
+    });
+  });
+  return {data, scale, sum};
+}
+
+static SmallVector<Value> lower(Emitter &e, PackedQuantizedLinearOp op,
+                                PackedQuantizedLinearOp::Adaptor adaptor,
+                                RankedTensorType type) {
+  Value input = adaptor.getInput(), inputScale = adaptor.getInputScale(),
+        weight = adaptor.getWeight(), zeroPoints = adaptor.getZeroPoints(),
+        bias = adaptor.getBias();
+  Num columns = e.size(input, 1), group = e.index(op.getGroup());
+  int64_t bits = op.getBits();
+  /// Element (n, g) of a packed scale or zero point.
+  auto packed = [&](Value tensor, Num n, Num g, bool isUnsigned) {
+    if (tensorType(tensor).getDimSize(1) == 1)
+      g = e.index(0);
+    return e.read(tensor, {n / PackOp::panelRows, g, n % PackOp::panelRows},
+                  isUnsigned);
+  };
+  /// The number that is stored for (n, k).
+  auto stored = [&](Num n, Num k) {
+    Num byte = bits == 8 ? k : k / 8 * 4 + k % 4;
+    Num value = e.read(
+        weight,
+        {n / PackOp::panelRows, byte / 4, n % PackOp::panelRows * 4 + byte % 4},
+        /*isUnsigned=*/true);
+    if (bits == 8)
+      return e.toReal(value);
+    Num high = (k / 4 % 2) != 0;
+    return e.toReal(select(high, value / 16, value % 16));
+  };
+  Nums sizes{e.size(input, 0), e.index(type.getDimSize(1))};
+  return {e.generate(type, sizes, [&](Nums at) {
+    Num m = at[0], n = at[1];
+    Num sum = e.sum(columns, [&](Num k) {
+      Num g = k / group;
+      Num zero = zeroPoints
+                     ? e.toReal(packed(zeroPoints, n, g, /*isUnsigned=*/true))
+                     : e.real(double(op.getZero()));
+      Num term = e.toReal(e.read(input, {m, k})) * (stored(n, k) - zero) *
+                 packed(adaptor.getWeightScale(), n, g, /*isUnsigned=*/false);
+      return inputScale ? term * e.read(inputScale, {m, g}) : term;
+    });
+    return bias ? sum + e.read(bias, {n}) : sum;
+  })};
+}
+
 void addPacked(Rules &rules) {
   rules.add<PackOp>(lower);
   rules.add<PackedLinearOp>(lower);
+  rules.add<QuantizeGroupsOp>(lower);
+  rules.add<PackedQuantizedLinearOp>(lower);
 }
 
 } // namespace mlir::ds::reference

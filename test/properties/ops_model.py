@@ -1,7 +1,7 @@
 """Properties of the model ops (DsModelOps.td), alone and in the company that fusion looks for."""
 import numpy as np
 
-from case import DTYPES, EPSILON, SMALL, TINY, Sum, function, normal, tensor, uniform, values
+from case import DTYPES, EPSILON, SMALL, TINY, Sum, function, integers, normal, tensor, uniform, values
 
 ACTIVATIONS = ["f32", "f32", "f32", "bf16", "f16", "f64"]
 # Rows of tokens: one is decoding, many is a prompt.
@@ -382,6 +382,113 @@ def packed_linear(case):
     case.output(out, "f32", rows + [n], tolerance)
 
 
+def quantize_groups(case):
+    bits, group = case.pick([8, 8, 4]), case.pick([8, 16, 32, 64, 24])
+    rows, k = case.dims(1, ROWS), case.pick(WIDTHS + [257])
+    q, groups, stored = 2 ** (bits - 1) - 1, -(-k // group), 4 * -(-k // 4)
+
+    def make(run, shape):
+        """Rows of very different sizes, groups of zeros, and few that are no numbers."""
+        value = run.rng.normal(size=shape) * 10.0 ** run.rng.integers(-40, 30, size=(shape[0], 1))
+        value[run.rng.random(shape) < 0.2] = 0
+        odd = run.rng.random(shape) < (0.005 if run.rng.random() < 0.5 else 0)
+        return np.where(odd, run.rng.choice([np.inf, -np.inf, np.nan], size=shape), value)
+    x = case.input("f32", rows + [k], make)
+    case.by_row = [x]
+    names = [case.name() for _ in range(3)]
+    kinds = [tensor("i8", rows + [stored]), tensor("f32", rows + [groups]), tensor("i32", rows + [groups])]
+    case.lines.append(f"{', '.join(names)} = ds.quantize_groups {x} group {group}{' bits 4' if bits == 4 else ''} : {tensor('f32', rows + [k])} "
+                      f"to {', '.join(kinds)}")
+
+    def near_half(run):
+        """1 where f32 may round to another whole number than f64, or take q / m for infinite."""
+        value = run.values[x].astype(np.float64)
+        padded = np.pad(value, ((0, 0), (0, groups * group - k))).reshape(-1, groups, group)
+        with np.errstate(all="ignore"):
+            factor = q / np.abs(padded).max(-1, keepdims=True, initial=0)
+            y = padded * factor
+            near = (np.abs(np.abs(y - np.floor(y)) - 0.5) < 1e-4).astype(float)
+            at_limit = np.abs(factor / np.finfo(np.float32).max - 1) < 1e-6
+        return np.where(at_limit, q, near)
+
+    def data_tolerance(run, want):
+        return np.pad(near_half(run).reshape(-1, groups * group)[:, :k], ((0, 0), (0, stored - k)))
+
+    case.output(names[0], "i8", rows + [stored], data_tolerance)
+    case.output(names[1], "f32", rows + [groups], lambda run, want: EPSILON["f32"] * np.abs(want) + TINY["f32"])
+    case.output(names[2], "i32", rows + [groups], lambda run, want: near_half(run).sum(-1))
+
+
+def packed_quantized_linear(case):
+    bits, group, is_integer = case.pick([8, 4]), case.pick([8, 16, 24, 32, 64]), case.chance(0.6)
+    multiple = 8 if bits == 4 else 4 if is_integer else 1
+    rows, n = case.dims(1, ROWS), case.pick(WIDTHS)
+    k = -(-case.pick(WIDTHS + [257]) // multiple) * multiple
+    groups, shape = -(-k // group), packed_shape(n, k * bits // 8, 4)
+    own_rows = rows + [groups]
+    numbers = case.rng.integers(0, 2 ** bits, size=(n, k))
+    if bits == 8:
+        stored = numbers.astype(np.uint8)
+    else:
+        # Of eight successive k the first four are low halves.
+        halves = numbers.reshape(n, k // 8, 2, 4)
+        stored = (halves[:, :, 0] + 16 * halves[:, :, 1]).reshape(n, k // 2).astype(np.uint8)
+    w = weight(case, "i8", shape, lambda run, shape: packed(stored, 4).view(np.int8))
+    x = case.input("i8", rows + [k], integers("i8", -127, 127)) if is_integer else case.input("f32", rows + [k], normal())
+    case.by_row = [x]
+    text, kinds = x, tensor("i8" if is_integer else "f32", rows + [k])
+    if is_integer:
+        x_scale = case.input("f32", own_rows, uniform(0, 2))
+
+        def sums(run, shape):
+            value = np.pad(run.values[x].astype(np.int32), ((0, 0), (0, groups * group - k)))
+            return value.reshape(-1, groups, group).sum(-1)
+        x_sum = case.input("i32", own_rows, sums)
+        case.by_row += [x_scale, x_sum]
+        text += f" scale {x_scale} sum {x_sum}"
+        kinds += f" scale {tensor('f32', own_rows)} sum {tensor('i32', own_rows)}"
+    panels = shape[0]
+    # Padding of the last panel may hold anything.
+    scale_dims = [panels, case.pick([1, groups]), 32]
+    w_scale = weight(case, "f32", scale_dims, normal())
+    text += f", {w} scale {w_scale}"
+    kinds += f", {tensor('i8', shape)} scale {tensor('f32', scale_dims)}"
+    zero = case.pick([0, 2 ** (bits - 1), int(case.rng.integers(0, 2 ** bits))])
+    zero_points = None
+    if case.chance(0.4):
+        zero_dims = [panels, case.pick([1, groups]), 32]
+        zero_points = weight(case, "i8", zero_dims,
+                             lambda run, shape: run.rng.integers(0, 2 ** bits, size=shape).astype(np.uint8).view(np.int8))
+        text += f" zero_points {zero_points}"
+        kinds += f" zero_points {tensor('i8', zero_dims)}"
+    bias = None
+    if case.chance(0.3):
+        bias = weight(case, "f32", [n], normal())
+        text += f" bias {bias}"
+        kinds += f" bias {tensor('f32', [n])}"
+    attributes = f"bits = {bits} : i64, group = {group} : i64" + (f", zero = {zero} : i64" if zero else "")
+    out = case.emit(f"ds.packed_quantized_linear {text} {{{attributes}}} : {kinds} to {tensor('f32', rows + [n])}")
+
+    def by_element(run, name):
+        """[N, K] of a packed value, as unsigned numbers where it is i8."""
+        value = run.values[name]
+        value = value.view(np.uint8) if value.dtype == np.int8 else value
+        full = np.broadcast_to(value, (panels, groups, 32)).transpose(0, 2, 1).reshape(panels * 32, groups)[:n]
+        return np.repeat(full.astype(np.float64), group, 1)[:, :k]
+
+    def tolerance(run, want):
+        zeros = by_element(run, zero_points) if zero_points else zero
+        # f32 sums of stored numbers may start at −zero · Σ input.
+        real = np.abs(by_element(run, w_scale)) * (numbers + 2 * np.abs(zeros) + 0.0)
+        value = magnitudes(run, x)[0]
+        if is_integer:
+            value = value * np.repeat(run.values[x_scale].astype(np.float64), group, 1)[:, :k]
+        total = value @ real.T + (magnitudes(run, bias)[0] if bias else 0)
+        return (k + 3 * groups + 3) * EPSILON["f32"] * total + EPSILON["f32"] * np.abs(want) + TINY["f32"]
+    case.output(out, "f32", rows + [n], tolerance)
+
+
 OPS = {"embedding": embedding, "rms_norm": rms_norm, "rope": rope, "linear": linear, "swiglu": swiglu, "attention": attention,
        "token_positions": token_positions, "cache_append": cache_append, "cached_attention": cached_attention,
-       "half_layer": half_layer, "projections": projections, "pack": pack, "packed_linear": packed_linear}
+       "half_layer": half_layer, "projections": projections, "pack": pack, "packed_linear": packed_linear, "quantize_groups": quantize_groups,
+       "packed_quantized_linear": packed_quantized_linear}

@@ -213,3 +213,21 @@ func.func @linear(%x: tensor<?x5xbf16>, %w: tensor<3x3x64xbf16>, %bias: tensor<7
   %0 = ds.packed_linear %x, %w bias %bias : tensor<70xf32> : tensor<?x5xbf16>, tensor<3x3x64xbf16> to tensor<?x70xf32>
   return %0 : tensor<?x70xf32>
 }
+
+// CHECK-LABEL: func @quantised
+// CHECK: ds.quantize_groups %{{.*}} group 64 : tensor<?x70xf32> to tensor<?x72xi8>, tensor<?x2xf32>, tensor<?x2xi32>
+// CHECK: ds.quantize_groups %{{.*}} group 32 bits 4 : tensor<?x70xf32> to tensor<?x72xi8>, tensor<?x3xf32>, tensor<?x3xi32>
+// CHECK: ds.packed_quantized_linear %{{.*}} scale %{{.*}} sum %{{.*}}, %{{.*}} scale %{{.*}} zero_points %{{.*}} bias %{{.*}} {bits = 4 : i64, group = 64 : i64} : tensor<?x72xi8> scale tensor<?x2xf32> sum tensor<?x2xi32>, tensor<1x9x128xi8> scale tensor<1x2x32xf32> zero_points tensor<1x1x32xi8> bias tensor<32xf32> to tensor<?x32xf32>
+// CHECK: ds.packed_quantized_linear %{{.*}}, %{{.*}} scale %{{.*}} {bits = 8 : i64, group = 64 : i64, zero = 128 : i64} : tensor<?x70xf32>, tensor<1x18x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+func.func @quantised(%x: tensor<?x70xf32>, %w4: tensor<1x9x128xi8>, %w8: tensor<1x18x128xi8>, %s2: tensor<1x2x32xf32>,
+                     %s1: tensor<1x1x32xf32>, %z: tensor<1x1x32xi8>, %bias: tensor<32xf32>)
+    -> (tensor<?x3xi32>, tensor<?x32xf32>, tensor<?x32xf32>) {
+  %data, %scale, %sum = ds.quantize_groups %x group 64 : tensor<?x70xf32> to tensor<?x72xi8>, tensor<?x2xf32>, tensor<?x2xi32>
+  %data4, %scale4, %sum4 = ds.quantize_groups %x group 32 bits 4 : tensor<?x70xf32> to tensor<?x72xi8>, tensor<?x3xf32>, tensor<?x3xi32>
+  %0 = ds.packed_quantized_linear %data scale %scale sum %sum, %w4 scale %s2 zero_points %z bias %bias {bits = 4 : i64, group = 64 : i64}
+      : tensor<?x72xi8> scale tensor<?x2xf32> sum tensor<?x2xi32>, tensor<1x9x128xi8> scale tensor<1x2x32xf32>
+        zero_points tensor<1x1x32xi8> bias tensor<32xf32> to tensor<?x32xf32>
+  %1 = ds.packed_quantized_linear %x, %w8 scale %s1 {bits = 8 : i64, group = 64 : i64, zero = 128 : i64}
+      : tensor<?x70xf32>, tensor<1x18x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return %sum4, %0, %1 : tensor<?x3xi32>, tensor<?x32xf32>, tensor<?x32xf32>
+}
