@@ -113,6 +113,9 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
   quantized.byteDot = variant.hasByteDot;
   pm.addNestedPass<func::FuncOp>(createLowerQuantizedLinear(quantized));
   pm.addNestedPass<func::FuncOp>(createLowerQuantizeGroups());
+  LowerMatmulOptions matmul;
+  matmul.vectorLanes = variant.lanes;
+  pm.addNestedPass<func::FuncOp>(createLowerMatmul(matmul));
   LowerAttentionOptions attention;
   attention.vectorLanes = variant.lanes;
   pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
