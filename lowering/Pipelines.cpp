@@ -104,6 +104,7 @@ void ds::buildModelPipeline(OpPassManager &pm, Mode mode) {
 
 void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
                              bool requireFast) {
+  pm.addNestedPass<func::FuncOp>(createDecomposeOnlineAttention());
   LowerLinearOptions linear;
   linear.vectorLanes = variant.lanes;
   linear.bf16Dot = variant.hasBf16Dot;
@@ -128,6 +129,7 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
 }
 
 void ds::buildReferencePipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createDecomposeOnlineAttention());
   pm.addPass(createCountSlowOps());
   pm.addPass(createDsToReference());
 }

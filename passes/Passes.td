@@ -17,6 +17,20 @@ def CountWork : Pass<"ds-count-work", "ModuleOp"> {
   }];
 }
 
+def DecomposeOnlineAttention : Pass<"ds-decompose-online-attention"> {
+  let summary = "ds.online_attention becomes matmul, elementwise and reduce ops";
+  let description = [{
+    The formula of the op's documentation, one tensor op per operation, so that every lowering of the tensor ops runs blocks of
+    attention. Query heads that share a kv head are rows of one product. A key that a row may not attend to has the weight 0
+    and its value is multiplied by it: values must be finite, as those of dense attention are (caches, whose rows behind the
+    length may hold NaN, are `ds.cached_attention`'s).
+
+    Does nothing where there is no `ds.online_attention`. Runs before every lowering of ds ops: none of them knows the op.
+    Run `ds-tile-attention` before.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def ExpandQuantize : Pass<"ds-expand-quantize"> {
   let summary = "ds.quantize and ds.dynamic_quantize become elementwise arithmetic";
   let description = [{
@@ -268,6 +282,23 @@ def SplitParameterProgram : Pass<"ds-split-parameter-program", "ModuleOp"> {
     Run last of the passes on ds ops: later ones would not see through a computed parameter. `ds.pack` must be in place.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::arith::ArithDialect"];
+}
+
+def TileAttention : Pass<"ds-tile-attention"> {
+  let summary = "ds.attention becomes a loop of ds.online_attention over blocks of keys";
+  let description = [{
+    Blocks of `block` keys, the first at key 0, the last one as long as what is left; accumulator, maximum and sum are carried
+    from block to block, the quotient comes after the loop. No buffer of [S, T] scores is needed, and what a row sees of a
+    block does not depend on how many rows there are. Blocks are cut from key, value and the mask's last dimension (a mask
+    whose last size may be 1 at run time is broadcast first).
+
+    Does nothing where there are statically at most `block` keys.
+  }];
+  let options = [
+    Option<"block", "block", "int64_t", "128", "keys per block">
+  ];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 #endif // PASSES_PASSES

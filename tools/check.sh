@@ -87,6 +87,9 @@ script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
 script rewrites "$python" test/e2e/run_rewrites.py "$bin/ds-compile" test/e2e/golden --seconds 100
 script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/golden examples/kjv-v1
 script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
+# In blocks of keys, carried online.
+script properties-tiled "$python" test/properties/run_properties.py "$bin/ds-compile" --only=attention --count=8 \
+  --through="$bin/ds-opt -ds-tile-attention=block=5"
 
 if [ "$preset" = release ]; then
   say "Fuzzing the readers, briefly"

@@ -1,13 +1,13 @@
 """Every ds op, as the fast path computes it, against the reference lowering in f64: random shapes, types and values.
 
 usage: run_properties.py DS_COMPILE [--seed N] [--count N] [--rounds N] [--only TEXT] [--cpu NAME] [--precision NAME]
-                         [--keep DIR] [--option=OPTION ...]
+                         [--through=COMMAND] [--keep DIR] [--option=OPTION ...]
 
 Many cases make one graph, which is compiled twice (`--mode=graph`, and with `--ds-reference=f64`) and run several times with new
 sizes and values. A failure is: a difference larger than the op's numeric rules allow (case.py says how the bounds are derived); a case
 that one of the two refuses or crashes on; other bits with two threads than with one, or for a row of tokens that is computed alone; an
 index outside its tensor that is not reported. Modules take turns in --cpu and
---precision.
+--precision. With --through the fast path compiles what that command (of ds-opt) makes of the module.
 Prints a line per failure and, last, `N passed, N failed`; `--seed` and `--only` repeat a failure, `--keep` leaves its module.
 """
 import argparse
@@ -42,19 +42,24 @@ def build(op, number, seed):
     return case
 
 
-def compile_both(compiler, cases, folder, variant, options):
+def compile_both(compiler, cases, folder, variant, args):
     """Paths of both libraries, or the compiler's message."""
     path = os.path.join(folder, "module.mlir")
     with open(path, "w") as out:
         out.write(C.module(cases, folder))
+    rewritten = path
+    if args.through:
+        rewritten = os.path.join(folder, "rewritten.mlir")
+        process = subprocess.run([*args.through.split(), path, "-o", rewritten], stderr=subprocess.PIPE, text=True)
+        if process.returncode:
+            return f"{args.through}: exit code {process.returncode}: {process.stderr.strip()[:400]}", []
     started = []
     cpu, precision = variant
-    if precision == "exact":
-        options = ["--precision=exact", *options]
-    for name, extra in (("fast", options), ("reference", ["--ds-reference=f64"])):
+    options = (["--precision=exact"] if precision == "exact" else []) + args.option
+    for name, source, extra in (("fast", rewritten, options), ("reference", path, ["--ds-reference=f64"])):
         library = os.path.join(folder, name + ".so")
         started.append((name, library, subprocess.Popen(
-            [compiler, path, "--mode=graph", f"--cpu={cpu}", "-o", library, *extra], stderr=subprocess.PIPE, text=True)))
+            [compiler, source, "--mode=graph", f"--cpu={cpu}", "-o", library, *extra], stderr=subprocess.PIPE, text=True)))
     message = None
     for name, library, process in started:
         error = process.communicate()[1]
@@ -191,7 +196,7 @@ def apart(function, *args):
 def examine(compiler, cases, variant, args):
     """Problems by prefix. Where a whole module fails, each case is tried alone."""
     with tempfile.TemporaryDirectory() as folder:
-        why, libraries = compile_both(compiler, cases, folder, variant, args.option)
+        why, libraries = compile_both(compiler, cases, folder, variant, args)
         problems = {}
         if not why:
             problems, why = apart(run_both, libraries, cases, variant[1], args.seed, args.rounds)
@@ -214,10 +219,13 @@ def main():
     parser.add_argument("--precision", choices=["fast", "exact"], help="the same")
     parser.add_argument("--keep", help="folder for the modules of failed cases")
     parser.add_argument("--option", action="append", default=[], help="of ds-compile, for the fast path only")
+    parser.add_argument("--through", default="", help="a command (of ds-opt) that rewrites the module for the fast path")
     args = parser.parse_args()
     compiler = os.path.abspath(args.compiler)
     # Ops are dealt out so that no module is all large ones.
     cases = [build(op, number, args.seed) for number in range(args.count) for op in OPS if args.only in op]
+    if not cases:
+        parser.error(f"no op's name contains {args.only!r}")
     print(f"seed {args.seed}, {len(cases)} cases")
     passed = failed = 0
     for start in range(0, len(cases), PER_MODULE):

@@ -49,35 +49,41 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *,
   return success();
 }
 
-LogicalResult AttentionOp::verify() {
-  if (failed(expectRank(*this, "C1", "query", getQuery(), 4)) ||
-      failed(expectRank(*this, "C1", "key", getKey(), 4)) ||
-      failed(expectRank(*this, "C1", "value", getValue(), 4)))
+/// What dense and online attention ask of query, key, value and mask.
+template <typename OpT> static LogicalResult verifyDense(OpT op) {
+  if (failed(expectRank(op, "C1", "query", op.getQuery(), 4)) ||
+      failed(expectRank(op, "C1", "key", op.getKey(), 4)) ||
+      failed(expectRank(op, "C1", "value", op.getValue(), 4)))
     return failure();
-  ArrayRef<int64_t> query = shapeOf(getQuery()), key = shapeOf(getKey()),
-                    value = shapeOf(getValue());
-  if (failed(expectSize(*this, "C1", "key", getKey(), 0, query[0],
+  ArrayRef<int64_t> query = shapeOf(op.getQuery()), key = shapeOf(op.getKey()),
+                    value = shapeOf(op.getValue());
+  if (failed(expectSize(op, "C1", "key", op.getKey(), 0, query[0],
                         "the query's batch")) ||
-      failed(expectSize(*this, "C1", "value", getValue(), 0,
+      failed(expectSize(op, "C1", "value", op.getValue(), 0,
                         known(query[0], key[0]), "the query's batch")) ||
-      failed(expectSize(*this, "C2", "value", getValue(), 1, key[1],
+      failed(expectSize(op, "C2", "value", op.getValue(), 1, key[1],
                         "the key's heads")) ||
-      failed(expectSize(*this, "C2", "value", getValue(), 2, key[2],
+      failed(expectSize(op, "C2", "value", op.getValue(), 2, key[2],
                         "the key's rows")) ||
-      failed(expectGroups(*this, "C3", query[2], known(key[1], value[1]))) ||
-      failed(expectSize(*this, "C4", "key", getKey(), 3, query[3],
+      failed(expectGroups(op, "C3", query[2], known(key[1], value[1]))) ||
+      failed(expectSize(op, "C4", "key", op.getKey(), 3, query[3],
                         "the query's width")))
     return failure();
-  if (Value mask = getMask()) {
+  if (Value mask = op.getMask()) {
     if (!elementType(mask).isInteger(1) && !isa<FloatType>(elementType(mask)))
-      return emitOpError("C5: mask has elements of type ")
+      return op.emitOpError("C5: mask has elements of type ")
              << elementType(mask) << ", expected i1 or floats";
     if (failed(expectBroadcast(
-            *this, "C5", "mask", mask,
+            op, "C5", "mask", mask,
             {query[0], query[2], query[1], known(key[2], value[2])})))
       return failure();
   }
-  if (failed(expectFloat(*this, "C6", "query", getQuery())) ||
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  if (failed(verifyDense(*this)) ||
+      failed(expectFloat(*this, "C6", "query", getQuery())) ||
       failed(expectFloat(*this, "C6", "key", getKey())) ||
       failed(expectFloat(*this, "C6", "value", getValue())) ||
       failed(expectElement(*this, "C6", "the result", getResult(),
@@ -93,6 +99,59 @@ AttentionOp::reifyResultShapes(OpBuilder &b,
   shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
     return sizeOf(b, getLoc(), d == 3 ? getValue() : getQuery(), d);
   }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ds.online_attention
+//===----------------------------------------------------------------------===//
+
+MutableOperandRange OnlineAttentionOp::getDpsInitsMutable() {
+  auto [first, length] = getODSOperandIndexAndLength(5);
+  return MutableOperandRange(getOperation(), first, 2 + length);
+}
+
+LogicalResult
+OnlineAttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                                    Adaptor adaptor,
+                                    SmallVectorImpl<Type> &types) {
+  for (Value destination :
+       {adaptor.getAccumulator(), adaptor.getMaximum(), adaptor.getSum()})
+    types.push_back(destination.getType());
+  return success();
+}
+
+LogicalResult OnlineAttentionOp::verify() {
+  if (failed(verifyDense(*this)) ||
+      failed(expectFloat(*this, "C6", "query", getQuery())) ||
+      failed(expectFloat(*this, "C6", "key", getKey())) ||
+      failed(expectFloat(*this, "C6", "value", getValue())))
+    return failure();
+  Type element = elementType(getAccumulator());
+  if (!element.isF32() && !element.isF64())
+    return emitOpError("C7: accumulator has elements of type ")
+           << element << ", expected f32 or f64";
+  ArrayRef<int64_t> query = shapeOf(getQuery());
+  Shape rows(query.drop_back()), accumulator(rows);
+  accumulator.push_back(shapeOf(getValue())[3]);
+  if (failed(expectElement(*this, "C7", "maximum", getMaximum(), element)) ||
+      failed(expectElement(*this, "C7", "sum", getSum(), element)) ||
+      failed(expectShape(*this, "C8", "accumulator", getAccumulator(),
+                         accumulator)) ||
+      failed(expectShape(*this, "C8", "maximum", getMaximum(), rows)) ||
+      failed(expectShape(*this, "C8", "sum", getSum(), rows)))
+    return failure();
+  return expectScale(*this, "C9", getScale());
+}
+
+LogicalResult
+OnlineAttentionOp::reifyResultShapes(OpBuilder &b,
+                                     ReifiedRankedShapedTypeDims &shapes) {
+  for (auto [result, destination] : llvm::zip_equal(
+           getResults(), ValueRange{getAccumulator(), getMaximum(), getSum()}))
+    shapes.push_back(resultSizes(b, result, [&](int64_t d) {
+      return sizeOf(b, getLoc(), destination, d);
+    }));
   return success();
 }
 

@@ -29,7 +29,7 @@ def Ds_Dialect : Dialect {
 
     **How to read an op.** Its description is its specification: the formula with shapes, then constraints numbered `C1`,
     `C2`, …: the verifier's message, `test/dialects/ds/invalid.mlir` and the text cite the same number
-    (`check_constraints.py` beside it holds them together). `[B, S, ?]` are shapes, `…` any number of dimensions. Two sizes
+    (`test/dialects/check_constraints.py` holds them together). `[B, S, ?]` are shapes, `…` any number of dimensions. Two sizes
     **agree** if they are equal or one of them is dynamic; shapes agree if they have one rank and all sizes agree. A
     promise about values that only a run shows (indices in range, dynamic sizes that are equal) stands in the text without a
     number. Formulas are those of the papers named as source; where frameworks differ in rounding, the op has an attribute.

@@ -162,7 +162,7 @@ def Ds_AttentionOp : Ds_ModelOp<"attention", [Ds_InferTypes, Ds_Reify]> {
     over the keys t that row s may attend to. `causal`: row s sees keys `t ≤ s + T − S` (the last rows of query and key are
     one token, so a past is keys before it). `mask`, if given, broadcasts to [B, H, S, T]: i1 (true = may attend) or float
     (added). Scores, softmax and sums are f32 (f64 for f64), rounded once to the result's type. A row that may attend to
-    nothing gives zeros.
+    nothing gives zeros. `ds.online_attention` is the form that walks keys in blocks.
 
     **Constraints**
     * `C1`: `query`, `key` and `value` have rank 4, and their first sizes agree (B).
@@ -183,6 +183,53 @@ def Ds_AttentionOp : Ds_ModelOp<"attention", [Ds_InferTypes, Ds_Reify]> {
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mask` $mask^ `:` type($mask))? `scale` $scale (`causal` $causal^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value) `to` type($result)
+  }];
+}
+
+def Ds_OnlineAttentionOp : Ds_ModelOp<"online_attention",
+    [AttrSizedOperandSegments, Ds_InferTypes, Ds_Reify, DestinationStyleOpInterface]> {
+  let summary = "ds.attention over one block of keys, carried on from the blocks before";
+  let description = [{
+    `query` [B, S, H, D], `key` [B, Hkv, T, D], `value` [B, Hkv, T, Dv] as in `ds.attention`, T being the keys of the block;
+    `accumulator` [B, S, H, Dv], `maximum` [B, S, H], `sum` [B, S, H] are the destinations and what the blocks before left
+    there. For one row and head, with the scores of `ds.attention` over the keys t of the block that the row may attend to
+    (−inf for others),
+
+        maximum'     = max(maximum, max_t score[t])
+        sum'         = sum · exp(maximum − maximum') + Σ_t exp(score[t] − maximum')
+        accumulator' = accumulator · exp(maximum − maximum') + Σ_t exp(score[t] − maximum') · v[t]
+
+    where a maximum' of −inf (nothing seen yet) counts as 0 in the exponents. Starting from 0, −inf and 0, after all blocks
+    accumulator / sum is the result of `ds.attention`, 0 where sum is 0. All of it is in the type of `accumulator`. With
+    `diagonal`, row s sees the block's keys `t ≤ s + diagonal` (negative: the first rows see none). `mask` as in `ds.attention`,
+    over the keys of the block.
+
+    **Constraints**
+    * `C1`: `query`, `key` and `value` have rank 4, and their first sizes agree (B).
+    * `C2`: `key` and `value` agree in Hkv and in T.
+    * `C3`: H is a multiple of Hkv.
+    * `C4`: `query` and `key` agree in D.
+    * `C5`: `mask` has i1 or float elements, rank 4 at most, and every size, counted from the last, is 1 or agrees with that
+      of [B, H, S, T].
+    * `C6`: `query`, `key` and `value` are floats.
+    * `C7`: `accumulator`, `maximum` and `sum` have one element type, f32 or f64.
+    * `C8`: their shapes agree with [B, S, H, Dv], [B, S, H] and [B, S, H].
+    * `C9`: `scale` is finite.
+
+    **Source**: Milakov and Gimelshein, arXiv:1805.02867 (the running maximum and sum); Dao et al., FlashAttention,
+    arXiv:2205.14135 (the accumulator). The results have the types of the destinations.
+  }];
+  let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value, Optional<AnyRankedTensor>:$mask,
+                       Optional<Index>:$diagonal, AnyRankedTensor:$accumulator, AnyRankedTensor:$maximum, AnyRankedTensor:$sum,
+                       F64Attr:$scale);
+  let results = (outs AnyRankedTensor:$new_accumulator, AnyRankedTensor:$new_maximum, AnyRankedTensor:$new_sum);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value (`mask` $mask^ `:` type($mask))? (`diagonal` $diagonal^)? `scale` $scale
+    `into` $accumulator `,` $maximum `,` $sum attr-dict
+    `:` type($query) `,` type($key) `,` type($value) `into` type($accumulator) `,` type($maximum) `,` type($sum)
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable();
   }];
 }
 

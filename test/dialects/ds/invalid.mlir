@@ -459,6 +459,102 @@ func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x
 
 // -----
 
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<2x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C1: value has rank 3, expected 4}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x8xf32>, tensor<2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<2x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C1: key has size 2 in dimension 0, expected 1 (the query's batch)}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<2x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x6x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C2: value has size 6 in dimension 2, expected 5 (the key's rows)}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x6x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x3x5x8xf32>, %v: tensor<1x3x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C3: query has 4 heads, expected a multiple of the 3 of key and value}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x3x5x8xf32>, tensor<1x3x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x9xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C4: key has size 9 in dimension 3, expected 8 (the query's width)}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x9xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>, %mask: tensor<2x5xi1>) {
+  // expected-error @below {{'ds.online_attention' op C5: mask has shape [2, 5], expected one that broadcasts to [1, 4, 3, 5]}}
+  %0:3 = ds.online_attention %q, %k, %v mask %mask : tensor<2x5xi1> scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xi8>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C6: query has elements of type 'i8', expected floats}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xi8>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x6xf16>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C7: accumulator has elements of type 'f16', expected f32 or f64}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf16>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf64>) {
+  // expected-error @below {{'ds.online_attention' op C7: sum has elements of type 'f64', expected 'f32'}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf64>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x8xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C8: accumulator has shape [1, 3, 4, 8], expected [1, 3, 4, 6]}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x8xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x4x3xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C8: maximum has shape [1, 4, 3], expected [1, 3, 4]}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0.25 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x4x3xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>, %s: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C9: scale is}}
+  %0:3 = ds.online_attention %q, %k, %v scale 0x7FF0000000000000 into %a, %m, %s : tensor<1x3x4x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
 func.func @f(%s: tensor<1x4xi32>, %p: tensor<3xi32>, %n: index) {
   // expected-error @below {{'ds.token_positions' op C1: row_start has rank 2, expected 1}}
   %0 = ds.token_positions %s, %p, %n : tensor<1x4xi32>, tensor<3xi32> to tensor<?xi32>

@@ -54,12 +54,17 @@ func.func @token_wise(%ids: tensor<2x?xi64>, %fixed: tensor<5xi32>, %table: tens
 func.func @attention(%q: tensor<?x?x4x16xf32>, %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x8xf32>, %m: tensor<?x1x?x?xf32>,
                      %qs: tensor<1x3x4x16xf16>, %ks: tensor<1x4x5x16xbf16>, %bools: tensor<5xi1>,
                      %tokens: tensor<?x4x16xf32>, %rows: tensor<?x2x16xf32>, %cache: tensor<?x2x?x16xbf16>,
+                     %acc: tensor<?x?x4x8xf32>, %max: tensor<?x?x4xf32>, %acc1: tensor<1x3x4x16xf64>, %max1: tensor<1x3x4xf64>,
                      %starts: tensor<?xi32>, %past: tensor<?xi32>, %n: index, %starts3: tensor<4xi32>,
                      %past3: tensor<3xi32>, %tokens9: tensor<9x2x4xf32>, %cache9: tensor<8x2x32x4xf32>) {
   // CHECK: ds.attention %{{.*}}, %{{.*}}, %{{.*}} mask %{{.*}} : tensor<?x1x?x?xf32> scale 2.500000e-01 : tensor<?x?x4x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x8xf32> to tensor<?x?x4x8xf32>
   %0 = ds.attention %q, %k, %v mask %m : tensor<?x1x?x?xf32> scale 0.25 : tensor<?x?x4x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x8xf32> to tensor<?x?x4x8xf32>
   // CHECK: ds.attention %{{.*}}, %{{.*}}, %{{.*}} mask %{{.*}} : tensor<5xi1> scale 1.000000e+00 causal : tensor<1x3x4x16xf16>, tensor<1x4x5x16xbf16>, tensor<1x4x5x16xbf16> to tensor<1x3x4x16xf16>
   %1 = ds.attention %qs, %ks, %ks mask %bools : tensor<5xi1> scale 1.0 causal : tensor<1x3x4x16xf16>, tensor<1x4x5x16xbf16>, tensor<1x4x5x16xbf16> to tensor<1x3x4x16xf16>
+  // CHECK: ds.online_attention %{{.*}}, %{{.*}}, %{{.*}} mask %{{.*}} : tensor<?x1x?x?xf32> diagonal %{{.*}} scale 2.500000e-01 into %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x?x4x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x8xf32> into tensor<?x?x4x8xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>
+  %online:3 = ds.online_attention %q, %k, %v mask %m : tensor<?x1x?x?xf32> diagonal %n scale 0.25 into %acc, %max, %max : tensor<?x?x4x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x8xf32> into tensor<?x?x4x8xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>
+  // CHECK: ds.online_attention %{{.*}}, %{{.*}}, %{{.*}} scale 1.000000e+00 into %{{.*}}, %{{.*}}, %{{.*}} : tensor<1x3x4x16xf16>, tensor<1x4x5x16xbf16>, tensor<1x4x5x16xbf16> into tensor<1x3x4x16xf64>, tensor<1x3x4xf64>, tensor<1x3x4xf64>
+  %online1:3 = ds.online_attention %qs, %ks, %ks scale 1.0 into %acc1, %max1, %max1 : tensor<1x3x4x16xf16>, tensor<1x4x5x16xbf16>, tensor<1x4x5x16xbf16> into tensor<1x3x4x16xf64>, tensor<1x3x4xf64>, tensor<1x3x4xf64>
   // CHECK: ds.token_positions %{{.*}}, %{{.*}}, %{{.*}} : tensor<?xi32>, tensor<?xi32> to tensor<?xi32>
   %2 = ds.token_positions %starts, %past, %n : tensor<?xi32>, tensor<?xi32> to tensor<?xi32>
   // CHECK: ds.token_positions %{{.*}}, %{{.*}}, %{{.*}} : tensor<4xi32>, tensor<3xi32> to tensor<9xi32>
