@@ -289,16 +289,16 @@ def TileAttention : Pass<"ds-tile-attention"> {
   let description = [{
     Blocks of `block` keys, the first at key 0, the last one as long as what is left; accumulator, maximum and sum are carried
     from block to block, the quotient comes after the loop. No buffer of [S, T] scores is needed, and what a row sees of a
-    block does not depend on how many rows there are. Blocks are cut from key, value and the mask's last dimension (a mask
-    whose last size may be 1 at run time is broadcast first).
+    block does not depend on how many rows there are. The op becomes `ds.online_attention` over all keys, which is tiled by its
+    TilingInterface.
 
     Does nothing where there are statically at most `block` keys.
   }];
   let options = [
     Option<"block", "block", "int64_t", "128", "keys per block">
   ];
-  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-                           "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 #endif // PASSES_PASSES

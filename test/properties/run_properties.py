@@ -1,7 +1,7 @@
 """Every ds op, as the fast path computes it, against the reference lowering in f64: random shapes, types and values.
 
-usage: run_properties.py DS_COMPILE [--seed N] [--count N] [--rounds N] [--only TEXT] [--cpu NAME] [--precision NAME]
-                         [--through=COMMAND] [--keep DIR] [--option=OPTION ...]
+usage: run_properties.py DS_COMPILE [--seed N] [--count N] [--rounds N] [--only TEXT,...] [--cpu NAME]
+                         [--precision NAME] [--through=COMMAND] [--keep DIR] [--option=OPTION ...]
 
 Many cases make one graph, which is compiled twice (`--mode=graph`, and with `--ds-reference=f64`) and run several times with new
 sizes and values. A failure is: a difference larger than the op's numeric rules allow (case.py says how the bounds are derived); a case
@@ -214,7 +214,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=4, help="cases of each op")
     parser.add_argument("--rounds", type=int, default=6, help="runs of each case, with new sizes and values")
-    parser.add_argument("--only", default="", help="ops whose name contains this")
+    parser.add_argument("--only", default="", help="ops whose name contains this, or one of these with commas between")
     parser.add_argument("--cpu", help="of ds-compile, for all modules")
     parser.add_argument("--precision", choices=["fast", "exact"], help="the same")
     parser.add_argument("--keep", help="folder for the modules of failed cases")
@@ -223,9 +223,10 @@ def main():
     args = parser.parse_args()
     compiler = os.path.abspath(args.compiler)
     # Ops are dealt out so that no module is all large ones.
-    cases = [build(op, number, args.seed) for number in range(args.count) for op in OPS if args.only in op]
+    cases = [build(op, number, args.seed) for number in range(args.count) for op in OPS
+             if any(text in op for text in args.only.split(","))]
     if not cases:
-        parser.error(f"no op's name contains {args.only!r}")
+        parser.error(f"no op's name contains {args.only}")
     print(f"seed {args.seed}, {len(cases)} cases")
     passed = failed = 0
     for start in range(0, len(cases), PER_MODULE):

@@ -71,7 +71,7 @@ def Ds_InferTypes : InferTypeOpAdaptorBase<[{
   }
 }]>;
 
-// Tiles of the result: parallel loops over its dimensions, without those that a row is reduced over.
+// Tiles: parallel loops over dimensions of the result, without those that a row is reduced over. DsTiling.h has the methods.
 defvar Ds_Tiling = DeclareOpInterfaceMethods<TilingInterface,
     ["getLoopIteratorTypes", "getIterationDomain", "getTiledImplementation", "getResultTilePosition",
      "generateResultTileValue", "getIterationDomainTileFromResultTile"]>;

@@ -150,7 +150,7 @@ def Ds_SwigluOp : Ds_ModelOp<"swiglu", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
 }
 
 // ----- attention ---------------------------------------------------------------------------------------------------
-def Ds_AttentionOp : Ds_ModelOp<"attention", [Ds_InferTypes, Ds_Reify]> {
+def Ds_AttentionOp : Ds_ModelOp<"attention", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
   let summary = "softmax(scale · q·kᵀ + mask) · v over dense batches (MHA, GQA, MQA)";
   let description = [{
     `query` [B, S, H, D], `key` [B, Hkv, T, D], `value` [B, Hkv, T, Dv], result [B, S, H, Dv]. Query head h reads kv head
@@ -162,7 +162,8 @@ def Ds_AttentionOp : Ds_ModelOp<"attention", [Ds_InferTypes, Ds_Reify]> {
     over the keys t that row s may attend to. `causal`: row s sees keys `t ≤ s + T − S` (the last rows of query and key are
     one token, so a past is keys before it). `mask`, if given, broadcasts to [B, H, S, T]: i1 (true = may attend) or float
     (added). Scores, softmax and sums are f32 (f64 for f64), rounded once to the result's type. A row that may attend to
-    nothing gives zeros. `ds.online_attention` is the form that walks keys in blocks.
+    nothing gives zeros. `ds.online_attention` is the form that walks keys in blocks. Tiles: over B, S and Hkv; a causal tile of
+    rows has the keys up to the one that its last row sees.
 
     **Constraints**
     * `C1`: `query`, `key` and `value` have rank 4, and their first sizes agree (B).
@@ -187,7 +188,7 @@ def Ds_AttentionOp : Ds_ModelOp<"attention", [Ds_InferTypes, Ds_Reify]> {
 }
 
 def Ds_OnlineAttentionOp : Ds_ModelOp<"online_attention",
-    [AttrSizedOperandSegments, Ds_InferTypes, Ds_Reify, DestinationStyleOpInterface]> {
+    [AttrSizedOperandSegments, Ds_InferTypes, Ds_Reify, Ds_Tiling, DestinationStyleOpInterface]> {
   let summary = "ds.attention over one block of keys, carried on from the blocks before";
   let description = [{
     `query` [B, S, H, D], `key` [B, Hkv, T, D], `value` [B, Hkv, T, Dv] as in `ds.attention`, T being the keys of the block;
@@ -202,7 +203,7 @@ def Ds_OnlineAttentionOp : Ds_ModelOp<"online_attention",
     where a maximum' of −inf (nothing seen yet) counts as 0 in the exponents. Starting from 0, −inf and 0, after all blocks
     accumulator / sum is the result of `ds.attention`, 0 where sum is 0. All of it is in the type of `accumulator`. With
     `diagonal`, row s sees the block's keys `t ≤ s + diagonal` (negative: the first rows see none). `mask` as in `ds.attention`,
-    over the keys of the block.
+    over the keys of the block. Tiles: over B, S, Hkv, and over T as a reduction: one tile carries on from the other.
 
     **Constraints**
     * `C1`: `query`, `key` and `value` have rank 4, and their first sizes agree (B).
@@ -236,11 +237,11 @@ def Ds_OnlineAttentionOp : Ds_ModelOp<"online_attention",
 // ----- flattened tokens: B sequences end to end --------------------------------------------------------------------
 // Sequence b has the tokens row_start[b] … row_start[b + 1] − 1, lies in slot cache_slot[b] of the caches, and has
 // past_length[b] tokens there already.
-def Ds_TokenPositionsOp : Ds_ModelOp<"token_positions", [Ds_Reify]> {
+def Ds_TokenPositionsOp : Ds_ModelOp<"token_positions", [Ds_Reify, Ds_Tiling]> {
   let summary = "position of every token in its sequence: `result[row_start[b] + i] = past_length[b] + i`, i32 [N]";
   let description = [{
     `row_start` [B+1], `past_length` [B], `tokens` = N = `row_start[B]`, result [N]. `row_start` ascends from 0; the entry
-    checks this before anything runs.
+    checks this before anything runs. Tiles: over N; the part of a sequence before a tile is past there.
 
     **Constraints**
     * `C1`: `row_start` and `past_length` are i32 of rank 1, and `row_start` has one entry more.
@@ -251,7 +252,7 @@ def Ds_TokenPositionsOp : Ds_ModelOp<"token_positions", [Ds_Reify]> {
   let assemblyFormat = "$row_start `,` $past_length `,` $tokens attr-dict `:` type($row_start) `,` type($past_length) `to` type($result)";
 }
 
-def Ds_CacheAppendOp : Ds_ModelOp<"cache_append", [Ds_InferTypes, Ds_Reify, DestinationStyleOpInterface]> {
+def Ds_CacheAppendOp : Ds_ModelOp<"cache_append", [Ds_InferTypes, Ds_Reify, Ds_Tiling, DestinationStyleOpInterface]> {
   let summary = "new rows of every sequence written behind its past, in place";
   let description = [{
     `rows` [N, Hkv, D], `cache` [slots, Hkv, length, D]:
@@ -260,6 +261,7 @@ def Ds_CacheAppendOp : Ds_ModelOp<"cache_append", [Ds_InferTypes, Ds_Reify, Dest
 
     and all else is `cache`. Elements are rounded once to the cache's type. Destination style: `cache` is the destination and
     bufferizes in place; slots of different sequences differ and `past_length[b] + i < length`, which the entry checks.
+    Tiles: over Hkv and D.
 
     **Constraints**
     * `C1`: `rows` has rank 3 and `cache` rank 4, both floats.
@@ -278,13 +280,14 @@ def Ds_CacheAppendOp : Ds_ModelOp<"cache_append", [Ds_InferTypes, Ds_Reify, Dest
   }];
 }
 
-def Ds_CachedAttentionOp : Ds_ModelOp<"cached_attention", [Ds_InferTypes, Ds_Reify]> {
+def Ds_CachedAttentionOp : Ds_ModelOp<"cached_attention", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
   let summary = "causal attention of flattened tokens over their sequences' caches";
   let description = [{
     `query` [N, H, D], `key` [slots, Hkv, length, D], `value` [slots, Hkv, length, Dv], result [N, H, Dv]. Token
     `row_start[b] + i` attends to the first `past_length[b] + i + 1` rows of slot `cache_slot[b]` by the formula of
     `ds.attention` and never touches others (they may hold NaN). Keys are walked in blocks anchored at position 0, so the bits
-    do not depend on how tokens came in. Scores, softmax and sums are f32, rounded once to the result's type.
+    do not depend on how tokens came in. Scores, softmax and sums are f32, rounded once to the result's type. Tiles: over N (the
+    part of a sequence before a tile is past there) and Hkv.
 
     **Constraints**
     * `C1`: `query` has rank 3, `key` and `value` have rank 4, all floats.

@@ -140,3 +140,138 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// Rows of causal attention are the last ones before the keys behind the last
+// one that they see; heads are cut by those of key and value.
+// CHECK: #[[$AT:.*]] = affine_map<(d0) -> (d0 * 2)>
+// CHECK-LABEL: func.func @attention(
+func.func @attention(%q: tensor<1x6x8x16xf32>, %k: tensor<1x2x10x16xf32>, %v: tensor<1x2x10x4xf32>, %m: tensor<6x10xi1>) -> tensor<1x6x8x4xf32> {
+  // CHECK-DAG: %[[C4:.*]] = arith.constant 4 : index
+  // CHECK-DAG: %[[C6:.*]] = arith.constant 6 : index
+  // CHECK: scf.forall (%[[I:.*]], %[[H:.*]]) in (3, 2)
+  // CHECK-DAG: %[[ROW:.*]] = affine.apply #[[$AT]](%[[I]])
+  // CHECK-DAG: %[[HEAD:.*]] = arith.muli %[[H]], %[[C4]]
+  // CHECK-DAG: %[[SEEN:.*]] = arith.addi %[[ROW]], %[[C6]]
+  // CHECK-DAG: %[[KEYS:.*]] = arith.maxsi %[[SEEN]], %{{.*}}
+  // CHECK-DAG: %[[Q:.*]] = tensor.extract_slice %{{.*}}[0, %[[ROW]], %[[HEAD]], 0] [1, 2, 4, 16] [1, 1, 1, 1]
+  // CHECK-DAG: %[[K:.*]] = tensor.extract_slice %{{.*}}[0, %[[H]], 0, 0] [1, 1, %[[KEYS]], 16] [1, 1, 1, 1]
+  // CHECK-DAG: %[[V:.*]] = tensor.extract_slice %{{.*}}[0, %[[H]], 0, 0] [1, 1, %[[KEYS]], 4] [1, 1, 1, 1]
+  // CHECK-DAG: %[[M:.*]] = tensor.extract_slice %{{.*}}[%[[ROW]], 0] [2, %[[KEYS]]] [1, 1]
+  // CHECK: ds.attention %[[Q]], %[[K]], %[[V]] mask %[[M]] : tensor<2x?xi1> scale 1.000000e+00 causal
+  // CHECK: tensor.parallel_insert_slice %{{.*}} into %{{.*}}[0, %[[ROW]], %[[HEAD]], 0] [1, 2, 4, 4]
+  %0 = ds.attention %q, %k, %v mask %m : tensor<6x10xi1> scale 1.0 causal : tensor<1x6x8x16xf32>, tensor<1x2x10x16xf32>, tensor<1x2x10x4xf32> to tensor<1x6x8x4xf32>
+  return %0 : tensor<1x6x8x4xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [0, 2, 1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Keys are a reduction: destinations are carried on.
+// CHECK-LABEL: func.func @online(
+// CHECK-SAME: %[[D:[^:]*]]: index, %[[A:[^:]*]]: tensor<1x6x4x4xf32>
+func.func @online(%d: index, %a: tensor<1x6x4x4xf32>, %m: tensor<1x6x4xf32>, %l: tensor<1x6x4xf32>, %q: tensor<1x6x4x16xf32>,
+                  %k: tensor<1x2x10x16xf32>, %v: tensor<1x2x10x4xf32>) -> tensor<1x6x4x4xf32> {
+  // CHECK: scf.for %[[ROW:.*]] = %{{.*}} iter_args(%[[A0:.*]] = %[[A]], %[[M0:.*]] = %{{.*}}, %[[L0:.*]] = %{{.*}})
+  // CHECK: scf.for %[[KEY:.*]] = %{{.*}} iter_args(%[[A1:.*]] = %[[A0]], %[[M1:.*]] = %[[M0]], %[[L1:.*]] = %[[L0]])
+  // CHECK-DAG: %[[DOWN:.*]] = arith.addi %[[D]], %[[ROW]]
+  // CHECK-DAG: %[[DIAGONAL:.*]] = arith.subi %[[DOWN]], %[[KEY]]
+  // CHECK-DAG: %[[K:.*]] = tensor.extract_slice %{{.*}}[0, 0, %[[KEY]], 0] [1, 2, 5, 16] [1, 1, 1, 1]
+  // CHECK-DAG: %[[AT:.*]] = tensor.extract_slice %[[A1]][0, %[[ROW]], 0, 0] [1, 3, 4, 4] [1, 1, 1, 1]
+  // CHECK-DAG: %[[MT:.*]] = tensor.extract_slice %[[M1]][0, %[[ROW]], 0] [1, 3, 4] [1, 1, 1]
+  // CHECK-DAG: %[[LT:.*]] = tensor.extract_slice %[[L1]][0, %[[ROW]], 0] [1, 3, 4] [1, 1, 1]
+  // CHECK: ds.online_attention %{{.*}}, %[[K]], %{{.*}} diagonal %[[DIAGONAL]] scale 1.000000e+00 into %[[AT]], %[[MT]], %[[LT]]
+  // CHECK: tensor.insert_slice %{{.*}} into %[[A1]][0, %[[ROW]], 0, 0]
+  // CHECK: tensor.insert_slice %{{.*}} into %[[M1]][0, %[[ROW]], 0]
+  // CHECK: tensor.insert_slice %{{.*}} into %[[L1]][0, %[[ROW]], 0]
+  %0:3 = ds.online_attention %q, %k, %v diagonal %d scale 1.0 into %a, %m, %l : tensor<1x6x4x16xf32>, tensor<1x2x10x16xf32>, tensor<1x2x10x4xf32> into tensor<1x6x4x4xf32>, tensor<1x6x4xf32>, tensor<1x6x4xf32>
+  return %0#0 : tensor<1x6x4x4xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.online_attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loops:2 = transform.structured.tile_using_for %op tile_sizes [0, 3, 0, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// What of a sequence lies before a tile of tokens is past there.
+// CHECK-LABEL: func.func @flattened(
+// CHECK-SAME: %[[START:.*]]: tensor<4xi32>, %[[PAST:.*]]: tensor<3xi32>, %[[SLOT:.*]]: tensor<3xi32>
+func.func @flattened(%start: tensor<4xi32>, %past: tensor<3xi32>, %slot: tensor<3xi32>, %rows: tensor<12x2x16xf32>, %q: tensor<12x8x16xf32>,
+                     %k: tensor<5x2x64x16xf32>, %v: tensor<5x2x64x16xf32>) -> (tensor<12xi32>, tensor<5x2x64x16xf32>, tensor<12x8x16xf32>) {
+  %n = arith.constant 12 : index
+  // CHECK: scf.for %[[AT:.*]] = %{{.*}} iter_args(%[[P:.*]] = %{{.*}}) -> (tensor<12xi32>)
+  // CHECK: %[[NUMBER:.*]] = arith.index_cast %[[AT]] : index to i32
+  // CHECK: %[[FIRST:.*]] = tensor.from_elements %[[NUMBER]] : tensor<i32>
+  // CHECK: %[[BEGIN:.*]] = tensor.extract_slice %[[START]][0] [3] [1]
+  // CHECK: %[[END:.*]] = tensor.extract_slice %[[START]][1] [3] [1]
+  // CHECK: %[[GONE:.*]] = ds.elementwise sub %[[FIRST]], %[[BEGIN]]
+  // CHECK: %[[SOME:.*]] = ds.elementwise max %[[GONE]], %{{.*}}
+  // CHECK: %[[ALL:.*]] = ds.elementwise sub %[[END]], %[[BEGIN]]
+  // CHECK: %[[BEFORE:.*]] = ds.elementwise min %[[SOME]], %[[ALL]]
+  // CHECK: %[[MOVED:.*]] = ds.elementwise sub %[[START]], %[[FIRST]]
+  // CHECK: %[[FEWER:.*]] = ds.elementwise min %[[MOVED]], %{{.*}}
+  // CHECK: %[[STARTS:.*]] = ds.elementwise max %[[FEWER]], %{{.*}}
+  // CHECK: %[[PASTS:.*]] = ds.elementwise add %[[PAST]], %[[BEFORE]]
+  // CHECK: %[[T:.*]] = ds.token_positions %[[STARTS]], %[[PASTS]], %{{.*}} to tensor<4xi32>
+  // CHECK: tensor.insert_slice %[[T]] into %[[P]][%[[AT]]] [4] [1]
+  %p = ds.token_positions %start, %past, %n : tensor<4xi32>, tensor<3xi32> to tensor<12xi32>
+  // CHECK: scf.for %[[HEAD:.*]] = %{{.*}} iter_args(%[[OUT:.*]] = %{{.*}}) -> (tensor<5x2x64x16xf32>)
+  // CHECK-DAG: %[[NEW:.*]] = tensor.extract_slice %{{.*}}[0, %[[HEAD]], 0] [12, 1, 16] [1, 1, 1]
+  // CHECK-DAG: %[[OLD:.*]] = tensor.extract_slice %[[OUT]][0, %[[HEAD]], 0, 0] [5, 1, 64, 16] [1, 1, 1, 1]
+  // CHECK: ds.cache_append %[[NEW]] into %[[OLD]] at %[[START]], %[[PAST]], %[[SLOT]]
+  // CHECK: tensor.insert_slice %{{.*}} into %[[OUT]][0, %[[HEAD]], 0, 0] [5, 1, 64, 16]
+  %c = ds.cache_append %rows into %k at %start, %past, %slot : tensor<12x2x16xf32>, tensor<5x2x64x16xf32>, tensor<4xi32>, tensor<3xi32>, tensor<3xi32> to tensor<5x2x64x16xf32>
+  // CHECK: scf.for %[[TOKEN:[^ ]*]] = {{.*}} -> (tensor<12x8x16xf32>)
+  // CHECK: scf.for %[[HEAD:[^ ]*]] = {{.*}} -> (tensor<12x8x16xf32>)
+  // CHECK-DAG: %[[Q:.*]] = tensor.extract_slice %{{.*}}[%[[TOKEN]], %{{.*}}, 0] [4, 4, 16] [1, 1, 1]
+  // CHECK-DAG: %[[K:.*]] = tensor.extract_slice %{{.*}}[0, %[[HEAD]], 0, 0] [5, 1, 64, 16] [1, 1, 1, 1]
+  // CHECK: ds.cached_attention %[[Q]], %[[K]], %{{.*}} at %{{.*}}, %{{.*}}, %[[SLOT]]
+  %y = ds.cached_attention %q, %c, %v at %start, %past, %slot scale 1.0 : tensor<12x8x16xf32>, tensor<5x2x64x16xf32>, tensor<5x2x64x16xf32>, tensor<4xi32>, tensor<3xi32>, tensor<3xi32> to tensor<12x8x16xf32>
+  return %p, %c, %y : tensor<12xi32>, tensor<5x2x64x16xf32>, tensor<12x8x16xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %p = transform.structured.match ops{["ds.token_positions"]} in %root : (!transform.any_op) -> !transform.any_op
+    %0:2 = transform.structured.tile_using_for %p tile_sizes [4] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    %c = transform.structured.match ops{["ds.cache_append"]} in %root : (!transform.any_op) -> !transform.any_op
+    %1:2 = transform.structured.tile_using_for %c tile_sizes [1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    %a = transform.structured.match ops{["ds.cached_attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %2:3 = transform.structured.tile_using_for %a tile_sizes [4, 1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// A consumer takes attention into its tiles of rows: heads are whole there.
+// CHECK-LABEL: func.func @fuse_attention(
+func.func @fuse_attention(%q: tensor<1x6x8x16xf32>, %k: tensor<1x2x6x16xf32>) -> tensor<1x6x8x16xf32> {
+  // CHECK-NOT: ds.
+  // CHECK: scf.forall
+  // CHECK: %[[A:.*]] = ds.attention %{{.*}} causal : tensor<1x3x8x16xf32>, tensor<1x2x?x16xf32>, tensor<1x2x?x16xf32> to tensor<1x3x8x16xf32>
+  // CHECK: ds.elementwise neg %[[A]]
+  // CHECK: scf.forall.in_parallel
+  // CHECK-NOT: ds.
+  // CHECK: return
+  %a = ds.attention %q, %k, %k scale 1.0 causal : tensor<1x6x8x16xf32>, tensor<1x2x6x16xf32>, tensor<1x2x6x16xf32> to tensor<1x6x8x16xf32>
+  %y = ds.elementwise neg %a : (tensor<1x6x8x16xf32>) -> tensor<1x6x8x16xf32>
+  return %y : tensor<1x6x8x16xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.elementwise"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.fuse %op tile_sizes [0, 3] {use_forall} : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}

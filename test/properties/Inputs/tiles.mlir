@@ -1,0 +1,20 @@
+// Cuts ops into tiles by their TilingInterface:
+//   ds-opt -transform-preload-library=transform-library-paths=tiles.mlir -transform-interpreter
+// tools/check.sh runs what comes out, by run_properties.py --through.
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %attention = transform.structured.match ops{["ds.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %0:4 = transform.structured.tile_using_for %attention tile_sizes [1, 2, 1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op)
+    %online = transform.structured.match ops{["ds.online_attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %1:5 = transform.structured.tile_using_for %online tile_sizes [1, 2, 1, 3] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op)
+    %cached = transform.structured.match ops{["ds.cached_attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %2:3 = transform.structured.tile_using_for %cached tile_sizes [3, 1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    %append = transform.structured.match ops{["ds.cache_append"]} in %root : (!transform.any_op) -> !transform.any_op
+    %3:3 = transform.structured.tile_using_for %append tile_sizes [1, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    %positions = transform.structured.match ops{["ds.token_positions"]} in %root : (!transform.any_op) -> !transform.any_op
+    %4:2 = transform.structured.tile_using_for %positions tile_sizes [3] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    %rows = transform.structured.match ops{["ds.linear", "ds.rope", "ds.swiglu"]} in %root : (!transform.any_op) -> !transform.any_op
+    %5:2 = transform.structured.tile_using_for %rows tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
