@@ -12,13 +12,7 @@
 // width, over keys, over blocks. So its bits depend on nothing else.
 //
 //===----------------------------------------------------------------------===//
-#include "lowering/LinalgToCPU/AttentionKernel.h"
-#include "lowering/LinalgToCPU/VectorMath.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "lowering/LinalgToCPU/AttentionStates.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -28,17 +22,10 @@ namespace {
 /// Vectors of scores, or of values, that a row of a tile has in registers.
 constexpr int64_t vectorsPerRow = 4;
 
-/// Columns [first, first + count) of a row, one vector.
-struct Columns {
-  int64_t first, count;
-};
-
-class Emitter {
+class Emitter : AttentionStates {
 public:
   Emitter(ImplicitLocOpBuilder &b, const AttentionShape &shape)
-      : b(b), shape(shape), lanes(shape.lanes),
-        block(shape.lanes * vectorsPerRow),
-        full(VectorType::get({shape.lanes}, b.getF32Type())) {
+      : AttentionStates(b, shape), block(shape.lanes * vectorsPerRow) {
     assert(AttentionShape::chunkKeys % block == 0);
   }
 
@@ -77,121 +64,7 @@ public:
     return {finish(all), partials};
   }
 
-  Value mergeRow(Value partials, Value chunks, Value result) {
-    SmallVector<Value> none{f32(full, -std::numeric_limits<double>::infinity()),
-                            f32(full, 0)};
-    SmallVector<Columns> columns = columnsOf(shape.valueWidth);
-    for (Columns c : columns)
-      none.push_back(f32(VectorType::get({c.count}, b.getF32Type()), 0));
-    SmallVector<Value> all = loop(
-        index(0), chunks, 1, none, [&](Value chunk, SmallVector<Value> before) {
-          SmallVector<Value> part{read(partials, {chunk, index(0)}, lanes),
-                                  read(partials, {chunk, index(lanes)}, lanes)};
-          for (Columns c : columns)
-            part.push_back(
-                read(partials, {chunk, index(2 * lanes + c.first)}, c.count));
-          return merged(before, part);
-        });
-    Value sum = divisor(all[1]);
-    for (auto [c, value] :
-         llvm::zip_equal(columns, ArrayRef(all).drop_front(2)))
-      result = write(quotient(value, sum), result, {index(c.first)});
-    return result;
-  }
-
 private:
-  /// Buffers: per row the maximum, a vector of partial sums and the weighted
-  /// values.
-  struct State {
-    Value top, sums, values;
-    SmallVector<Value> pack() const { return {top, sums, values}; }
-    static State unpack(ArrayRef<Value> v) { return {v[0], v[1], v[2]}; }
-  };
-
-  // Small words.
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(b, value);
-  }
-  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
-  Value add(Value x, int64_t y) { return y == 0 ? x : add(x, index(y)); }
-  Value sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
-  Value mul(Value x, int64_t y) {
-    return y == 1 ? x : arith::MulIOp::create(b, x, index(y)).getResult();
-  }
-  Value smaller(Value x, Value y) { return arith::MinSIOp::create(b, x, y); }
-  Value larger(Value x, Value y) { return arith::MaxSIOp::create(b, x, y); }
-  Value f32(Type type, double value) {
-    return constantLike(b, b.getLoc(), type, value);
-  }
-  /// A buffer of its own: equal `tensor.empty` would become one value, whose
-  /// copies bufferization does not tell apart when loops carry them.
-  Value local(ArrayRef<int64_t> sizes) {
-    return bufferization::AllocTensorOp::create(
-        b, RankedTensorType::get(sizes, b.getF32Type()), ValueRange());
-  }
-  Value element(Value tensor, ValueRange at) {
-    return tensor::ExtractOp::create(b, tensor, at);
-  }
-  Value splat(VectorType type, Value scalar) {
-    return vector::BroadcastOp::create(b, type, scalar);
-  }
-
-  static RankedTensorType typeOf(Value tensor) {
-    return cast<RankedTensorType>(tensor.getType());
-  }
-
-  /// `count` elements of the last dimension from `at` on, as f32.
-  Value read(Value tensor, ValueRange at, int64_t count) {
-    Type from = typeOf(tensor).getElementType();
-    Value padding = arith::ConstantOp::create(b, from, b.getZeroAttr(from));
-    Value vector = vector::TransferReadOp::create(
-        b, VectorType::get({count}, from), tensor, at, padding,
-        ArrayRef<bool>{true});
-    if (from.isF32())
-      return vector;
-    return arith::ExtFOp::create(b, VectorType::get({count}, b.getF32Type()),
-                                 vector);
-  }
-  Value write(Value vector, Value tensor, ValueRange at) {
-    Type to = typeOf(tensor).getElementType();
-    if (!to.isF32()) {
-      auto type = cast<VectorType>(vector.getType());
-      vector = arith::TruncFOp::create(b, VectorType::get(type.getShape(), to),
-                                       vector);
-    }
-    return vector::TransferWriteOp::create(b, vector, tensor, at,
-                                           ArrayRef<bool>{true})
-        .getResult();
-  }
-
-  using LoopBody =
-      llvm::function_ref<SmallVector<Value>(Value, SmallVector<Value>)>;
-  SmallVector<Value> loop(Value from, Value to, int64_t step,
-                          ArrayRef<Value> carried, LoopBody body) {
-    auto op = scf::ForOp::create(b, from, to, index(step), carried);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(op.getBody());
-    SmallVector<Value> next =
-        body(op.getInductionVar(), SmallVector<Value>(op.getRegionIterArgs()));
-    scf::YieldOp::create(b, next);
-    return SmallVector<Value>(op.getResults());
-  }
-  Value loop(Value from, Value to, int64_t step, Value carried,
-             llvm::function_ref<Value(Value, Value)> body) {
-    return loop(from, to, step, ArrayRef<Value>(carried),
-                [&](Value i, SmallVector<Value> inner) -> SmallVector<Value> {
-                  return {body(i, inner.front())};
-                })
-        .front();
-  }
-
-  SmallVector<Columns> columnsOf(int64_t width) const {
-    SmallVector<Columns> result;
-    for (int64_t first = 0; first < width; first += lanes)
-      result.push_back({first, std::min(lanes, width - first)});
-    return result;
-  }
-
   /// Rows of a tile. Of 32 registers (AVX-512), 4 · 6 hold sums and 4 a step's
   /// keys; of 16 (AVX2), 4 · 2 and 4: with a third row sums are spilled. Tiles
   /// that divide a group have rows of one token.
@@ -231,88 +104,6 @@ private:
           }
           return inner;
         });
-  }
-
-  State buffers(int64_t maxRows) {
-    return {local({maxRows}), local({maxRows, lanes}),
-            local({maxRows, shape.valueWidth})};
-  }
-
-  State nothingYet(Value rowCount, State state) {
-    SmallVector<Value> made = loop(
-        index(0), rowCount, 1, state.pack(),
-        [&](Value row, SmallVector<Value> inner) -> SmallVector<Value> {
-          Value lowest =
-              f32(b.getF32Type(), -std::numeric_limits<double>::infinity());
-          inner[0] = tensor::InsertOp::create(b, lowest, inner[0], row);
-          inner[1] = write(f32(full, 0), inner[1], {row, index(0)});
-          for (Columns c : columnsOf(shape.valueWidth)) {
-            auto type = VectorType::get({c.count}, b.getF32Type());
-            inner[2] = write(f32(type, 0), inner[2], {row, index(c.first)});
-          }
-          return inner;
-        });
-    return State::unpack(made);
-  }
-
-  /// A row of a state: maximum and sums, a vector each, and values.
-  SmallVector<Value> rowOf(const State &state, Value row) {
-    SmallVector<Value> result{splat(full, element(state.top, row)),
-                              read(state.sums, {row, index(0)}, lanes)};
-    for (Columns c : columnsOf(shape.valueWidth))
-      result.push_back(read(state.values, {row, index(c.first)}, c.count));
-    return result;
-  }
-
-  /// A row after the keys of `before` and, behind them, those of `part`. Where
-  /// either saw nothing it is the other, bit by bit.
-  SmallVector<Value> merged(ArrayRef<Value> before, ArrayRef<Value> part) {
-    Location loc = b.getLoc();
-    Value lowest = f32(full, -std::numeric_limits<double>::infinity());
-    auto isBlind = [&](Value top) -> Value {
-      top = vector::ExtractOp::create(b, top, int64_t(0));
-      return arith::CmpFOp::create(
-          b, arith::CmpFPredicate::OEQ, top,
-          f32(b.getF32Type(), -std::numeric_limits<double>::infinity()));
-    };
-    Value none = isBlind(before[0]), noneNow = isBlind(part[0]);
-    Value top = largerOf(b, loc, before[0], part[0]);
-    Value blind =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, top, lowest);
-    Value safe = arith::SelectOp::create(b, blind, f32(full, 0), top);
-    auto factor = [&](Value x) -> Value {
-      Value power = expandExp(b, loc, arith::SubFOp::create(b, x, safe));
-      return vector::ExtractOp::create(b, power, int64_t(0));
-    };
-    Value old = factor(before[0]), now = factor(part[0]);
-    SmallVector<Value> result{top};
-    for (auto [x, y] :
-         llvm::zip_equal(before.drop_front(), part.drop_front())) {
-      auto type = cast<VectorType>(x.getType());
-      Value sum = arith::MulFOp::create(b, y, splat(type, now));
-      sum = vector::FMAOp::create(b, x, splat(type, old), sum);
-      sum = arith::SelectOp::create(b, noneNow, x, sum);
-      result.push_back(arith::SelectOp::create(b, none, y, sum));
-    }
-    return result;
-  }
-
-  State merge(Value rowCount, State all, const State &part) {
-    SmallVector<Value> made = loop(
-        index(0), rowCount, 1, all.pack(),
-        [&](Value row, SmallVector<Value> inner) -> SmallVector<Value> {
-          SmallVector<Value> now =
-              merged(rowOf(State::unpack(inner), row), rowOf(part, row));
-          inner[0] = tensor::InsertOp::create(
-              b, vector::ExtractOp::create(b, now[0], int64_t(0)), inner[0],
-              row);
-          inner[1] = write(now[1], inner[1], {row, index(0)});
-          for (auto [c, value] : llvm::zip_equal(columnsOf(shape.valueWidth),
-                                                 ArrayRef(now).drop_front(2)))
-            inner[2] = write(value, inner[2], {row, index(c.first)});
-          return inner;
-        });
-    return State::unpack(made);
   }
 
   /// Calls `body` for `count` tokens and the heads of the group.
@@ -574,19 +365,6 @@ private:
     llvm::copy(done, some.begin());
   }
 
-  /// What values are divided by: nothing was added where nothing was seen.
-  Value divisor(Value sums) {
-    Value sum = sumOfLanes(b, b.getLoc(), sums);
-    sum = vector::ExtractOp::create(b, sum, int64_t(0));
-    Value nothing = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
-                                          f32(b.getF32Type(), 0));
-    return arith::SelectOp::create(b, nothing, f32(b.getF32Type(), 1), sum);
-  }
-  Value quotient(Value value, Value sum) {
-    return arith::DivFOp::create(b, value,
-                                 splat(cast<VectorType>(value.getType()), sum));
-  }
-
   Value finish(const State &state) {
     return eachRow(
         rows.resultCount, rows.result,
@@ -601,11 +379,8 @@ private:
         });
   }
 
-  ImplicitLocOpBuilder &b;
-  const AttentionShape &shape;
   AttentionRows rows;
-  int64_t lanes, block;
-  VectorType full;
+  int64_t block;
   /// Number of keys; f32 queries, scaled.
   Value length, queries;
 };
@@ -620,5 +395,5 @@ std::pair<Value, Value> mlir::ds::emitAttention(ImplicitLocOpBuilder &b,
 
 Value mlir::ds::emitMerge(ImplicitLocOpBuilder &b, const AttentionShape &shape,
                           Value partials, Value chunks, Value result) {
-  return Emitter(b, shape).mergeRow(partials, chunks, result);
+  return AttentionStates(b, shape).mergeRow(partials, chunks, result);
 }

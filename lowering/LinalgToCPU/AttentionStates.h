@@ -1,0 +1,149 @@
+//===- AttentionStates.h - what attention carries over keys -----*- C++ -*-===//
+//
+// Private to lowering/LinalgToCPU. The state of online softmax of some rows, in
+// vectors: made, merged, divided. The words that AttentionKernel.cpp, which
+// moves it on, is written in are here too.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWERING_LINALGTOCPU_ATTENTIONSTATES_H
+#define LOWERING_LINALGTOCPU_ATTENTIONSTATES_H
+
+#include "lowering/LinalgToCPU/AttentionKernel.h"
+#include "lowering/LinalgToCPU/VectorMath.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::ds {
+
+class AttentionStates {
+public:
+  AttentionStates(ImplicitLocOpBuilder &b, const AttentionShape &shape)
+      : b(b), shape(shape), lanes(shape.lanes),
+        full(VectorType::get({shape.lanes}, b.getF32Type())) {}
+
+  /// See emitMerge.
+  Value mergeRow(Value partials, Value chunks, Value result);
+
+protected:
+  /// Columns [first, first + count) of a row, one vector.
+  struct Columns {
+    int64_t first, count;
+  };
+  /// Buffers: per row the maximum, a vector of partial sums and the weighted
+  /// values.
+  struct State {
+    Value top, sums, values;
+    SmallVector<Value> pack() const { return {top, sums, values}; }
+    static State unpack(ArrayRef<Value> v) { return {v[0], v[1], v[2]}; }
+  };
+
+  // Small words.
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+  Value add(Value x, int64_t y) { return y == 0 ? x : add(x, index(y)); }
+  Value sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
+  Value mul(Value x, int64_t y) {
+    return y == 1 ? x : arith::MulIOp::create(b, x, index(y)).getResult();
+  }
+  Value smaller(Value x, Value y) { return arith::MinSIOp::create(b, x, y); }
+  Value larger(Value x, Value y) { return arith::MaxSIOp::create(b, x, y); }
+  Value f32(Type type, double value) {
+    return constantLike(b, b.getLoc(), type, value);
+  }
+  /// A buffer of its own: equal `tensor.empty` would become one value, whose
+  /// copies bufferization does not tell apart when loops carry them.
+  Value local(ArrayRef<int64_t> sizes) {
+    return bufferization::AllocTensorOp::create(
+        b, RankedTensorType::get(sizes, b.getF32Type()), ValueRange());
+  }
+  Value element(Value tensor, ValueRange at) {
+    return tensor::ExtractOp::create(b, tensor, at);
+  }
+  Value splat(VectorType type, Value scalar) {
+    return vector::BroadcastOp::create(b, type, scalar);
+  }
+
+  static RankedTensorType typeOf(Value tensor) {
+    return cast<RankedTensorType>(tensor.getType());
+  }
+
+  /// `count` elements of the last dimension from `at` on, as f32.
+  Value read(Value tensor, ValueRange at, int64_t count) {
+    Type from = typeOf(tensor).getElementType();
+    Value padding = arith::ConstantOp::create(b, from, b.getZeroAttr(from));
+    Value vector = vector::TransferReadOp::create(
+        b, VectorType::get({count}, from), tensor, at, padding,
+        ArrayRef<bool>{true});
+    if (from.isF32())
+      return vector;
+    return arith::ExtFOp::create(b, VectorType::get({count}, b.getF32Type()),
+                                 vector);
+  }
+  Value write(Value vector, Value tensor, ValueRange at) {
+    Type to = typeOf(tensor).getElementType();
+    if (!to.isF32()) {
+      auto type = cast<VectorType>(vector.getType());
+      vector = arith::TruncFOp::create(b, VectorType::get(type.getShape(), to),
+                                       vector);
+    }
+    return vector::TransferWriteOp::create(b, vector, tensor, at,
+                                           ArrayRef<bool>{true})
+        .getResult();
+  }
+
+  using LoopBody =
+      llvm::function_ref<SmallVector<Value>(Value, SmallVector<Value>)>;
+  SmallVector<Value> loop(Value from, Value to, int64_t step,
+                          ArrayRef<Value> carried, LoopBody body) {
+    auto op = scf::ForOp::create(b, from, to, index(step), carried);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(op.getBody());
+    SmallVector<Value> next =
+        body(op.getInductionVar(), SmallVector<Value>(op.getRegionIterArgs()));
+    scf::YieldOp::create(b, next);
+    return SmallVector<Value>(op.getResults());
+  }
+  Value loop(Value from, Value to, int64_t step, Value carried,
+             llvm::function_ref<Value(Value, Value)> body) {
+    return loop(from, to, step, ArrayRef<Value>(carried),
+                [&](Value i, SmallVector<Value> inner) -> SmallVector<Value> {
+                  return {body(i, inner.front())};
+                })
+        .front();
+  }
+
+  SmallVector<Columns> columnsOf(int64_t width) const {
+    SmallVector<Columns> result;
+    for (int64_t first = 0; first < width; first += lanes)
+      result.push_back({first, std::min(lanes, width - first)});
+    return result;
+  }
+
+  State buffers(int64_t maxRows);
+  /// `state` of rows that have seen no key.
+  State nothingYet(Value rowCount, State state);
+  /// A row of a state: maximum and sums, a vector each, and values.
+  SmallVector<Value> rowOf(const State &state, Value row);
+  /// A row after the keys of `before` and, behind them, those of `part`. Where
+  /// either saw nothing it is the other, bit by bit.
+  SmallVector<Value> merged(ArrayRef<Value> before, ArrayRef<Value> part);
+  /// `all`, each row merged with that of `part`.
+  State merge(Value rowCount, State all, const State &part);
+  /// What values are divided by: nothing was added where nothing was seen.
+  Value divisor(Value sums);
+  Value quotient(Value value, Value sum);
+
+  ImplicitLocOpBuilder &b;
+  const AttentionShape &shape;
+  int64_t lanes;
+  VectorType full;
+};
+
+} // namespace mlir::ds
+
+#endif // LOWERING_LINALGTOCPU_ATTENTIONSTATES_H

@@ -1,0 +1,379 @@
+//===- TokenFlattener.cpp - values of a graph as rows of tokens -----------===//
+//
+// Each value of the graph that has a batch and a row dimension becomes one with
+// a single leading token dimension. What that needs of a value is a property of
+// its op and of its sizes, so any composition of these ops is flattened, not
+// one architecture.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/TokenFlattener.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+Value TokenFlattener::fail(Value value, const Twine &why) {
+  if (!failed)
+    emitRemark(value.getLoc()) << "not compiled as a language model: " << why;
+  failed = true;
+  return nullptr;
+}
+
+TokenFlattener::Layout TokenFlattener::layoutOf(Value value) {
+  Layout layout;
+  RankedTensorType type = tensorType(value);
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    if (!type.isDynamicDim(d))
+      continue;
+    Polynomial size = symbols.sizeOf(value, d);
+    if (size == model.rows && layout.row < 0)
+      layout.row = d;
+    else if (size == model.batch * model.rows && layout.row < 0) {
+      layout.row = d;
+      layout.merged = true;
+    } else if (size == model.batch && layout.batch < 0)
+      layout.batch = d;
+  }
+  // A batch of one is a number: it stands before the rows.
+  return layout;
+}
+
+Value TokenFlattener::tokenCount(Value like) {
+  return tensor::DimOp::create(builder, loc, like, 0);
+}
+
+Value TokenFlattener::asF32(Value value) {
+  RankedTensorType type = tensorType(value);
+  Type wanted = activationType(type.getElementType());
+  if (wanted == type.getElementType())
+    return value;
+  return CastOp::create(builder, loc,
+                        RankedTensorType::get(type.getShape(), wanted), value,
+                        true);
+}
+
+Value TokenFlattener::positionsAs(Type type, int64_t offset) {
+  RankedTensorType from = tensorType(positions);
+  Value result = positions;
+  if (type != from.getElementType())
+    result = CastOp::create(builder, loc,
+                            RankedTensorType::get(from.getShape(), type),
+                            positions, true);
+  if (offset != 0) {
+    auto scalar = RankedTensorType::get({}, type);
+    Attribute number = isa<FloatType>(type)
+                           ? Attribute(builder.getFloatAttr(type, offset))
+                           : Attribute(builder.getIntegerAttr(type, offset));
+    Value constant = arith::ConstantOp::create(
+        builder, loc, DenseElementsAttr::get(scalar, number));
+    result = ElementwiseOp::create(builder, loc, result.getType(),
+                                   ElementwiseKind::Add,
+                                   ValueRange{result, constant});
+  }
+  return result;
+}
+
+Value TokenFlattener::import(Value value) {
+  if (Value done = imported.lookup(value))
+    return done;
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return fail(value, "an input takes part in the computation in a way that "
+                       "is not token by token");
+  if (!isa<DsDialect, arith::ArithDialect, tensor::TensorDialect>(
+          op->getDialect()) ||
+      op->getNumRegions() != 0 || !isMemoryEffectFree(op))
+    return fail(value,
+                "'" + op->getName().getStringRef() + "' is not understood");
+  IRMapping mapping;
+  for (Value operand : op->getOperands()) {
+    Value mapped = import(operand);
+    if (!mapped)
+      return nullptr;
+    mapping.map(operand, mapped);
+  }
+  Operation *clone = builder.clone(*op, mapping);
+  for (auto [from, to] : llvm::zip_equal(op->getResults(), clone->getResults()))
+    imported[from] = to;
+  return imported[value];
+}
+
+Value TokenFlattener::flatten(Value value) {
+  if (failed)
+    return nullptr;
+  if (Value done = flat.lookup(value))
+    return done;
+  Value result = flattenOp(value);
+  if (result)
+    flat[value] = result;
+  return result;
+}
+
+Value TokenFlattener::flattenOp(Value value) {
+  loc = value.getLoc();
+  RankedTensorType type = tensorType(value);
+  Layout layout = layoutOf(value);
+
+  // Positions, however they are made: past + row (+ a number).
+  if (layout.isToken() && isa<IntegerType>(type.getElementType()) &&
+      !type.getElementType().isInteger(1)) {
+    SmallVector<Polynomial> at;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      at.push_back(type.getDimSize(d) == 1
+                       ? Polynomial(0)
+                       : symbols.newIndex(symbols.sizeOf(value, d)));
+    TermRef element = symbols.elementOf(value, at);
+    if (element->kind == Term::Kind::Integer) {
+      std::optional<int64_t> offset =
+          (element->polynomial - model.past - at[layout.row]).getConstant();
+      if (offset) {
+        SmallVector<int64_t> rest;
+        for (int64_t d = 0; d < type.getRank(); ++d)
+          if (!layout.isLead(d) && !(d < layout.row && type.getDimSize(d) == 1))
+            rest.push_back(type.getDimSize(d));
+        return reshapeRest(positionsAs(type.getElementType(), *offset), rest);
+      }
+    }
+  }
+  Operation *op = value.getDefiningOp();
+  if (value == model.tokens)
+    return tokens;
+  if (!op)
+    return fail(value, "an input takes part in the computation in a way that "
+                       "is not token by token");
+
+  if (auto cast = dyn_cast<CastOp>(op)) {
+    Value input = flatten(cast.getInput());
+    if (!input)
+      return nullptr;
+    Type wanted = activationType(type.getElementType());
+    RankedTensorType inputType = tensorType(input);
+    if (inputType.getElementType() == wanted)
+      return input;
+    return CastOp::create(builder, loc,
+                          RankedTensorType::get(inputType.getShape(), wanted),
+                          input, cast.getSaturate());
+  }
+  if (isa<QuantizeOp, DequantizeOp>(op)) {
+    auto dequantize = dyn_cast<DequantizeOp>(op);
+    if (dequantize && tensorType(dequantize.getScale()).getRank() != 0)
+      return fail(value, "token rows are dequantised with more than one scale");
+    Value input = flatten(op->getOperand(0));
+    return input ? reapply(op, op->getOperand(0), input) : nullptr;
+  }
+  if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
+    Value ids = flatten(embedding.getIds()),
+          table = import(embedding.getTable());
+    if (!ids || !table)
+      return nullptr;
+    auto result =
+        RankedTensorType::get({ShapedType::kDynamic, type.getShape().back()},
+                              activationType(type.getElementType()));
+    return EmbeddingOp::create(builder, loc, result, ids, table);
+  }
+  if (auto linear = dyn_cast<LinearOp>(op)) {
+    Value input = flatten(linear.getInput()),
+          weight = import(linear.getWeight());
+    Value bias = linear.getBias() ? import(linear.getBias()) : Value();
+    if (!input || !weight || (linear.getBias() && !bias))
+      return nullptr;
+    if (tensorType(input).getRank() != 2)
+      return fail(value, "a product does not run over the last dimension of "
+                         "token rows");
+    auto result =
+        RankedTensorType::get({ShapedType::kDynamic, type.getShape().back()},
+                              activationType(type.getElementType()));
+    return LinearOp::create(builder, loc, result, input, weight, bias);
+  }
+  if (auto norm = dyn_cast<RmsNormOp>(op)) {
+    Value input = flatten(norm.getInput()), weight = import(norm.getWeight());
+    if (!input || !weight)
+      return nullptr;
+    auto result = RankedTensorType::get(tensorType(input).getShape(),
+                                        activationType(type.getElementType()));
+    // In f32 there is nothing to round before the weight.
+    return RmsNormOp::create(builder, loc, result, input, weight,
+                             norm.getEpsilonAttr(), UnitAttr());
+  }
+  if (auto rope = dyn_cast<RopeOp>(op)) {
+    Value input = flatten(rope.getInput()), cos = flatten(rope.getCos()),
+          sin = flatten(rope.getSin());
+    if (!input || !cos || !sin)
+      return nullptr;
+    return RopeOp::create(builder, loc, input.getType(), input, cos, sin,
+                          rope.getLayoutIn(), rope.getLayoutOut());
+  }
+  if (auto swiglu = dyn_cast<SwigluOp>(op)) {
+    Value gate = flatten(swiglu.getGate()), up = flatten(swiglu.getUp());
+    if (!gate || !up)
+      return nullptr;
+    return SwigluOp::create(builder, loc, gate.getType(), gate, up);
+  }
+  if (auto elementwise = dyn_cast<ElementwiseOp>(op))
+    return flattenElementwise(elementwise);
+  if (auto reshape = dyn_cast<ReshapeOp>(op))
+    return flattenReshape(reshape);
+  if (auto transpose = dyn_cast<TransposeOp>(op))
+    return flattenTranspose(transpose);
+  if (auto slice = dyn_cast<SliceOp>(op))
+    return flattenSlice(slice);
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return flattenAttention(attention);
+  if (auto gather = dyn_cast<GatherOp>(op))
+    return flattenGather(gather);
+  if (auto concat = dyn_cast<ConcatOp>(op)) {
+    if (layout.isLead(concat.getAxis()))
+      return fail(value, "tokens are concatenated");
+    SmallVector<Value> inputs;
+    for (Value input : concat.getInputs()) {
+      inputs.push_back(flatten(input));
+      if (!inputs.back())
+        return nullptr;
+    }
+    int64_t axis = 1;
+    for (int64_t d = 0; d < int64_t(concat.getAxis()); ++d)
+      axis += !layout.isLead(d);
+    SmallVector<int64_t> shape(tensorType(inputs[0]).getShape());
+    shape[axis] = type.getDimSize(concat.getAxis());
+    return ConcatOp::create(
+        builder, loc,
+        RankedTensorType::get(shape, tensorType(inputs[0]).getElementType()),
+        uint64_t(axis), inputs);
+  }
+  if (auto broadcast = dyn_cast<BroadcastOp>(op)) {
+    // Over the batch alone: rows of all sequences are laid end to end anyway.
+    Layout from = layoutOf(broadcast.getInput());
+    RankedTensorType inputType = tensorType(broadcast.getInput());
+    int64_t extra = type.getRank() - inputType.getRank();
+    bool batchOnly = from.isToken() && layout.isToken();
+    for (int64_t d = 0; d < type.getRank(); ++d) {
+      int64_t size = d < extra ? 1 : inputType.getDimSize(d - extra);
+      if (d != layout.batch && d != layout.row)
+        batchOnly &= d >= extra && size == type.getDimSize(d);
+    }
+    if (batchOnly)
+      return flatten(broadcast.getInput());
+  }
+  return fail(value, "'" + op->getName().getStringRef() +
+                         "' does not work token by token here");
+}
+
+Value TokenFlattener::operandFor(Value value, Layout result,
+                                 ArrayRef<int64_t> resultShape) {
+  RankedTensorType type = tensorType(value);
+  int64_t resultRank = resultShape.size();
+  int64_t missing = resultRank - type.getRank();
+  Layout layout = layoutOf(value);
+  if (layout.isToken()) {
+    if (layout.row + missing != result.row)
+      return fail(value, "rows of tokens meet another dimension");
+    Value rows = flatten(value);
+    if (!rows)
+      return nullptr;
+    // Unit dimensions before the rows went; the result may keep its own there.
+    SmallVector<int64_t> rest;
+    for (int64_t d = 0; d < resultRank; ++d) {
+      bool gone = d < result.row && resultShape[d] == 1;
+      if (!result.isLead(d) && !gone)
+        rest.push_back(d < missing ? 1 : type.getDimSize(d - missing));
+    }
+    return reshapeRest(rows, rest);
+  }
+  // The same for all tokens: what is left of its leading dimensions is 1.
+  SmallVector<int64_t> rest;
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    if (!result.isLead(d + missing) &&
+        !(d + missing < result.row && resultShape[d + missing] == 1)) {
+      rest.push_back(type.getDimSize(d));
+      continue;
+    }
+    if (type.getDimSize(d) != 1)
+      return fail(value, "a value differs by sequence, not by token");
+  }
+  if (llvm::is_contained(rest, ShapedType::kDynamic))
+    return fail(value, "a value has a size that is neither tokens nor fixed");
+  Value constant = import(value);
+  if (!constant)
+    return nullptr;
+  auto reshaped = RankedTensorType::get(rest, type.getElementType());
+  if (constant.getType() != reshaped)
+    constant =
+        ReshapeOp::create(builder, loc, reshaped, constant, ValueRange());
+  return asF32(constant);
+}
+
+Value TokenFlattener::flattenElementwise(ElementwiseOp op) {
+  Layout layout = layoutOf(op);
+  if (!layout.isToken())
+    return fail(op, "a value is not made token by token");
+  if (layout.merged)
+    layout.batch = -1;
+  ArrayRef<int64_t> resultShape = tensorType(op.getResult()).getShape();
+  // A guard for rows that see no key: with all tokens present it is decided.
+  if (op.getKind() == ElementwiseKind::Select) {
+    Value condition = op.getOperands()[0];
+    SmallVector<Polynomial> at;
+    for (int64_t d = 0; d < tensorType(condition).getRank(); ++d)
+      at.push_back(tensorType(condition).getDimSize(d) == 1
+                       ? Polynomial(0)
+                       : symbols.newIndex(symbols.sizeOf(condition, d)));
+    TermRef decided = symbols.elementOf(condition, at);
+    if (decided->kind == Term::Kind::Boolean) {
+      Value chosen = op.getOperands()[decided->truth ? 1 : 2];
+      if (chosen.getType() == op.getType())
+        return flatten(chosen);
+    }
+  }
+  SmallVector<Value> operands;
+  for (Value operand : op.getOperands()) {
+    operands.push_back(operandFor(operand, layout, resultShape));
+    if (!operands.back())
+      return nullptr;
+  }
+  // Result shape by broadcasting; the token dimension is dynamic.
+  SmallVector<int64_t> shape;
+  for (Value operand : operands) {
+    ArrayRef<int64_t> other = tensorType(operand).getShape();
+    if (other.size() > shape.size())
+      shape.insert(shape.begin(), other.size() - shape.size(), 1);
+    for (unsigned i = 0; i < other.size(); ++i) {
+      int64_t &size = shape[shape.size() - 1 - i];
+      if (size == 1)
+        size = other[other.size() - 1 - i];
+    }
+  }
+  Type element = activationType(tensorType(op.getResult()).getElementType());
+  return ElementwiseOp::create(builder, op.getLoc(),
+                               RankedTensorType::get(shape, element),
+                               op.getKind(), operands);
+}
+
+Value TokenFlattener::flattenGather(GatherOp op) {
+  // Rows of a table by position, or another per-token lookup.
+  if (op.getAxis() != 0 || !isParameterValue(op.getInput()))
+    return fail(op, "a gather is not a lookup of a table by token");
+  Value indices = flatten(op.getIndices()), table = import(op.getInput());
+  if (!indices || !table)
+    return nullptr;
+  SmallVector<int64_t> shape(tensorType(indices).getShape());
+  llvm::append_range(shape, tensorType(table).getShape().drop_front());
+  Value rows = GatherOp::create(
+      builder, op.getLoc(),
+      RankedTensorType::get(shape, tensorType(table).getElementType()), table,
+      indices, builder.getI64IntegerAttr(0));
+  return asF32(rows);
+}
+
+Value TokenFlattener::reapply(Operation *op, Value data, Value rows) {
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands()) {
+    operands.push_back(operand == data ? rows : import(operand));
+    if (!operands.back())
+      return nullptr;
+  }
+  Type element = activationType(tensorType(op->getResult(0)).getElementType());
+  auto type = RankedTensorType::get(tensorType(rows).getShape(), element);
+  return builder
+      .create(op->getLoc(), op->getName().getIdentifier(), operands, {type},
+              op->getAttrs())
+      ->getResult(0);
+}

@@ -1,0 +1,141 @@
+//===- TokenFlattenerViews.cpp - views of token rows ----------------------===//
+//
+// A view of the graph is one of the rows of tokens if it leaves batch and rows
+// where they are, beside each other and in front; dimensions of size 1 before
+// them go.
+//
+//===----------------------------------------------------------------------===//
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "passes/TokenFlattener.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+Value TokenFlattener::reshapeRest(Value value, ArrayRef<int64_t> rest) {
+  RankedTensorType type = tensorType(value);
+  SmallVector<int64_t> shape{type.getDimSize(0)};
+  llvm::append_range(shape, rest);
+  auto result = RankedTensorType::get(shape, type.getElementType());
+  if (result == type)
+    return value;
+  SmallVector<Value> dims;
+  if (type.isDynamicDim(0))
+    dims.push_back(tokenCount(value));
+  return ReshapeOp::create(builder, loc, result, value, dims);
+}
+
+Value TokenFlattener::flattenReshape(ReshapeOp op) {
+  Layout to = layoutOf(op), from = layoutOf(op.getInput());
+  RankedTensorType type = tensorType(op.getResult());
+  if (!to.isToken() || !from.isToken())
+    return fail(op, "a reshape mixes tokens with other dimensions");
+  // The token dimensions must lead on both sides (units may stand before), and
+  // nothing but fixed sizes may follow.
+  auto leads = [&](Value value, Layout layout) {
+    RankedTensorType t = tensorType(value);
+    for (int64_t d = 0; d < t.getRank(); ++d) {
+      bool unit = t.getDimSize(d) == 1;
+      if (d < layout.row && !layout.isLead(d) && !unit)
+        return false;
+      if (d > layout.row && !layout.isLead(d) && t.isDynamicDim(d))
+        return false;
+    }
+    return layout.batch < layout.row;
+  };
+  Value input = flatten(op.getInput());
+  if (!input)
+    return nullptr;
+  SmallVector<int64_t> rest;
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    if (!to.isLead(d) && !(d < to.row && type.getDimSize(d) == 1))
+      rest.push_back(type.getDimSize(d));
+  if (!leads(op.getInput(), from) || !leads(op, to)) {
+    // Elements may keep their places within a token all the same: only unit
+    // dimensions moved.
+    auto nonUnit = [](ArrayRef<int64_t> shape) {
+      SmallVector<int64_t> result;
+      for (int64_t size : shape)
+        if (size != 1)
+          result.push_back(size);
+      return result;
+    };
+    if (nonUnit(tensorType(op.getInput()).getShape()) !=
+        nonUnit(type.getShape()))
+      return fail(op, "a reshape mixes tokens with other dimensions");
+  }
+  return reshapeRest(input, rest);
+}
+
+Value TokenFlattener::flattenTranspose(TransposeOp op) {
+  Layout from = layoutOf(op.getInput()), to = layoutOf(op);
+  if (!from.isToken() || !to.isToken())
+    return fail(op, "a transpose moves something that is no token row");
+  Value input = flatten(op.getInput());
+  if (!input)
+    return nullptr;
+  // Dimensions other than batch and rows, in old and new order.
+  SmallVector<int64_t> oldRest, perm{0};
+  RankedTensorType fromType = tensorType(op.getInput());
+  for (int64_t d = 0; d < fromType.getRank(); ++d)
+    if (!from.isLead(d) && !(d < from.row && fromType.getDimSize(d) == 1))
+      oldRest.push_back(d);
+  RankedTensorType type = tensorType(op.getResult());
+  for (auto [j, d] : llvm::enumerate(op.getPerm())) {
+    auto *it = llvm::find(oldRest, d);
+    if (it != oldRest.end() &&
+        !(int64_t(j) < to.row && type.getDimSize(j) == 1))
+      perm.push_back(1 + (it - oldRest.begin()));
+  }
+  RankedTensorType inputType = tensorType(input);
+  if (int64_t(perm.size()) != inputType.getRank() || !isPermutationVector(perm))
+    return fail(op, "a transpose moves unit dimensions across token rows");
+  if (isIdentityPermutation(perm))
+    return input;
+  return TransposeOp::create(
+      builder, op.getLoc(),
+      RankedTensorType::get(applyPermutation(inputType.getShape(), perm),
+                            inputType.getElementType()),
+      input, builder.getDenseI64ArrayAttr(perm));
+}
+
+Value TokenFlattener::flattenSlice(SliceOp op) {
+  Layout from = layoutOf(op.getInput());
+  if (!from.isToken())
+    return fail(op, "a slice of something that is no token row");
+  Value input = flatten(op.getInput());
+  if (!input)
+    return nullptr;
+  RankedTensorType type = tensorType(op.getInput());
+  RankedTensorType inputType = tensorType(input);
+  SmallVector<OpFoldResult> offsets{builder.getIndexAttr(0)},
+      sizes{tokenCount(input)}, strides{builder.getIndexAttr(1)};
+  bool whole = true;
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    OpFoldResult offset = op.getMixedOffsets()[d], size = op.getMixedSizes()[d],
+                 stride = op.getMixedStrides()[d];
+    if (from.isLead(d)) {
+      // All tokens; or the last one, whose logits the caller asks for by row.
+      bool all = symbols.valueOf(size) == symbols.sizeOf(op.getInput(), d);
+      bool last = d == from.row && getConstantIntValue(size) == 1 &&
+                  symbols.valueOf(offset) == model.rows - 1;
+      if (!all && !last)
+        return fail(op, "only some of the tokens are used");
+      continue;
+    }
+    if (d < from.row && type.getDimSize(d) == 1)
+      continue;
+    if (!getConstantIntValue(offset) || !getConstantIntValue(size) ||
+        !getConstantIntValue(stride))
+      return fail(op, "a slice depends on the number of tokens");
+    whole &= getConstantIntValue(offset) == 0 &&
+             getConstantIntValue(size) == type.getDimSize(d);
+    offsets.push_back(offset);
+    sizes.push_back(size);
+    strides.push_back(stride);
+  }
+  if (whole)
+    return input;
+  if (int64_t(offsets.size()) != inputType.getRank())
+    return fail(op, "a slice cuts unit dimensions before the tokens");
+  return SliceOp::create(builder, op.getLoc(), input, offsets, sizes, strides);
+}
