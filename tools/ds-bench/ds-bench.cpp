@@ -8,10 +8,13 @@
 #include "ds/ds_runtime.h"
 #include "tools/ds-bench/Machine.h"
 
+#include "tools/Exit.h"
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -218,7 +221,8 @@ void run(const Command &command) {
   else
     print(result);
   if (std::fflush(stdout) != 0)
-    throw std::runtime_error("cannot write the figures");
+    throw std::runtime_error(std::string("cannot write the figures: ") +
+                             std::strerror(errno));
 }
 
 int parse(int argc, char **argv, Command &command) {
@@ -249,7 +253,7 @@ int parse(int argc, char **argv, Command &command) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return tool::exitCode(app, error);
   }
   return -1;
 }

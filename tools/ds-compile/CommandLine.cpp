@@ -1,5 +1,6 @@
 //===- CommandLine.cpp - what ds-compile is asked to do -------------------===//
 #include "tools/ds-compile/CommandLine.h"
+#include "tools/Exit.h"
 #include <CLI/CLI.hpp>
 
 int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
@@ -99,7 +100,7 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
           "is the code for one kind of processor; name it: --cpu=native, "
           "x86-64-v4 or x86-64-v3");
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return tool::exitCode(app, error);
   }
   return -1;
 }

@@ -50,6 +50,32 @@ static void printDiagnostics(MLIRContext &context, bool remarks) {
   });
 }
 
+/// Writes to the output file, or stdout where none is given. Nothing is left of
+/// a file that could not be written whole.
+static int writeOutput(StringRef path,
+                       llvm::function_ref<void(llvm::raw_ostream &)> write) {
+  auto error = [&](std::error_code code) {
+    llvm::errs() << "ds-compile: error: cannot write "
+                 << (path.empty() ? "standard output" : "'" + path.str() + "'")
+                 << ": " << code.message() << "\n";
+    return 1;
+  };
+  std::error_code code;
+  llvm::ToolOutputFile file(path.empty() ? "-" : path, code,
+                            llvm::sys::fs::OpenFlags::OF_None);
+  if (code)
+    return error(code);
+  write(file.os());
+  file.os().flush();
+  if (file.os().has_error()) {
+    code = file.os().error();
+    file.os().clear_error();
+    return error(code);
+  }
+  file.keep();
+  return 0;
+}
+
 static int listOps() {
   llvm::json::Array ops;
   for (const onnx::SupportedOp &op : onnx::listSupportedOps())
@@ -58,32 +84,9 @@ static int listOps() {
         {"op", op.name},
         {"min_version", op.minVersion},
         {"max_version", op.maxVersion}});
-  llvm::outs() << llvm::json::Value(std::move(ops)) << "\n";
-  return 0;
-}
-
-/// Writes to the output file, or stdout where none is given. Nothing is left of
-/// a file that could not be written whole.
-static int writeOutput(StringRef path,
-                       llvm::function_ref<void(llvm::raw_ostream &)> write) {
-  std::error_code code;
-  llvm::ToolOutputFile file(path.empty() ? "-" : path, code,
-                            llvm::sys::fs::OpenFlags::OF_None);
-  if (code) {
-    llvm::errs() << "ds-compile: error: cannot write '" << path
-                 << "': " << code.message() << "\n";
-    return 1;
-  }
-  write(file.os());
-  file.os().flush();
-  if (file.os().has_error()) {
-    llvm::errs() << "ds-compile: error: cannot write '" << path
-                 << "': " << file.os().error().message() << "\n";
-    file.os().clear_error();
-    return 1;
-  }
-  file.keep();
-  return 0;
+  return writeOutput("", [&](llvm::raw_ostream &out) {
+    out << llvm::json::Value(std::move(ops)) << "\n";
+  });
 }
 
 static int emitText(ModuleOp module, StringRef path) {
@@ -318,8 +321,9 @@ static int compileBatch(tool::CompileCommand command) {
     auto [model, output] = StringRef(line).split('\t');
     command.model = model.str();
     command.output = output.str();
-    llvm::outs() << compileModel(command) << "\n";
-    llvm::outs().flush();
+    int result = compileModel(command);
+    if (writeOutput("", [&](llvm::raw_ostream &out) { out << result << "\n"; }))
+      return 1;
   }
   return 0;
 }

@@ -1,5 +1,6 @@
 //===- ds-info.cpp - what a compiled model says about itself --------------===//
 #include "ds/ds_runtime.h"
+#include "tools/Exit.h"
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -20,7 +21,7 @@ int main(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return tool::exitCode(app, error);
   }
   ds_load_options options = {nullptr, verify};
   ds_model_t *model = nullptr;

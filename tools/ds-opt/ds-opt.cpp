@@ -1,4 +1,9 @@
 //===- ds-opt.cpp - runs any pass and pipeline of the project on MLIR text ===//
+//
+// MLIR's own driver around the project's dialects and passes, but for the end:
+// what cannot be written is an error line, where LLVM's streams abort.
+//
+//===----------------------------------------------------------------------===//
 #include "dialects/ds/IR/DsDialect.h"
 #include "dialects/onnx/IR/OnnxDialect.h"
 
@@ -9,9 +14,45 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+/// Reads, runs, writes.
+static mlir::LogicalResult transform(llvm::StringRef input,
+                                     llvm::StringRef output,
+                                     mlir::DialectRegistry &registry) {
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> source =
+      mlir::openInputFile(input, &message);
+  std::unique_ptr<llvm::ToolOutputFile> file;
+  if (source)
+    file = mlir::openOutputFile(output, &message);
+  if (!file) {
+    llvm::errs() << "ds-opt: error: " << message << "\n";
+    return mlir::failure();
+  }
+  mlir::LogicalResult result =
+      mlir::MlirOptMain(file->os(), std::move(source), registry,
+                        mlir::MlirOptMainConfig::createFromCLOptions());
+  file->os().flush();
+  if (file->os().has_error()) {
+    llvm::errs() << "ds-opt: error: cannot write "
+                 << (output == "-" ? "standard output"
+                                   : "'" + output.str() + "'")
+                 << ": " << file->os().error().message() << "\n";
+    file->os().clear_error();
+    return mlir::failure();
+  }
+  if (succeeded(result))
+    file->keep();
+  return result;
+}
 
 int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
@@ -20,6 +61,12 @@ int main(int argc, char **argv) {
   mlir::ds::registerDsPasses();
   mlir::onnx::registerOnnxToDsPasses();
   mlir::ds::registerPipelines();
+  auto [input, output] = mlir::registerAndParseCLIOptions(
+      argc, argv, "ds-mlir optimizer driver\n", registry);
+  mlir::MlirOptMainConfig config =
+      mlir::MlirOptMainConfig::createFromCLOptions();
+  bool onlyLists = config.shouldShowDialects() || config.shouldListPasses();
   return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "ds-mlir optimizer driver\n", registry));
+      onlyLists ? mlir::MlirOptMain(argc, argv, input, output, registry)
+                : transform(input, output, registry));
 }

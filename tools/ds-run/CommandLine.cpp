@@ -1,5 +1,6 @@
 //===- CommandLine.cpp - what ds-run is asked to do -----------------------===//
 #include "tools/ds-run/CommandLine.h"
+#include "tools/Exit.h"
 #include <CLI/CLI.hpp>
 
 static void addInputs(CLI::App &app, tool::RunCommand &command) {
@@ -157,7 +158,7 @@ int tool::parseCommandLine(int argc, char **argv, RunCommand &command) {
     command.hasPrompt = app.get_option("-p")->count() > 0;
     checkTogether(command);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return tool::exitCode(app, error);
   }
   return -1;
 }
