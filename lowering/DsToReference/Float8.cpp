@@ -88,8 +88,13 @@ Num roundToFloat8(Num x, Type to, bool saturate) {
 Value toFloat8(Num x, Type to) {
   Emitter &e = *x.at;
   Format format = formatOf(to);
-  Num rounded = roundToFloat8(x, to, /*saturate=*/true);
-  Num isNaN = x != x, size = select(isNaN, e.real(0), absolute(rounded));
+  // A cast has saturated before. An infinity that is here was one in the format
+  // and is only moved.
+  Num rounded = roundToFloat8(x, to, /*saturate=*/false);
+  Num isNaN = rounded != rounded,
+      isInfinite = absolute(rounded) > format.largest,
+      size = select(isNaN, e.real(0),
+                    select(isInfinite, e.real(0), absolute(rounded)));
   Num exponent = exponentOf(size, format);
   Num count = size / powerOfTwo(exponent - format.mantissa);
   Num steps{&e,
@@ -97,6 +102,8 @@ Value toFloat8(Num x, Type to) {
   int64_t normal = 1 << format.mantissa;
   Num bits = select(steps < normal, steps,
                     (exponent + format.bias - 1) * normal + steps);
+  // The highest exponent without a mantissa; of E4M3FN nothing is infinite.
+  bits = select(isInfinite, bits.like(31 * normal), bits);
   bits = select(isNaN, bits.like(127), bits);
   bits = select(bitsOf(x) < 0, bits + 128, bits);
   Value byte = arith::TruncIOp::create(e.b, e.loc, e.b.getI8Type(), bits.value);
