@@ -42,7 +42,10 @@ struct LowerReshape : OpConversionPattern<ReshapeOp> {
                                                            *groups, sizes);
         return success();
       }
-      if (to.getRank() < from.getRank()) {
+      // Bufferization takes a group of 0 and a dynamic size for a static 0,
+      // which memref.collapse_shape then refuses.
+      bool isSure = !isEmpty(from) || from.hasStaticShape();
+      if (to.getRank() < from.getRank() && isSure) {
         rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(op, to, input,
                                                              *groups);
         return success();

@@ -41,3 +41,12 @@ func.func @carried(%c: i1, %x: tensor<2xui8>) -> tensor<2xui8> {
   }
   return %0 : tensor<2xui8>
 }
+
+// Nothing in a group with a dynamic size: bufferization would take it for a static 0.
+// CHECK-LABEL: func.func @empty_group
+// CHECK-NOT: tensor.collapse_shape
+// CHECK: tensor.reshape
+func.func @empty_group(%x: tensor<0x1x?xf32>, %n: index) -> tensor<?xf32> {
+  %0 = ds.reshape %x [%n] : tensor<0x1x?xf32> to tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
