@@ -12,10 +12,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "i1": np.bool_, "i8": np.int8,
           "i16": np.int16, "i32": np.int32, "i64": np.int64, "ui8": np.uint8, "ui16": np.uint16, "ui32": np.uint32,
-          "ui64": np.uint64}
+          "ui64": np.uint64, "f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2,
+          # Callers hold 4-bit numbers in a byte each.
+          "i4": np.int8, "ui4": np.uint8}
 FLOATS = ["f32", "bf16", "f16", "f64"]
 SIGNED = ["i8", "i16", "i32", "i64"]
 UNSIGNED = ["ui8", "ui16", "ui32", "ui64"]
+# What weights and caches are kept in, and nothing is computed in: it is moved, cast and dequantised.
+FLOAT8 = ["f8E4M3FN", "f8E5M2"]
+NIBBLES = ["i4", "ui4"]
 # Nothing, one, primes, powers of two and their neighbours: what blocks, tails and empty loops trip over.
 SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 31, 32, 33]
 # Lengths of reductions, for which vectors and blocks of K matter.
@@ -24,8 +29,8 @@ LONG = [0, 1, 2, 3, 7, 8, 15, 16, 17, 32, 33, 61, 64, 67, 128, 131]
 SMALL = [0, 1, 2, 3, 5, 7]
 
 # Largest relative distance of neighbouring numbers, and the smallest number above 0.
-EPSILON = {name: float(ml_dtypes.finfo(DTYPES[name]).eps) for name in FLOATS}
-TINY = {name: float(ml_dtypes.finfo(DTYPES[name]).smallest_subnormal) for name in FLOATS}
+EPSILON = {name: float(ml_dtypes.finfo(DTYPES[name]).eps) for name in FLOATS + FLOAT8}
+TINY = {name: float(ml_dtypes.finfo(DTYPES[name]).smallest_subnormal) for name in FLOATS + FLOAT8}
 
 
 class Dim:
@@ -100,6 +105,23 @@ class Run:
         return self.sizes[dim]
 
 
+def limits(element):
+    """The least and the largest whole number of the type."""
+    if element in NIBBLES:
+        return (-8, 7) if element == "i4" else (0, 15)
+    info = np.iinfo(DTYPES[element])
+    return int(info.min), int(info.max)
+
+
+def in_file(value, element):
+    """The bytes of a parameter: 4-bit numbers lie two in a byte, the first in the lower half."""
+    if element not in NIBBLES:
+        return value.tobytes()
+    flat = value.reshape(-1).view(np.uint8) & 15
+    flat = np.append(flat, np.zeros(flat.size % 2, np.uint8))
+    return (flat[::2] | flat[1::2] << 4).tobytes()
+
+
 def typed(value, element):
     """`value` as dense numbers of the type; what overflows becomes infinite."""
     with np.errstate(over="ignore"):
@@ -158,7 +180,7 @@ class Case:
         name, symbol = self.name(), f"{self.prefix}.w{self.count}"
         run = Run(self.rng)
         value = typed(make(run, tuple(run.size(d) for d in dims)), element)
-        self.parameters.append((symbol, tensor(element, dims), value))
+        self.parameters.append((symbol, tensor(element, dims), in_file(value, element)))
         self.lines.append(f"{name} = ds.load_parameter @{symbol} : {tensor(element, dims)}")
         self.fixed[name] = value
         return name
@@ -203,8 +225,7 @@ def module(cases, folder):
     text, arguments, results, types, lines, offset = [], [], [], [], [], 0
     with open(path, "wb") as out:
         for case in cases:
-            for symbol, kind, value in case.parameters:
-                data = value.tobytes()
+            for symbol, kind, data in case.parameters:
                 text.append(f'ds.parameter @{symbol} : {kind} = [#ds.file_range<"{path}", {offset}, {len(data)}>]')
                 out.write(data)
                 offset += len(data)
@@ -244,8 +265,8 @@ def integers(element, low=None, high=None):
     """Of the whole range, ends and small numbers more often."""
     if element == "i1":
         return lambda run, shape: run.rng.integers(0, 2, size=shape).astype(bool)
-    info = np.iinfo(DTYPES[element])
-    low, high = info.min if low is None else max(low, info.min), info.max if high is None else min(high, info.max)
+    least, most = limits(element)
+    low, high = least if low is None else max(low, least), most if high is None else min(high, most)
 
     def make(run, shape):
         value = run.rng.integers(low, high, size=shape, dtype=DTYPES[element], endpoint=True)
@@ -256,7 +277,7 @@ def integers(element, low=None, high=None):
 
 
 def values(element, make=None):
-    if element in FLOATS:
+    if element in FLOATS + FLOAT8:
         return make or normal()
     return integers(element)
 

@@ -1,10 +1,12 @@
 """Properties of the tensor ops (DsTensorOps.td): one generator per op."""
 import numpy as np
 
-from case import (DTYPES, EPSILON, FLOATS, LONG, SIGNED, SIZES, SMALL, TINY, UNSIGNED, Derived, One, Product, function, integers, normal, rounding,
+from case import (DTYPES, EPSILON, FLOAT8, FLOATS, LONG, NIBBLES, SIGNED, SIZES, SMALL, TINY, UNSIGNED, Derived, Dim, One, Product, function, integers, limits, normal, rounding,
                   special, summed, tensor, uniform, values)
 
 ALL = FLOATS + SIGNED + UNSIGNED + ["i1"]
+# What ops that only move elements take.
+MOVED = ALL + FLOAT8 + NIBBLES
 
 
 def functional(inputs, result):
@@ -91,18 +93,22 @@ def select(case):
 
 
 def cast(case):
-    source, target = case.pick(ALL), case.pick(ALL)
+    source, target = case.pick(MOVED), case.pick(MOVED)
+    whole = SIGNED + UNSIGNED + NIBBLES
     dims = case.dims(case.pick([0, 1, 2]))
-    make, tolerance = values(source, special), None
-    if source in FLOATS and target in SIGNED + UNSIGNED:
+    make, tolerance, attributes = values(source, special), None, ""
+    if source in FLOATS + FLOAT8 and target in whole:
         # Outside the range of the target ONNX leaves the result open.
-        info = np.iinfo(DTYPES[target])
-        make = uniform(max(info.min, -1e4) * 0.99, min(info.max, 1e4) * 0.99)
-    elif source in SIGNED + UNSIGNED and target in FLOATS:
+        low, high = limits(target)
+        make = uniform(max(low, -400) * 0.9, min(high, 400) * 0.9) if source in FLOAT8 else uniform(max(low, -1e4) * 0.99, min(high, 1e4) * 0.99)
+    elif source in whole and target in FLOATS + FLOAT8:
         # Through f32 to 16 bits, and through f64 in the reference: two roundings.
         tolerance = rounding(target)
+    if target in FLOAT8:
+        make = values(source, case.pick([special, normal(100), normal(1e4), normal(1e-3)]))
+        attributes = case.pick(["", "{saturate = false} "])
     x = case.input(source, dims, make)
-    out = case.emit(f"ds.cast {x} : {tensor(source, dims)} to {tensor(target, dims)}")
+    out = case.emit(f"ds.cast {x} {attributes}: {tensor(source, dims)} to {tensor(target, dims)}")
     case.output(out, target, dims, tolerance)
 
 
@@ -118,7 +124,7 @@ def bitcast(case):
 
 # ----- views ------------------------------------------------------------------------------------------------------------
 def reshape(case):
-    element = case.pick(ALL)
+    element = case.pick(MOVED)
     factors = case.dims(case.pick([1, 2, 3, 4]), SMALL)
 
     def grouped():
@@ -146,7 +152,7 @@ def reshape(case):
 
 
 def broadcast(case):
-    element = case.pick(ALL)
+    element = case.pick(MOVED)
     dims = case.dims(case.pick([1, 2, 3]))
     own = [1 if case.chance(0.3) else One() if case.chance(0.3) else d for d in dims]
     while own and case.chance(0.3):
@@ -159,7 +165,7 @@ def broadcast(case):
 
 
 def transpose(case):
-    element = case.pick(ALL)
+    element = case.pick(MOVED)
     rank = case.pick([1, 2, 3, 4])
     dims = case.dims(rank)
     perm = [int(p) for p in case.rng.permutation(rank)]
@@ -170,7 +176,7 @@ def transpose(case):
 
 
 def slice_(case):
-    element = case.pick(ALL)
+    element = case.pick(MOVED)
     dims = case.dims(case.pick([1, 2, 3]))
     x = case.input(element, dims, values(element, special))
     offsets, sizes, strides, result = [], [], [], []
@@ -208,7 +214,7 @@ def slice_(case):
 
 
 def concat(case):
-    element = case.pick(ALL)
+    element = case.pick(MOVED)
     rank = case.pick([1, 2, 3])
     axis = int(case.rng.integers(rank))
     dims = case.dims(rank)
@@ -537,7 +543,7 @@ def nonzero(case):
 
 
 def dequantize(case):
-    element = case.pick(["i8", "ui8", "i16", "ui16", "i32"])
+    element = case.pick(["i8", "ui8", "i16", "ui16", "i32", "i4", "ui4"])
     to = case.pick(["f32", "f16", "bf16"])
     rank = case.pick([1, 2, 3])
     axis = int(case.rng.integers(rank))
@@ -552,7 +558,9 @@ def dequantize(case):
     else:
         scale_dims = [] if form == "tensor" else [dims[axis]]
     wide = integers(element, -2**20, 2**20)
-    x = case.input(element, dims, wide)
+    # As a weight 4-bit numbers lie two in a byte.
+    weight = element in NIBBLES and all(isinstance(d, int) or d.static is not None for d in dims)
+    x = (case.parameter if weight else case.input)(element, dims, wide)
     scale = case.input(to, scale_dims, uniform(0.01, 2))
     text = f"ds.dequantize {x} scale {scale} : {tensor(to, scale_dims)}"
     if element != "i32" and case.chance(0.6):
@@ -564,6 +572,66 @@ def dequantize(case):
     case.output(out, to, dims, function(to, 1))
 
 
+def near_half(quotient):
+    """Where rounding to a whole number may go either way after an f32 division: 1, elsewhere 0."""
+    size = np.abs(quotient)
+    return (np.abs(size - np.floor(size) - 0.5) <= 4 * EPSILON["f32"] * np.maximum(size, 1)).astype(np.float64)
+
+
+def quantize(case):
+    """In f32; the reference divides in f64, so that a quotient beside a half may round to the other neighbour."""
+    element, kind, scale_kind = case.pick(["i8", "ui8", "i16", "ui16", *NIBBLES]), case.pick(["f32", "f16", "bf16"]), case.pick(["f32", "f16", "bf16"])
+    dims = case.dims(case.pick([0, 1, 2, 3]))
+    x = case.input(kind, dims, case.pick([normal(1), normal(100), uniform(-1e4, 1e4)]))
+    scale = case.input(scale_kind, [], uniform(0.01, 2))
+    text = f"ds.quantize {x} scale {scale} : {tensor(scale_kind, [])}"
+    if case.chance(0.6):
+        zero = case.input(element, [], integers(element))
+        text += f" zero_point {zero} : {tensor(element, [])}"
+    out = case.emit(f"{text} : {tensor(kind, dims)} to {tensor(element, dims)}")
+    case.output(out, element, dims, lambda run, want: near_half(run.values[x].astype(np.float64) / run.values[scale].astype(np.float64)))
+
+
+def dynamic_quantize(case):
+    kind = case.pick(["f32", "f16", "bf16"])
+    dims = case.dims(case.pick([0, 1, 2, 3]))
+    make = case.pick([normal(1), normal(100), uniform(0.5, 3), uniform(-3, -0.5), lambda run, shape: np.zeros(shape)])
+    x = case.input(kind, dims, make)
+    names = case.emit(f"ds.dynamic_quantize {x} : {tensor(kind, dims)} to {tensor('ui8', dims)}, {tensor('f32', [])}, {tensor('ui8', [])}")
+    line = case.lines.pop()  # one op, three results
+    case.lines.append(line.replace(f"{names} =", f"{names}:3 ="))
+
+    def quotients(run):
+        value = run.values[x].astype(np.float64)
+        low, high = min(value.min(initial=0), 0), max(value.max(initial=0), 0)
+        scale = (high - low) / 255 or 1.0
+        return value / scale, -low / scale
+
+    def whole(run, want):
+        quotient, zero = quotients(run)
+        return near_half(quotient) + near_half(zero)
+    for n, element, shape, tolerance in ((0, "ui8", dims, whole), (1, "f32", [], function("f32")),
+                                         (2, "ui8", [], lambda run, want: near_half(quotients(run)[1]))):
+        alias = case.emit(f"tensor.cast {names}#{n} : {tensor(element, shape)} to {tensor(element, shape)}")
+        case.output(alias, element, shape, tolerance)
+
+
+def require(case):
+    """A size that holds under a condition; where it does not, the entry says so."""
+    dim, element = Dim(SIZES, None), case.pick(ALL)
+    x = case.input(element, [], values(element))
+    flag = case.input("i1", [], lambda run, shape: np.array(True))
+    holds = case.emit(f"tensor.extract {flag}[] : tensor<i1>")
+    size = case.emit(f"ds.require {holds}, {case.index(lambda run: run.size(dim))}")
+    out = case.emit(f"ds.broadcast {x} [{size}] : {tensor(element, [])} to {tensor(element, [dim])}")
+    case.output(out, element, [dim], None)
+
+    def spoil(run):
+        run.values[flag] = np.array(False)
+        return True
+    case.spoil = spoil
+
+
 OPS = {f"elementwise.{k}": elementwise(k)
        for k in list(UNARY_FUNCTIONS) + UNARY_EXACT + TESTS + BINARY_EXACT + COMPARISONS
        + ["not", "and", "or", "xor", "shl", "shr", "truncmod", "floormod", "pow"]}
@@ -571,5 +639,5 @@ OPS |= {"elementwise.select": select, "cast": cast, "bitcast": bitcast, "reshape
         "slice": slice_, "concat": concat, "pad": pad, "range": range_, "arg_reduce": arg_reduce, "cumulative": cumulative,
         "matmul": matmul, "softmax": softmax, "gather": gather, "gather_elements": gather_elements, "gather_nd": gather_nd,
         "scatter_elements": scatter_elements, "scatter_nd": scatter_nd, "topk": topk, "nonzero": nonzero,
-        "dequantize": dequantize}
+        "dequantize": dequantize, "quantize": quantize, "dynamic_quantize": dynamic_quantize, "require": require}
 OPS |= {f"reduce.{k}": reduce(k) for k in ("sum", "prod", "max", "min")}
