@@ -372,6 +372,20 @@ LogicalResult mlir::ds::emitMachineCode(const VariantCode &code, bool assembly,
                            : llvm::CodeGenFileType::ObjectFile);
 }
 
+/// What is there is replaced by renaming: of a device or a pipe the file itself
+/// would be lost.
+static LogicalResult requireReplaceable(Location loc, StringRef path) {
+  llvm::sys::fs::file_status status;
+  if (llvm::sys::fs::status(path, status) ||
+      status.type() == llvm::sys::fs::file_type::regular_file)
+    return success();
+  bool isFolder = status.type() == llvm::sys::fs::file_type::directory_file;
+  return emitError(loc) << "cannot write '" << path << "': "
+                        << (isFolder ? "Is a directory"
+                                     : "no regular file; -o names one that the "
+                                       "library may replace");
+}
+
 LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
                                   ModelDescription description,
                                   const ParameterProgram *program,
@@ -391,6 +405,9 @@ LogicalResult mlir::ds::linkModel(ArrayRef<VariantCode> code,
   // Weights first: the descriptor holds their offsets.
   SmallString<128> weightsPath(options.output);
   path::replace_extension(weightsPath, "weights.safetensors");
+  for (StringRef output : {StringRef(options.output), weightsPath.str()})
+    if (failed(requireReplaceable(loc, output)))
+      return failure();
   std::string weightsTemporary;
   uint64_t weightsBytes = 0;
   if (!description.parameters.empty()) {
