@@ -11,6 +11,7 @@
 #include "dialects/onnx/Import/WireReader.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace mlir::onnx {
 
@@ -83,6 +84,8 @@ private:
   ModuleOp module;
   /// Versions of the domains that nodes now being read may use.
   llvm::StringMap<int64_t> opsets;
+  /// Domain, name and overload of the functions read so far.
+  llvm::StringSet<> functions;
   /// Sizes of external files that were opened before.
   llvm::StringMap<uint64_t> externalSizes;
   unsigned nesting = 0;

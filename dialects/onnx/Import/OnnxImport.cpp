@@ -91,6 +91,13 @@ LogicalResult Importer::importFunction(StringRef message) {
   }
   if (function.isBroken())
     return broken("function '" + name.str() + "'");
+  std::string identity =
+      (domain + Twine('\0') + name + Twine('\0') + overload).str();
+  if (!functions.insert(identity).second)
+    return error(
+        "two functions of domain '" + domain + "' are named '" + name + "'" +
+        (overload.empty() ? ""
+                          : ", both with overload '" + overload.str() + "'"));
   // A function imports its own opsets; domains it does not name are the
   // model's (some writers leave them out).
   llvm::StringMap<int64_t> outer = opsets;
