@@ -165,16 +165,20 @@ static bool readModelFiles(const tool::CompileCommand &command,
       !find("", "generation_config.json", generation))
     return false;
   // The generation's ids win over the configuration's.
-  for (const std::string *text : {&config, &generation}) {
-    if (text->empty())
+  std::pair<StringRef, StringRef> files[] = {
+      {command.config.empty() ? "config.json" : StringRef(command.config),
+       config},
+      {"generation_config.json", generation}};
+  for (auto [name, text] : files) {
+    if (text.empty())
       continue;
-    auto parsed = llvm::json::parse(*text);
+    auto parsed = llvm::json::parse(text);
     if (!parsed)
-      return error("a configuration beside the model is no JSON: " +
-                   llvm::toString(parsed.takeError()));
+      return error("'" + name +
+                   "' is no JSON: " + llvm::toString(parsed.takeError()));
     const llvm::json::Object *object = parsed->getAsObject();
     if (!object)
-      continue;
+      return error("'" + name + "' is no JSON object");
     if (auto length = object->getInteger("max_position_embeddings"))
       link.maxLength = *length;
     if (auto bos = object->getInteger("bos_token_id"))
