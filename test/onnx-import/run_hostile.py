@@ -329,9 +329,75 @@ def function_input_twice(folder):
     return model([helper.make_node("F", ["x", "x"], ["y"], domain="f")], functions=[twice])
 
 
+@case("two functions of domain 'f' are named 'F'")
+def function_twice(folder):
+    return model([helper.make_node("F", ["x"], ["y"], domain="f")],
+                 functions=[function("F", helper.make_node(op, ["a"], ["b"])) for op in ("Neg", "Abs")])
+
+
+@case("two functions of domain 'f' are named 'F', both with overload 'o'")
+def function_overload_twice(folder):
+    functions = [function("F", helper.make_node(op, ["a"], ["b"])) for op in ("Neg", "Abs")]
+    for each in functions:
+        each.overload = "o"
+    return model([helper.make_node("F", ["x"], ["y"], domain="f", overload="o")], functions=functions)
+
+
 @case("cannot write '.*model.so': Is a directory")
 def output_is_a_folder(folder):
     os.mkdir(os.path.join(folder, "model.so"))
+    return model(initializers=[weight()])
+
+
+@case("cannot write '.*model.weights.safetensors': Is a directory")
+def weights_are_a_folder(folder):
+    os.mkdir(os.path.join(folder, "model.weights.safetensors"))
+    return model(initializers=[weight()])
+
+
+@case("cannot write '.*model.so': no regular file")
+def output_is_a_pipe(folder):
+    # Of a device, too, the file itself would be replaced.
+    os.mkfifo(os.path.join(folder, "model.so"))
+    return model(initializers=[weight()])
+
+
+@case("cannot write '/dev/full': No space left on device", output="/dev/full", options=["--emit=ds"])
+def device_full(folder):
+    return model([helper.make_node("Neg", ["x"], ["y"])])
+
+
+@case("cannot write '/dev/full': No space left on device", output="/dev/full", options=["--emit=obj"])
+def device_full_of_code(folder):
+    return model([helper.make_node("Neg", ["x"], ["y"])])
+
+
+@case("cannot read '.*none.json'", options=["--tokenizer=none.json"])
+def tokenizer_missing(folder):
+    return model(initializers=[weight()])
+
+
+@case("cannot read '/'", options=["--tokenizer=/"])
+def tokenizer_is_a_folder(folder):
+    return model(initializers=[weight()])
+
+
+@case("cannot read '/'", options=["--config=/"])
+def config_is_a_folder(folder):
+    return model(initializers=[weight()])
+
+
+@case("config.json.*is no JSON")
+def config_damaged(folder):
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        file.write('{"max_position_embeddings": 1')
+    return model(initializers=[weight()])
+
+
+@case("generation_config.json.*is no JSON object")
+def config_is_a_list(folder):
+    with open(os.path.join(folder, "generation_config.json"), "w") as file:
+        file.write("[1]")
     return model(initializers=[weight()])
 
 
@@ -411,6 +477,33 @@ def truncated(compiler):
     return None
 
 
+def truncated_beside(compiler):
+    """External data cut at every length: refused, naming tensor, range and file, whichever of the tensors is cut first."""
+    with tempfile.TemporaryDirectory(prefix="hostile.") as folder:
+        tensors = []
+        for i, name in enumerate("vw"):
+            tensors.append(T(name=name, data_type=T.FLOAT, dims=[4], data_location=T.EXTERNAL))
+            for key, text in (("location", "w.bin"), ("offset", 16 * i), ("length", 16)):
+                tensors[-1].external_data.add(key=key, value=str(text))
+        path = os.path.join(folder, "model.onnx")
+        with open(path, "wb") as file:
+            file.write(model([helper.make_node("Add", ["x", "v"], ["s"]), helper.make_node("Add", ["s", "w"], ["y"])],
+                             initializers=tensors).SerializeToString())
+        before = sorted([*listing(folder), "w.bin"])
+        for size in range(33):
+            beside(folder, size=size)
+            result = subprocess.run([compiler, path, "-o", path + ".so", "--cpu=x86-64-v3"], capture_output=True, timeout=60)
+            text = result.stderr.decode(errors="replace").rstrip("\n")
+            if size == 32:
+                return f"whole, but exit code {result.returncode}: {text[:500]}" if result.returncode else None
+            name, start = ("v", 0) if size < 16 else ("w", 16)
+            expected = f"external data of '{name}' needs bytes {start} to {start}+16 of 'w.bin', which has {size}"
+            if result.returncode != 1 or "\n" in text or expected not in text:
+                return f"cut to {size} bytes: exit code {result.returncode}, not one line with {expected!r}: {text[:500]}"
+            if listing(folder) != before:
+                return f"cut to {size} bytes: left {sorted(set(listing(folder)) - set(before))}"
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("compiler")
@@ -419,6 +512,7 @@ def main():
     compiler = os.path.abspath(arguments.compiler)
     tests = [(name, lambda rest=(name, *rest): run(compiler, *rest)) for name, *rest in CASES]
     tests.append(("truncated", lambda: truncated(compiler)))
+    tests.append(("truncated_beside", lambda: truncated_beside(compiler)))
     passed = failed = 0
     for name, test in tests:
         if arguments.only not in name:
