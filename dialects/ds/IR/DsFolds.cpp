@@ -322,3 +322,46 @@ OpFoldResult ReduceOp::fold(FoldAdaptor) {
   return getAxes().empty() && getInput().getType() == getType() ? getInput()
                                                                 : Value();
 }
+
+/// Drops a mask that lets every row see every key and adds nothing.
+template <typename OpT>
+static LogicalResult dropMask(OpT op, PatternRewriter &rewriter) {
+  Value mask = op.getMask();
+  if (!mask)
+    return failure();
+  while (auto repeated = mask.getDefiningOp<BroadcastOp>())
+    mask = repeated.getInput();
+  DenseElementsAttr all;
+  if (!matchPattern(mask, m_Constant(&all)) || !all.isSplat())
+    return failure();
+  bool nothing = isa<FloatType>(all.getElementType())
+                     ? all.getSplatValue<APFloat>().isZero()
+                     : all.getSplatValue<APInt>().isAllOnes();
+  if (!nothing)
+    return failure();
+  rewriter.modifyOpInPlace(op, [&] { op.getMaskMutable().clear(); });
+  return success();
+}
+
+LogicalResult AttentionOp::canonicalize(AttentionOp op,
+                                        PatternRewriter &rewriter) {
+  return dropMask(op, rewriter);
+}
+
+LogicalResult OnlineAttentionOp::canonicalize(OnlineAttentionOp op,
+                                              PatternRewriter &rewriter) {
+  return dropMask(op, rewriter);
+}
+
+LogicalResult OnlineAttentionOp::fold(FoldAdaptor,
+                                      SmallVectorImpl<OpFoldResult> &results) {
+  // A block without keys.
+  if (shapeOf(getKey())[2] != 0)
+    return failure();
+  results.assign({getAccumulator(), getMaximum(), getSum()});
+  return success();
+}
+
+OpFoldResult CacheAppendOp::fold(FoldAdaptor) {
+  return shapeOf(getRows())[0] == 0 ? getCache() : Value();
+}

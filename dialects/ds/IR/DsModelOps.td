@@ -181,6 +181,7 @@ def Ds_AttentionOp : Ds_ModelOp<"attention", [Ds_InferTypes, Ds_Reify, Ds_Tiling
   }];
   let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value, Optional<AnyRankedTensor>:$mask, F64Attr:$scale, UnitAttr:$causal);
   let results = (outs AnyRankedTensor:$result);
+  let hasCanonicalizeMethod = 1;
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mask` $mask^ `:` type($mask))? `scale` $scale (`causal` $causal^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value) `to` type($result)
@@ -224,6 +225,8 @@ def Ds_OnlineAttentionOp : Ds_ModelOp<"online_attention",
                        Optional<Index>:$diagonal, AnyRankedTensor:$accumulator, AnyRankedTensor:$maximum, AnyRankedTensor:$sum,
                        F64Attr:$scale);
   let results = (outs AnyRankedTensor:$new_accumulator, AnyRankedTensor:$new_maximum, AnyRankedTensor:$new_sum);
+  let hasCanonicalizeMethod = 1;
+  let hasFolder = 1;
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mask` $mask^ `:` type($mask))? (`diagonal` $diagonal^)? `scale` $scale
     `into` $accumulator `,` $maximum `,` $sum attr-dict
@@ -271,6 +274,7 @@ def Ds_CacheAppendOp : Ds_ModelOp<"cache_append", [Ds_InferTypes, Ds_Reify, Ds_T
   }];
   let arguments = (ins AnyRankedTensor:$rows, AnyRankedTensor:$cache, AnyRankedTensor:$row_start, AnyRankedTensor:$past_length, AnyRankedTensor:$cache_slot);
   let results = (outs AnyRankedTensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = [{
     $rows `into` $cache `at` $row_start `,` $past_length `,` $cache_slot attr-dict
     `:` type($rows) `,` type($cache) `,` type($row_start) `,` type($past_length) `,` type($cache_slot) `to` type($result)

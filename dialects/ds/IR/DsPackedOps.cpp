@@ -1,5 +1,5 @@
 //===- DsPackedOps.cpp - shapes and verifiers of packed weights -----------===//
-#include "dialects/ds/IR/DsDialect.h"
+#include "dialects/ds/IR/DsVerify.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -62,6 +62,9 @@ LogicalResult PackedLinearOp::verify() {
     return emitOpError("C3: expected input and result of rank 2 with static "
                        "last sizes, found ")
            << input << " and " << result;
+  if (failed(expectSize(*this, "C3", "the result", getResult(), 0,
+                        input.getDimSize(0), "the input's rows")))
+    return failure();
   int64_t k = input.getShape().back(), n = result.getShape().back();
   if (!isPacked(weight, n, k))
     return emitOpError("C2: expected a weight like ")
@@ -71,5 +74,21 @@ LogicalResult PackedLinearOp::verify() {
                        ArrayRef<int64_t>{n})
     return emitOpError("C3: expected a bias of ")
            << n << " elements, found " << getBias().getType();
+  return success();
+}
+
+LogicalResult PackOp::reifyResultShapes(OpBuilder &b,
+                                        ReifiedRankedShapedTypeDims &shapes) {
+  // Static.
+  shapes.push_back(resultSizes(b, getResult(), ValueRange()));
+  return success();
+}
+
+LogicalResult
+PackedLinearOp::reifyResultShapes(OpBuilder &b,
+                                  ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return sizeOf(b, getLoc(), getInput(), d);
+  }));
   return success();
 }

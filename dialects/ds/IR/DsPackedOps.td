@@ -8,7 +8,7 @@
 #define DIALECTS_DS_IR_DSPACKEDOPS
 include "dialects/ds/IR/DsBase.td"
 
-def Ds_PackOp : Ds_Op<"pack", [Pure]> {
+def Ds_PackOp : Ds_Op<"pack", [Pure, Ds_Reify]> {
   let summary = "a weight matrix in panels of 32 output rows";
   let description = [{
     `weight` [N, K] of any element type becomes [P, Q, 32·p] with P = ceil(N / 32), Q = ceil(K / p):
@@ -39,7 +39,7 @@ def Ds_PackOp : Ds_Op<"pack", [Pure]> {
   }];
 }
 
-def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure]> {
+def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure, Ds_Reify, Ds_Tiling]> {
   let summary = "ds.linear with a packed weight";
   let description = [{
     `result[m, n] = Σ_k input[m, k] · weight(n, k)  (+ bias[n])` with `weight(n, k)` the element that `ds.pack` stored. K is the last
@@ -47,12 +47,12 @@ def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure]> {
 
     The type of `input` says what the product rounds: bf16 with a bf16 weight multiplies pairs of bf16 and adds them in f32
     (`--precision=fast`); f32 multiplies f32 by the widened weight. Sums are f32, over ascending k, in an order that depends on
-    neither the number of rows nor on threads.
+    neither the number of rows nor on threads. Tiles: over M.
 
     **Constraints**
     * `C1`: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3; `bias` and result are f32.
     * `C2`: `weight` has the shape of `ds.pack` for [N, K].
-    * `C3`: `input` and result have rank 2 and static K and N; `bias` is [N].
+    * `C3`: `input` and result have rank 2, static K and N, and agree in M; `bias` is [N].
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias);
   let results = (outs AnyRankedTensor:$result);

@@ -1,5 +1,5 @@
 //===- DsQuantizedOps.cpp - shapes and verifiers of quantised products ----===//
-#include "dialects/ds/IR/DsDialect.h"
+#include "dialects/ds/IR/DsVerify.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -85,6 +85,9 @@ LogicalResult PackedQuantizedLinearOp::verify() {
                        "last sizes, K a multiple of 8 for 4 bits and of 4 for "
                        "i8, found ")
            << input << " and " << result;
+  if (failed(expectSize(*this, "C3", "the result", getResult(), 0,
+                        input.getDimSize(0), "the input's rows")))
+    return failure();
   int64_t k = input.getDimSize(1), n = result.getDimSize(1),
           groups = ceilOf(k, group);
   RankedTensorType packed = PackOp::packedType(
@@ -111,5 +114,23 @@ LogicalResult PackedQuantizedLinearOp::verify() {
   if (getBias() && typeOf(getBias()).getShape() != ArrayRef<int64_t>{n})
     return emitOpError("C4: expected a bias of ")
            << n << " elements, found " << getBias().getType();
+  return success();
+}
+
+LogicalResult
+QuantizeGroupsOp::reifyResultShapes(OpBuilder &b,
+                                    ReifiedRankedShapedTypeDims &shapes) {
+  for (Value result : getResults())
+    shapes.push_back(resultSizes(b, result, [&](int64_t d) {
+      return sizeOf(b, getLoc(), getInput(), d);
+    }));
+  return success();
+}
+
+LogicalResult PackedQuantizedLinearOp::reifyResultShapes(
+    OpBuilder &b, ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return sizeOf(b, getLoc(), getInput(), d);
+  }));
   return success();
 }

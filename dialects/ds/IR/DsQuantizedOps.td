@@ -8,7 +8,7 @@
 #define DIALECTS_DS_IR_DSQUANTIZEDOPS
 include "dialects/ds/IR/DsBase.td"
 
-def Ds_QuantizeGroupsOp : Ds_Op<"quantize_groups", [Pure]> {
+def Ds_QuantizeGroupsOp : Ds_Op<"quantize_groups", [Pure, Ds_Reify, Ds_Tiling]> {
   let summary = "rows as whole numbers with a scale per group of columns";
   let description = [{
     With q = 2^(bits − 1) − 1 and a group g the columns [g·group, (g + 1)·group) of `input` [M, K] that exist:
@@ -22,6 +22,7 @@ def Ds_QuantizeGroupsOp : Ds_Op<"quantize_groups", [Pure]> {
     NaN or infinite and the data of that element 0, so that a product with it is NaN.
 
     Activations are rounded so under `--precision=fast` when the weight has 8 or 4 bits, weights under `--weight-type=int8` and `int4`.
+    Tiles: over M.
 
     **Constraints**
     * `C1`: `input` is f32 of rank 2 with a static K.
@@ -35,7 +36,7 @@ def Ds_QuantizeGroupsOp : Ds_Op<"quantize_groups", [Pure]> {
   let builders = [OpBuilder<(ins "Value":$input, "int64_t":$group, CArg<"int64_t", "8">:$bits)>];
 }
 
-def Ds_PackedQuantizedLinearOp : Ds_Op<"packed_quantized_linear", [Pure, AttrSizedOperandSegments]> {
+def Ds_PackedQuantizedLinearOp : Ds_Op<"packed_quantized_linear", [Pure, AttrSizedOperandSegments, Ds_Reify, Ds_Tiling]> {
   let summary = "ds.linear with a packed weight of 8 or 4 bits";
   let description = [{
     With q(n, k) the unsigned number of `bits` bits that is stored for an output and an input element,
@@ -48,13 +49,13 @@ def Ds_PackedQuantizedLinearOp : Ds_Op<"packed_quantized_linear", [Pure, AttrSiz
 
     `weight` is what `ds.pack` makes with p = 4 of the bytes [N, K] (8 bits), or of the bytes [N, K / 2] of which number
     4·j + s holds k = 8·j + s in its low and k = 8·j + 4 + s in its high half (4 bits). `weight_scale` and `zero_points` are packed with
-    p = 1: [P, G, 32], or [P, 1, 32] where one scale serves all of K.
+    p = 1: [P, G, 32], or [P, 1, 32] where one scale serves all of K. Tiles: over M.
 
     **Constraints**
     * `C1`: `input` is f32, or i8 with `input_scale` f32 and `input_sum` i32; `weight` and `zero_points` are i8 (read as unsigned);
       scales, `bias` and result are f32.
     * `C2`: `bits` is 8 or 4, `group` a positive multiple of 8, `zero` an unsigned number of `bits` bits.
-    * `C3`: input and result have rank 2 and static K and N, K a multiple of 8 for 4 bits and of 4 for an i8 input; `weight` has the shape
+    * `C3`: input and result have rank 2, static K and N, and agree in M, K is a multiple of 8 for 4 bits and of 4 for an i8 input; `weight` has the shape
       above.
     * `C4`: `weight_scale` and `zero_points` have one shape of [P, G, 32] and [P, 1, 32] each; `input_scale` and `input_sum` are [M, G]; `bias` is [N].
   }];

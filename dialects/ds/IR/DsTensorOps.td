@@ -46,12 +46,12 @@ def Ds_ElementwiseOp : Ds_TensorOp<"elementwise", [Ds_InferTypes, Ds_Reify, Ds_T
   let hasFolder = 1;
 }
 
-def Ds_CastOp : Ds_TensorOp<"cast", [Ds_Reify]> {
+def Ds_CastOp : Ds_TensorOp<"cast", [Ds_Reify, Ds_Tiling]> {
   let summary = "element type conversion, as ONNX Cast";
   let description = [{
     At every index. float → int truncates towards 0 and wraps into narrow types; → i1 is `x != 0` (NaN is true); i1 is 0 or 1;
     float → narrower float rounds to nearest even; float → float8 saturates if `saturate`, else overflows to NaN or infinity
-    as the type has; int → int wraps; int → float rounds to nearest even.
+    as the type has; int → int wraps; int → float rounds to nearest even. Tiles: over all dimensions.
 
     **Constraints**
     * `C1`: the shapes of `input` and result agree.

@@ -59,7 +59,10 @@ static Value sliceRows(OpBuilder &b, Location loc, Value source,
 //===----------------------------------------------------------------------===//
 
 static int64_t wholeDims(Operation *op) {
-  return isa<RmsNormOp, RopeOp>(op) ? 1 : 0;
+  return isa<RmsNormOp, RopeOp, PackedLinearOp, QuantizeGroupsOp,
+             PackedQuantizedLinearOp>(op)
+             ? 1
+             : 0;
 }
 
 static SmallVector<Value> operandTiles(OpBuilder &b, EmbeddingOp op,
@@ -102,10 +105,32 @@ static SmallVector<Value> operandTiles(OpBuilder &b, LinearOp op,
   return result;
 }
 
+static SmallVector<Value> operandTiles(OpBuilder &b, PackedLinearOp op,
+                                       const Tile &tile) {
+  SmallVector<Value> result(op->getOperands());
+  result[0] = sliceRows(b, op.getLoc(), op.getInput(), tile, 0, 1);
+  return result;
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, PackedQuantizedLinearOp op,
+                                       const Tile &tile) {
+  SmallVector<Value> result(op->getOperands());
+  // Data, scales and sums.
+  for (Value &operand :
+       MutableArrayRef(result).take_front(op.getInputScale() ? 3 : 1))
+    operand = sliceRows(b, op.getLoc(), operand, tile, 0, 1);
+  return result;
+}
+
 static SmallVector<Value> operandTiles(OpBuilder &b, SwigluOp op,
                                        const Tile &tile) {
   return {slice(b, op.getLoc(), op.getGate(), tile),
           slice(b, op.getLoc(), op.getUp(), tile)};
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, CastOp op,
+                                       const Tile &tile) {
+  return {slice(b, op.getLoc(), op.getInput(), tile)};
 }
 
 static SmallVector<Value> operandTiles(OpBuilder &b, ElementwiseOp op,
@@ -177,9 +202,30 @@ static FailureOr<Tile> loopsOf(OpBuilder &, Operation *op, unsigned,
               Sizes(SizesRef(tile.sizes).take_front(loops))};
 }
 
+//===----------------------------------------------------------------------===//
+// ds.quantize_groups: rows; three results, each with its own last dimension
+//===----------------------------------------------------------------------===//
+
+static Tile resultTile(OpBuilder &b, QuantizeGroupsOp op, unsigned number,
+                       const Tile &loops) {
+  Tile tile = loops;
+  tile.add(b.getIndexAttr(0), sizeOf(b, op.getLoc(), op->getResult(number), 1));
+  return tile;
+}
+
+static Operation *tiled(OpBuilder &b, QuantizeGroupsOp op, const Tile &loops) {
+  Value rows = sliceRows(b, op.getLoc(), op.getInput(), loops, 0, 1);
+  return QuantizeGroupsOp::create(b, op.getLoc(), rows, op.getGroup(),
+                                  op.getBits());
+}
+
 DS_TILES(EmbeddingOp)
 DS_TILES(RmsNormOp)
 DS_TILES(RopeOp)
 DS_TILES(LinearOp)
 DS_TILES(SwigluOp)
 DS_TILES(ElementwiseOp)
+DS_TILES(CastOp)
+DS_TILES(PackedLinearOp)
+DS_TILES(QuantizeGroupsOp)
+DS_TILES(PackedQuantizedLinearOp)

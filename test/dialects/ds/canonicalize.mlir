@@ -191,3 +191,54 @@ func.func @chains(%x: tensor<2x3x4xf32>, %d: tensor<?x6xf32>, %n: index) -> (ten
   // CHECK: return %[[T]], %[[R]]
   return %0, %1 : tensor<3x4x2xf32>, tensor<3x?xf32>
 }
+
+// -----
+
+// A mask that hides nothing and adds nothing goes, also one that is repeated.
+// CHECK-LABEL: func.func @mask(
+func.func @mask(%q: tensor<1x2x4x8xf32>, %k: tensor<1x2x6x8xf32>, %n: index)
+    -> (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>) {
+  %true = arith.constant dense<true> : tensor<2x6xi1>
+  %zero = arith.constant dense<0.0> : tensor<f16>
+  %some = arith.constant dense<[true, true, true, true, true, false]> : tensor<6xi1>
+  %one = arith.constant dense<1.0> : tensor<6xf32>
+  // CHECK: ds.attention %{{.*}}, %{{.*}}, %{{.*}} scale 1.000000e+00 causal
+  %0 = ds.attention %q, %k, %k mask %true : tensor<2x6xi1> scale 1.0 causal : tensor<1x2x4x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32> to tensor<1x2x4x8xf32>
+  // CHECK: ds.attention %{{.*}}, %{{.*}}, %{{.*}} scale
+  %z = ds.broadcast %zero[%n] : tensor<f16> to tensor<2x?xf16>
+  %1 = ds.attention %q, %k, %k mask %z : tensor<2x?xf16> scale 1.0 : tensor<1x2x4x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32> to tensor<1x2x4x8xf32>
+  // CHECK: ds.attention %{{.*}} mask
+  %2 = ds.attention %q, %k, %k mask %some : tensor<6xi1> scale 1.0 : tensor<1x2x4x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32> to tensor<1x2x4x8xf32>
+  // CHECK: ds.attention %{{.*}} mask
+  %3 = ds.attention %q, %k, %k mask %one : tensor<6xf32> scale 1.0 : tensor<1x2x4x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32> to tensor<1x2x4x8xf32>
+  return %0, %1, %2, %3 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @online(
+// CHECK-SAME: %[[Q:.*]]: tensor<1x2x4x8xf32>, %[[K:.*]]: tensor<1x2x6x8xf32>, %[[NONE:.*]]: tensor<1x2x0x8xf32>, %[[A:.*]]: tensor<1x2x4x8xf32>, %[[M:.*]]: tensor<1x2x4xf32>, %[[L:.*]]: tensor<1x2x4xf32>)
+func.func @online(%q: tensor<1x2x4x8xf32>, %k: tensor<1x2x6x8xf32>, %none: tensor<1x2x0x8xf32>, %a: tensor<1x2x4x8xf32>, %m: tensor<1x2x4xf32>,
+                  %l: tensor<1x2x4xf32>) -> (tensor<1x2x4x8xf32>, tensor<1x2x4xf32>, tensor<1x2x4xf32>, tensor<1x2x4x8xf32>) {
+  %true = arith.constant dense<true> : tensor<6xi1>
+  // CHECK: %[[N:.*]], %{{.*}}, %{{.*}} = ds.online_attention %[[Q]], %[[K]], %[[K]] scale 1.000000e+00 into
+  %0:3 = ds.online_attention %q, %k, %k mask %true : tensor<6xi1> scale 1.0 into %a, %m, %l : tensor<1x2x4x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32> into tensor<1x2x4x8xf32>, tensor<1x2x4xf32>, tensor<1x2x4xf32>
+  // Without keys nothing changes.
+  // CHECK-NOT: ds.
+  %1:3 = ds.online_attention %q, %none, %none scale 1.0 into %a, %m, %l : tensor<1x2x4x8xf32>, tensor<1x2x0x8xf32>, tensor<1x2x0x8xf32> into tensor<1x2x4x8xf32>, tensor<1x2x4xf32>, tensor<1x2x4xf32>
+  // CHECK: return %[[A]], %[[M]], %[[L]], %[[N]]
+  return %1#0, %1#1, %1#2, %0#0 : tensor<1x2x4x8xf32>, tensor<1x2x4xf32>, tensor<1x2x4xf32>, tensor<1x2x4x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @append(
+// CHECK-SAME: %[[NONE:.*]]: tensor<0x2x8xf32>, %[[ROWS:.*]]: tensor<?x2x8xf32>, %[[CACHE:.*]]: tensor<4x2x16x8xf32>
+func.func @append(%none: tensor<0x2x8xf32>, %rows: tensor<?x2x8xf32>, %cache: tensor<4x2x16x8xf32>, %start: tensor<2xi32>, %past: tensor<1xi32>,
+                  %slot: tensor<1xi32>) -> (tensor<4x2x16x8xf32>, tensor<4x2x16x8xf32>) {
+  %0 = ds.cache_append %none into %cache at %start, %past, %slot : tensor<0x2x8xf32>, tensor<4x2x16x8xf32>, tensor<2xi32>, tensor<1xi32>, tensor<1xi32> to tensor<4x2x16x8xf32>
+  // CHECK: %[[SOME:.*]] = ds.cache_append %[[ROWS]]
+  %1 = ds.cache_append %rows into %cache at %start, %past, %slot : tensor<?x2x8xf32>, tensor<4x2x16x8xf32>, tensor<2xi32>, tensor<1xi32>, tensor<1xi32> to tensor<4x2x16x8xf32>
+  // CHECK: return %[[CACHE]], %[[SOME]]
+  return %0, %1 : tensor<4x2x16x8xf32>, tensor<4x2x16x8xf32>
+}

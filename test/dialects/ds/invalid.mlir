@@ -1892,3 +1892,19 @@ func.func @quantized_sums(%x: tensor<?x8xi8>, %a: tensor<?x2xf32>, %t: tensor<?x
     : tensor<?x8xi8> scale tensor<?x2xf32> sum tensor<?x2xi32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
   return
 }
+
+// -----
+
+func.func @packed_linear_rows(%x: tensor<3x8xf32>, %w: tensor<1x8x32xf32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C3: the result has size 4 in dimension 0, expected 3 (the input's rows)}}
+  %0 = ds.packed_linear %x, %w : tensor<3x8xf32>, tensor<1x8x32xf32> to tensor<4x32xf32>
+  return
+}
+
+// -----
+
+func.func @packed_quantized_linear_rows(%x: tensor<3x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C3: the result has size 4 in dimension 0, expected 3 (the input's rows)}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<3x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<4x32xf32>
+  return
+}

@@ -119,3 +119,21 @@ func.func @nonzero(%x: tensor<?x4xf32>) -> index {
   %1 = tensor.dim %0, %c1 : tensor<2x?xi64>
   return %1 : index
 }
+
+// CHECK-LABEL: func.func @packed(
+// CHECK-SAME: %[[X:.*]]: tensor<?x64xf32>
+func.func @packed(%x: tensor<?x64xf32>, %w: tensor<2x64x32xbf16>, %q: tensor<2x16x128xi8>, %s: tensor<2x1x32xf32>) -> (index, index, index) {
+  %c0 = arith.constant 0 : index
+  // CHECK-NOT: ds.
+  // CHECK: %[[M:.*]] = tensor.dim %[[X]]
+  // CHECK-NOT: ds.
+  // CHECK: return %[[M]], %[[M]], %[[M]]
+  %0 = ds.packed_linear %x, %w : tensor<?x64xf32>, tensor<2x64x32xbf16> to tensor<?x40xf32>
+  %data, %scale, %sum = ds.quantize_groups %x group 32 : tensor<?x64xf32> to tensor<?x64xi8>, tensor<?x2xf32>, tensor<?x2xi32>
+  %1 = ds.packed_quantized_linear %data scale %scale sum %sum, %q scale %s {bits = 8 : i64, group = 32 : i64}
+    : tensor<?x64xi8> scale tensor<?x2xf32> sum tensor<?x2xi32>, tensor<2x16x128xi8> scale tensor<2x1x32xf32> to tensor<?x40xf32>
+  %d0 = tensor.dim %0, %c0 : tensor<?x40xf32>
+  %d1 = tensor.dim %1, %c0 : tensor<?x40xf32>
+  %d2 = tensor.dim %sum, %c0 : tensor<?x2xi32>
+  return %d0, %d1, %d2 : index, index, index
+}

@@ -275,3 +275,39 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// Products with packed weights have rows for a loop; what belongs to rows is
+// cut with them.
+// CHECK-LABEL: func.func @packed(
+func.func @packed(%x: tensor<6x64xf32>, %w: tensor<2x64x32xbf16>, %q: tensor<2x16x128xi8>, %s: tensor<2x1x32xf32>) -> (tensor<6x40xf32>, tensor<6x40xf16>) {
+  // CHECK: scf.for
+  // CHECK: %[[X:.*]] = tensor.extract_slice %{{.*}}[%{{.*}}, 0] [2, 64] [1, 1]
+  // CHECK: ds.packed_linear %[[X]], %{{.*}} : tensor<2x64xf32>, tensor<2x64x32xbf16> to tensor<2x40xf32>
+  %0 = ds.packed_linear %x, %w : tensor<6x64xf32>, tensor<2x64x32xbf16> to tensor<6x40xf32>
+  // CHECK: scf.for %{{.*}} -> (tensor<6x64xi8>, tensor<6x2xf32>, tensor<6x2xi32>)
+  // CHECK: ds.quantize_groups %{{.*}} group 32 : tensor<2x64xf32> to tensor<2x64xi8>, tensor<2x2xf32>, tensor<2x2xi32>
+  // CHECK: tensor.insert_slice %{{.*}} [2, 64] [1, 1] : tensor<2x64xi8>
+  // CHECK: tensor.insert_slice %{{.*}} [2, 2] [1, 1] : tensor<2x2xf32>
+  // CHECK: tensor.insert_slice %{{.*}} [2, 2] [1, 1] : tensor<2x2xi32>
+  %data, %scale, %sum = ds.quantize_groups %x group 32 : tensor<6x64xf32> to tensor<6x64xi8>, tensor<6x2xf32>, tensor<6x2xi32>
+  // CHECK: scf.for
+  // CHECK-DAG: %[[D:.*]] = tensor.extract_slice %{{.*}} [2, 64] [1, 1] : tensor<6x64xi8> to tensor<2x64xi8>
+  // CHECK-DAG: %[[A:.*]] = tensor.extract_slice %{{.*}} [2, 2] [1, 1] : tensor<6x2xf32> to tensor<2x2xf32>
+  // CHECK-DAG: %[[T:.*]] = tensor.extract_slice %{{.*}} [2, 2] [1, 1] : tensor<6x2xi32> to tensor<2x2xi32>
+  // CHECK: ds.packed_quantized_linear %[[D]] scale %[[A]] sum %[[T]], %{{.*}} scale %{{.*}} {bits = 8 : i64, group = 32 : i64}
+  %1 = ds.packed_quantized_linear %data scale %scale sum %sum, %q scale %s {bits = 8 : i64, group = 32 : i64}
+    : tensor<6x64xi8> scale tensor<6x2xf32> sum tensor<6x2xi32>, tensor<2x16x128xi8> scale tensor<2x1x32xf32> to tensor<6x40xf32>
+  // CHECK: scf.for
+  // CHECK: ds.cast %{{.*}} : tensor<2x40xf32> to tensor<2x40xf16>
+  %2 = ds.cast %1 : tensor<6x40xf32> to tensor<6x40xf16>
+  return %0, %2 : tensor<6x40xf32>, tensor<6x40xf16>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.packed_linear", "ds.quantize_groups", "ds.packed_quantized_linear", "ds.cast"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_for %op tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
