@@ -13,7 +13,7 @@ module attributes {transform.with_named_sequence} {
     %3:3 = transform.structured.tile_using_for %append tile_sizes [1, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
     %positions = transform.structured.match ops{["ds.token_positions"]} in %root : (!transform.any_op) -> !transform.any_op
     %4:2 = transform.structured.tile_using_for %positions tile_sizes [3] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
-    %rows = transform.structured.match ops{["ds.linear", "ds.rope", "ds.swiglu"]} in %root : (!transform.any_op) -> !transform.any_op
+    %rows = transform.structured.match ops{["ds.linear", "ds.packed_linear", "ds.quantize_groups", "ds.packed_quantized_linear", "ds.rope", "ds.swiglu"]} in %root : (!transform.any_op) -> !transform.any_op
     %5:2 = transform.structured.tile_using_for %rows tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     transform.yield
   }
