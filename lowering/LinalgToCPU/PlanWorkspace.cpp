@@ -170,7 +170,8 @@ private:
       return evaluate(expand.getMixedOutputShape()[index]);
     if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op)) {
       Size product = constant(1);
-      for (int64_t d : collapse.getReassociationIndices()[index]) {
+      ReassociationIndices group = collapse.getReassociationIndices()[index];
+      for (int64_t d : group) {
         FailureOr<Size> size = dimension(collapse.getSrc(), d);
         if (failed(size))
           return failure();
