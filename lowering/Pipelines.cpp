@@ -73,6 +73,7 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   PackWeightsOptions pack;
   pack.precision = options.precision;
   pm.addNestedPass<func::FuncOp>(createPackWeights(pack));
+  pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
   // Last: no pass sees through a computed parameter.
   pm.addPass(createSplitParameterProgram());
   pm.addPass(createCanonicalizerPass());
@@ -189,6 +190,7 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertIndexToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createMoveBf16AsBits());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

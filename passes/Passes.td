@@ -40,6 +40,21 @@ def ExpandQuantize : Pass<"ds-expand-quantize"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect"];
 }
 
+def FuseEpilogues : Pass<"ds-fuse-epilogues", "func::FuncOp"> {
+  let summary = "SwiGLU, residual and rounding after a packed product join it";
+  let description = [{
+    Three forms of what may follow `ds.packed_linear` and `ds.packed_quantized_linear`, where nothing else reads their result:
+    * `ds.swiglu` of the first and the second half of its columns (gate and up projection, merged by `ds-merge-linears`): `swiglu`. The rows
+      of weight, scales, zero points and bias are put in blocks of 16 gates and their 16 ups before they are packed, so that one
+      panel makes 16 results. That the slices take all rows is proven (`SymbolicElement.h`).
+    * `ds.elementwise add` with another tensor of the same shape, all f32: `residual`. The product moves to where the sum was made.
+    * `ds.cast` to bf16: the product writes bf16.
+    A view of the result ([tokens, N] as [batch, length, N]) may lie between. The arithmetic stays the same, bit for bit.
+    Run after `ds-pack-weights` and `ds-pack-quantized-weights`, before `ds-split-parameter-program`. Does nothing to `ds.linear`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
   let summary = "a causal model with cache becomes a step on flattened tokens";
   let description = [{

@@ -162,7 +162,9 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
   if (isa_and_nonnull<CastOp, QuantizeOp, DequantizeOp, SoftmaxOp, CumulativeOp,
                       RmsNormOp, RopeOp, SwigluOp>(op))
     return sizeOf(op->getOperand(0), dim);
-  if (isa_and_nonnull<LinearOp, EmbeddingOp>(op) && dim != type.getRank() - 1)
+  if (isa_and_nonnull<LinearOp, EmbeddingOp, PackedLinearOp,
+                      PackedQuantizedLinearOp, QuantizeGroupsOp>(op) &&
+      dim != type.getRank() - 1)
     return sizeOf(op->getOperand(0), dim);
   if (auto attention = dyn_cast_or_null<AttentionOp>(op))
     return dim == 3 ? sizeOf(attention.getValue(), 3)

@@ -22,24 +22,45 @@ static SmallVector<Value> lower(Emitter &e, PackOp op, PackOp::Adaptor adaptor,
   })};
 }
 
+/// The result of a product from its sums y(m, n): bias, SwiGLU, residual.
+template <typename Product>
+static SmallVector<Value>
+finish(Emitter &e, Product op, typename Product::Adaptor adaptor,
+       RankedTensorType type, llvm::function_ref<Num(Num m, Num n)> sums) {
+  Value bias = adaptor.getBias(), residual = adaptor.getResidual();
+  auto y = [&](Num m, Num n) {
+    Num sum = sums(m, n);
+    return bias ? sum + e.read(bias, {n}) : sum;
+  };
+  Nums sizes{e.size(adaptor.getInput(), 0), e.index(type.getDimSize(1))};
+  return {e.generate(type, sizes, [&](Nums at) {
+    Num m = at[0], n = at[1];
+    int64_t half = PackOp::panelRows / 2;
+    Num z = e.real(0);
+    if (op.getSwiglu()) {
+      Num first = n / half * PackOp::panelRows + n % half;
+      Num gate = y(m, first), up = y(m, first + half);
+      z = gate * (e.real(1) / (exp(-gate) + 1)) * up;
+    } else {
+      z = y(m, n);
+    }
+    return residual ? z + e.read(residual, at) : z;
+  })};
+}
+
 static SmallVector<Value> lower(Emitter &e, PackedLinearOp op,
                                 PackedLinearOp::Adaptor adaptor,
                                 RankedTensorType type) {
-  Value input = adaptor.getInput(), weight = adaptor.getWeight(),
-        bias = adaptor.getBias();
-  int64_t last = type.getRank() - 1;
+  Value input = adaptor.getInput(), weight = adaptor.getWeight();
   int64_t p = PackOp::interleaving(tensorType(weight));
-  Num count = e.size(input, last);
-  Nums sizes = replaced(e.sizes(input), last, e.index(type.getShape().back()));
-  return {e.generate(type, sizes, [&](Nums at) {
-    Num n = at[last], panel = n / PackOp::panelRows,
-        lane = n % PackOp::panelRows;
-    Num sum = e.sum(count, [&](Num k) {
-      return e.read(input, replaced(at, last, k)) *
+  Num columns = e.size(input, 1);
+  return finish(e, op, adaptor, type, [&](Num m, Num n) {
+    Num panel = n / PackOp::panelRows, lane = n % PackOp::panelRows;
+    return e.sum(columns, [&](Num k) {
+      return e.read(input, {m, k}) *
              e.read(weight, {panel, k / p, lane * p + k % p});
     });
-    return bias ? sum + e.read(bias, {n}) : sum;
-  })};
+  });
 }
 
 /// Data may differ by one from what f32 gives, where x · (q / m) is near a
@@ -96,8 +117,7 @@ static SmallVector<Value> lower(Emitter &e, PackedQuantizedLinearOp op,
                                 PackedQuantizedLinearOp::Adaptor adaptor,
                                 RankedTensorType type) {
   Value input = adaptor.getInput(), inputScale = adaptor.getInputScale(),
-        weight = adaptor.getWeight(), zeroPoints = adaptor.getZeroPoints(),
-        bias = adaptor.getBias();
+        weight = adaptor.getWeight(), zeroPoints = adaptor.getZeroPoints();
   Num columns = e.size(input, 1), group = e.index(op.getGroup());
   int64_t bits = op.getBits();
   /// Element (n, g) of a packed scale or zero point.
@@ -119,10 +139,8 @@ static SmallVector<Value> lower(Emitter &e, PackedQuantizedLinearOp op,
     Num high = (k / 4 % 2) != 0;
     return e.toReal(select(high, value / 16, value % 16));
   };
-  Nums sizes{e.size(input, 0), e.index(type.getDimSize(1))};
-  return {e.generate(type, sizes, [&](Nums at) {
-    Num m = at[0], n = at[1];
-    Num sum = e.sum(columns, [&](Num k) {
+  return finish(e, op, adaptor, type, [&](Num m, Num n) {
+    return e.sum(columns, [&](Num k) {
       Num g = k / group;
       Num zero = zeroPoints
                      ? e.toReal(packed(zeroPoints, n, g, /*isUnsigned=*/true))
@@ -131,8 +149,7 @@ static SmallVector<Value> lower(Emitter &e, PackedQuantizedLinearOp op,
                  packed(adaptor.getWeightScale(), n, g, /*isUnsigned=*/false);
       return inputScale ? term * e.read(inputScale, {m, g}) : term;
     });
-    return bias ? sum + e.read(bias, {n}) : sum;
-  })};
+  });
 }
 
 void addPacked(Rules &rules) {

@@ -22,10 +22,8 @@ namespace {
 class LinearEmitter : public PanelProduct {
 public:
   LinearEmitter(OpBuilder &b, PackedLinearOp op, Value input, int64_t maxRows)
-      : PanelProduct(b, op.getLoc(),
-                     cast<RankedTensorType>(op.getType()).getShape().back(),
-                     op.getBias(), maxRows),
-        input(input), weight(op.getWeight()),
+      : PanelProduct(b, op.getLoc(), Epilogue::of(op), maxRows), input(input),
+        weight(op.getWeight()),
         k(cast<RankedTensorType>(input.getType()).getShape().back()),
         interleaving(PackOp::interleaving(
             cast<RankedTensorType>(op.getWeight().getType()))) {}

@@ -30,10 +30,8 @@ public:
   /// `dot`: vpdpbusd multiplies the bytes; otherwise f32 multiply-adds.
   QuantizedEmitter(OpBuilder &b, PackedQuantizedLinearOp op, Value input,
                    bool dot, int64_t maxRows)
-      : PanelProduct(b, op.getLoc(),
-                     cast<RankedTensorType>(op.getType()).getShape().back(),
-                     op.getBias(), maxRows),
-        op(op), input(input), dot(dot), bits(op.getBits()),
+      : PanelProduct(b, op.getLoc(), Epilogue::of(op), maxRows), op(op),
+        input(input), dot(dot), bits(op.getBits()),
         stepColumns(op.stepColumns()),
         columns(cast<RankedTensorType>(input.getType()).getShape().back()),
         words(VectorType::get({lanes}, b.getI32Type())),

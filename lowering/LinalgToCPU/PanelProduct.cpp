@@ -1,9 +1,8 @@
 //===- PanelProduct.cpp - loops around a product with panels --------------===//
 #include "lowering/LinalgToCPU/PanelProduct.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "lowering/LinalgToCPU/RowVectors.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -29,9 +28,11 @@ Value PanelProduct::mul(Value a, int64_t x) {
 
 Value PanelProduct::emit(Value rows) {
   Value chunks = arith::CeilDivUIOp::create(b, loc, rows, index(chunkRows));
-  int64_t panels = (n + PackOp::panelRows - 1) / PackOp::panelRows;
+  int64_t panels = (n + width - 1) / width;
   Value init = tensor::EmptyOp::create(
-      b, loc, RankedTensorType::get({ShapedType::kDynamic, n}, b.getF32Type()),
+      b, loc,
+      RankedTensorType::get({ShapedType::kDynamic, n},
+                            epilogue.result.getElementType()),
       ValueRange{rows});
   auto loop = scf::ForallOp::create(
       b, loc, ArrayRef<OpFoldResult>{chunks, b.getIndexAttr(panels)}, init,
@@ -44,22 +45,26 @@ Value PanelProduct::emit(Value rows) {
   return loop.getResult(0);
 }
 
-/// Body of the parallel loop: rows [64·chunk, …) of outputs [32·panel, …).
+/// Body of the parallel loop: rows [64·chunk, …) of one panel.
 void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
-  Value first = mul(chunk, chunkRows), column = mul(panel, PackOp::panelRows);
+  Value first = mul(chunk, chunkRows), column = mul(panel, width);
   Value count = arith::MinUIOp::create(
       b, loc, arith::SubIOp::create(b, loc, rows, first), index(chunkRows));
-  OpFoldResult width = b.getIndexAttr(PackOp::panelRows);
-  if (n % PackOp::panelRows != 0)
-    width = arith::MinUIOp::create(
-                b, loc, arith::SubIOp::create(b, loc, index(n), column),
-                index(PackOp::panelRows))
-                .getResult();
-  SmallVector<OpFoldResult> offsets{first, column}, sizes{count, width},
+  OpFoldResult columns = b.getIndexAttr(width);
+  if (!isWhole())
+    columns = arith::MinUIOp::create(
+                  b, loc, arith::SubIOp::create(b, loc, index(n), column),
+                  index(width))
+                  .getResult();
+  SmallVector<OpFoldResult> offsets{first, column}, sizes{count, columns},
       strides(2, b.getIndexAttr(1));
   Value tile =
       tensor::ExtractSliceOp::create(b, loc, out, offsets, sizes, strides);
-  SmallVector<Value> biases = loadBias(column);
+  Value residual;
+  if (epilogue.residual)
+    residual = tensor::ExtractSliceOp::create(b, loc, epilogue.residual,
+                                              offsets, sizes, strides);
+  SmallVector<Value> biases = loadBias(panel);
   // Tiles as high as they go, then the rest by halves.
   Value done = index(0);
   for (int64_t height = maxRows; height >= 1; height /= 2) {
@@ -72,18 +77,18 @@ void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
       b.setInsertionPointToStart(loop.getBody());
       Value row = loop.getInductionVar();
       SmallVector<Value> sums = emitTile(add(first, row), panel, height);
+      RowVectors vectors{b, loc, lanes};
       Value written = loop.getRegionIterArg(0);
-      for (int64_t r = 0; r < height; ++r)
-        for (int64_t part = 0; part < parts; ++part) {
-          Value value = sums[r * parts + part];
-          if (bias)
-            value = arith::AddFOp::create(b, loc, value, biases[part]);
-          written = vector::TransferWriteOp::create(
-                        b, loc, value, written,
-                        ValueRange{add(row, r), index(part * lanes)},
-                        ArrayRef<bool>{n % PackOp::panelRows == 0})
-                        .getResult();
-        }
+      for (int64_t r = 0; r < height; ++r) {
+        Value at = add(row, r);
+        SmallVector<Value> values =
+            finish(ArrayRef<Value>(sums).slice(r * parts, parts), biases,
+                   residual, at);
+        for (auto [part, value] : llvm::enumerate(values))
+          written =
+              vectors.write(value, written, {at, index(int64_t(part) * lanes)},
+                            /*partial=*/!isWhole());
+      }
       scf::YieldOp::create(b, loc, written);
     }
     tile = loop.getResult(0);
@@ -95,12 +100,44 @@ void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
                                         strides);
 }
 
-SmallVector<Value> PanelProduct::loadBias(Value column) {
+SmallVector<Value> PanelProduct::finish(ArrayRef<Value> sums,
+                                        ArrayRef<Value> biases, Value residual,
+                                        Value row) {
+  SmallVector<Value> values(sums);
+  for (auto [value, bias] : llvm::zip(values, biases))
+    value = arith::AddFOp::create(b, loc, value, bias);
+  if (epilogue.swiglu) {
+    // As ds.swiglu is lowered: the same operations in the same order.
+    RowVectors vectors{b, loc, lanes};
+    Value gate = values[0], up = values[1];
+    Value small =
+        math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, gate));
+    Value one = vectors.splat(1);
+    Value sigmoid = arith::DivFOp::create(
+        b, loc, one, arith::AddFOp::create(b, loc, one, small));
+    values = {arith::MulFOp::create(
+        b, loc, arith::MulFOp::create(b, loc, gate, sigmoid), up)};
+  }
+  RowVectors vectors{b, loc, lanes};
+  if (residual)
+    for (auto [part, value] : llvm::enumerate(values)) {
+      Value x = vectors.read(residual, {row, index(int64_t(part) * lanes)},
+                             /*partial=*/!isWhole());
+      value = arith::AddFOp::create(b, loc, x, value);
+    }
+  return values;
+}
+
+/// One vector per vector of sums. Outputs that the weight has not are zero.
+SmallVector<Value> PanelProduct::loadBias(Value panel) {
   SmallVector<Value> result;
-  Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
-  for (int64_t part = 0; bias && part < parts; ++part)
-    result.push_back(vector::TransferReadOp::create(
-        b, loc, sum, bias, ValueRange{add(column, part * lanes)}, zero,
-        ArrayRef<bool>{n % PackOp::panelRows == 0}));
+  if (!epilogue.bias)
+    return result;
+  auto type = cast<RankedTensorType>(epilogue.bias.getType());
+  RowVectors vectors{b, loc, lanes};
+  for (int64_t part = 0; part < parts; ++part)
+    result.push_back(vectors.read(
+        epilogue.bias, {add(mul(panel, PackOp::panelRows), part * lanes)},
+        /*partial=*/type.getDimSize(0) % PackOp::panelRows != 0));
   return result;
 }

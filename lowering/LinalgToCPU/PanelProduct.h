@@ -16,6 +16,20 @@
 
 namespace mlir::ds {
 
+/// What becomes of the sums: documented with ds.packed_linear.
+struct Epilogue {
+  /// The result, [rows, n].
+  RankedTensorType result;
+  /// [outputs of the weight] f32, [rows, n] f32; null: none.
+  Value bias, residual;
+  bool swiglu;
+
+  template <typename Product> static Epilogue of(Product op) {
+    return {cast<RankedTensorType>(op.getResult().getType()), op.getBias(),
+            op.getResidual(), op.getSwiglu()};
+  }
+};
+
 class PanelProduct {
 public:
   /// f32 lanes of one vector op. A panel has two; where registers are narrower
@@ -24,15 +38,14 @@ public:
   /// Vectors of sums per row of a panel.
   static constexpr int64_t parts = PackOp::panelRows / lanes;
 
-  /// A product of `rows` × `n`, of which tiles have `maxRows` rows (a power of
-  /// two) or fewer. `bias` [n] may be null.
-  PanelProduct(OpBuilder &b, Location loc, int64_t n, Value bias,
-               int64_t maxRows)
-      : b(b), loc(loc), sum(VectorType::get({lanes}, b.getF32Type())), n(n),
-        bias(bias), maxRows(maxRows) {}
+  /// Tiles have `maxRows` rows (a power of two) or fewer.
+  PanelProduct(OpBuilder &b, Location loc, Epilogue epilogue, int64_t maxRows)
+      : b(b), loc(loc), sum(VectorType::get({lanes}, b.getF32Type())),
+        epilogue(epilogue), n(epilogue.result.getShape().back()),
+        width(epilogue.swiglu ? lanes : PackOp::panelRows), maxRows(maxRows) {}
   virtual ~PanelProduct() = default;
 
-  /// The result, f32 [rows, n] with a dynamic first size.
+  /// The result, with a dynamic first size.
   Value emit(Value rows);
 
 protected:
@@ -52,10 +65,17 @@ protected:
 
 private:
   void emitPanel(Value chunk, Value panel, Value out, Value rows);
-  SmallVector<Value> loadBias(Value column);
+  SmallVector<Value> loadBias(Value panel);
+  /// Result vectors of one row of a panel from its sums; `residual` is the
+  /// panel's tile of it.
+  SmallVector<Value> finish(ArrayRef<Value> sums, ArrayRef<Value> biases,
+                            Value residual, Value row);
+  /// Whether every panel has all its columns of the result.
+  bool isWhole() const { return n % width == 0; }
 
-  int64_t n;
-  Value bias;
+  Epilogue epilogue;
+  /// Columns of the result, and those that one panel makes.
+  int64_t n, width;
   int64_t maxRows;
 };
 

@@ -192,6 +192,16 @@ def LowerDotBytes : Pass<"ds-lower-dot-bytes"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def MoveBf16AsBits : Pass<"ds-move-bf16-as-bits"> {
+  let summary = "bf16 that is only moved is moved as an integer";
+  let description = [{
+    Masked loads and stores of bf16 become ones of i16, and so does a load that is only stored elsewhere. Without instructions for bf16 LLVM
+    takes them apart through f32 and calls a function of libgcc to get back, which the library that ds-compile links has not; and a
+    value that is only copied must not be rounded. Run on the LLVM dialect, where pointers have no element type.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def LowerQuantizeGroups : Pass<"ds-cpu-quantize-groups"> {
   let summary = "ds.quantize_groups becomes a parallel loop over rows, in vectors";
   let description = [{

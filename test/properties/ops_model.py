@@ -349,6 +349,38 @@ def packed(weight, p):
     return full.reshape(panels, 32, steps, p).transpose(0, 2, 1, 3).reshape(panels, steps, 32 * p)
 
 
+class Epilogue:
+    """What may follow the sums y of a product: SwiGLU of blocks of 16 gates and 16 ups, a residual, rounding to bf16."""
+
+    def __init__(self, case, n):
+        self.n, self.swiglu, self.result = n, case.chance(0.3), case.pick(["f32", "f32", "bf16"])
+        # Outputs of the weight.
+        self.outputs = -(-n // 16) * 32 if self.swiglu else n
+        self.residual, self.text, self.kind = None, " swiglu" if self.swiglu else "", ""
+
+    def add_residual(self, case, rows):
+        if case.chance(0.3):
+            dims = rows + [self.n]
+            self.residual = case.input("f32", dims, normal())
+            self.text += f" residual {self.residual}"
+            self.kind = f" residual {tensor('f32', dims)}"
+            case.by_row.append(self.residual)
+
+    def tolerance(self, run, want, y, error):
+        """Of the result, from the largest size of each sum and how far it may be off."""
+        if self.swiglu:
+            blocks = y.shape[0], y.shape[1] // 32, 2, 16
+            gate, up = np.moveaxis(y.reshape(blocks), 2, 0)
+            gate_error, up_error = np.moveaxis(error.reshape(blocks), 2, 0)
+            # |g · sigmoid(g)| is at most |g|, its derivative at most 1.1; exp, two products, a quotient.
+            error = 1.1 * gate_error * (up + up_error) + gate * up_error + 8 * EPSILON["f32"] * gate * up
+            error = error.reshape(y.shape[0], y.shape[1] // 2)[:, :self.n]
+        last = EPSILON["f32"] * (np.abs(want) + (magnitudes(run, self.residual)[0] if self.residual else 0))
+        if self.result == "bf16":
+            last = last + EPSILON["bf16"] * np.abs(want)
+        return error + last + TINY["f32"]
+
+
 def pack(case):
     element, p = case.pick(["f32", "bf16", "f16", "i8", "ui8"]), case.pick([1, 2, 4])
     n, k = case.pick(WIDTHS), case.pick(WIDTHS)
@@ -363,23 +395,26 @@ def packed_linear(case):
     element = case.pick(["f32", "bf16"]) if stored == "bf16" else "f32"
     p = 2 if stored == "bf16" else 1
     rows = case.dims(1, ROWS)
-    n, k = case.pick(WIDTHS), case.pick(WIDTHS + [257])
+    k = case.pick(WIDTHS + [257])
+    after = Epilogue(case, case.pick(WIDTHS))
+    n = after.outputs
     shape = packed_shape(n, k, p)
     x = case.input(element, rows + [k], normal())
     case.by_row = [x]
+    after.add_residual(case, rows)
     plain = case.rng.normal(size=(n, k)).astype(DTYPES[stored])
     w = weight(case, stored, shape, lambda run, shape: packed(plain, p))
-    text = ""
+    text = kind = ""
     if case.chance(0.3):
         bias = weight(case, "f32", [n], normal())
-        text = f" bias {bias} : {tensor('f32', [n])}"
-    out = case.emit(f"ds.packed_linear {x}, {w}{text} : {tensor(element, rows + [k])}, {tensor(stored, shape)} to "
-                    f"{tensor('f32', rows + [n])}")
+        text, kind = f" bias {bias}", f" bias {tensor('f32', [n])}"
+    out = case.emit(f"ds.packed_linear {x}, {w}{text}{after.text} : {tensor(element, rows + [k])}, {tensor(stored, shape)}{kind}{after.kind} "
+                    f"to {tensor(after.result, rows + [after.n])}")
 
     def tolerance(run, want):
         total = magnitudes(run, x)[0] @ np.abs(plain.astype(np.float64)).T + (magnitudes(run, bias)[0] if text else 0)
-        return (k + 3) * EPSILON["f32"] * total + EPSILON["f32"] * np.abs(want) + TINY["f32"]
-    case.output(out, "f32", rows + [n], tolerance)
+        return after.tolerance(run, want, total, (k + 3) * EPSILON["f32"] * total)
+    case.output(out, after.result, rows + [after.n], tolerance)
 
 
 def quantize_groups(case):
@@ -422,7 +457,8 @@ def quantize_groups(case):
 def packed_quantized_linear(case):
     bits, group, is_integer = case.pick([8, 4]), case.pick([8, 16, 24, 32, 64]), case.chance(0.6)
     multiple = 8 if bits == 4 else 4 if is_integer else 1
-    rows, n = case.dims(1, ROWS), case.pick(WIDTHS)
+    rows, after = case.dims(1, ROWS), Epilogue(case, case.pick(WIDTHS))
+    n = after.outputs
     k = -(-case.pick(WIDTHS + [257]) // multiple) * multiple
     groups, shape = -(-k // group), packed_shape(n, k * bits // 8, 4)
     own_rows = rows + [groups]
@@ -466,8 +502,12 @@ def packed_quantized_linear(case):
         bias = weight(case, "f32", [n], normal())
         text += f" bias {bias}"
         kinds += f" bias {tensor('f32', [n])}"
+    after.add_residual(case, rows)
+    text += after.text
+    kinds += after.kind
     attributes = f"bits = {bits} : i64, group = {group} : i64" + (f", zero = {zero} : i64" if zero else "")
-    out = case.emit(f"ds.packed_quantized_linear {text} {{{attributes}}} : {kinds} to {tensor('f32', rows + [n])}")
+    out = case.emit(f"ds.packed_quantized_linear {text} {{{attributes}}} : {kinds} to "
+                    f"{tensor(after.result, rows + [after.n])}")
 
     def by_element(run, name):
         """[N, K] of a packed value, as unsigned numbers where it is i8."""
@@ -484,8 +524,8 @@ def packed_quantized_linear(case):
         if is_integer:
             value = value * np.repeat(run.values[x_scale].astype(np.float64), group, 1)[:, :k]
         total = value @ real.T + (magnitudes(run, bias)[0] if bias else 0)
-        return (k + 3 * groups + 3) * EPSILON["f32"] * total + EPSILON["f32"] * np.abs(want) + TINY["f32"]
-    case.output(out, "f32", rows + [n], tolerance)
+        return after.tolerance(run, want, total, (k + 3 * groups + 3) * EPSILON["f32"] * total)
+    case.output(out, after.result, rows + [after.n], tolerance)
 
 
 OPS = {"embedding": embedding, "rms_norm": rms_norm, "rope": rope, "linear": linear, "swiglu": swiglu, "attention": attention,

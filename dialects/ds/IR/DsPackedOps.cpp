@@ -53,9 +53,12 @@ LogicalResult PackedLinearOp::verify() {
   auto isF32 = [](Type type) {
     return cast<RankedTensorType>(type).getElementType().isF32();
   };
-  if (!typesFit || !isF32(result) || (getBias() && !isF32(getBias().getType())))
+  if (!typesFit || (!isF32(result) && !result.getElementType().isBF16()) ||
+      (getBias() && !isF32(getBias().getType())) ||
+      (getResidual() && !isF32(getResidual().getType())))
     return emitOpError("C1: expected f32 inputs with f32, bf16 or f16 weights, "
-                       "or bf16 with bf16, and f32 bias and result; found ")
+                       "or bf16 with bf16, f32 bias and residual, and an f32 "
+                       "or bf16 result; found ")
            << input << " with " << weight << " to " << result;
   if (input.getRank() != 2 || result.getRank() != 2 || input.isDynamicDim(1) ||
       result.isDynamicDim(1))
@@ -65,7 +68,7 @@ LogicalResult PackedLinearOp::verify() {
   if (failed(expectSize(*this, "C3", "the result", getResult(), 0,
                         input.getDimSize(0), "the input's rows")))
     return failure();
-  int64_t k = input.getShape().back(), n = result.getShape().back();
+  int64_t k = input.getShape().back(), n = weightRows();
   if (!isPacked(weight, n, k))
     return emitOpError("C2: expected a weight like ")
            << PackOp::packedType(RankedTensorType::get({n, k}, w), 1)
@@ -74,6 +77,11 @@ LogicalResult PackedLinearOp::verify() {
                        ArrayRef<int64_t>{n})
     return emitOpError("C3: expected a bias of ")
            << n << " elements, found " << getBias().getType();
+  if (getResidual() &&
+      cast<RankedTensorType>(getResidual().getType()).getShape() !=
+          result.getShape())
+    return emitOpError("C3: expected a residual of the result's shape, found ")
+           << getResidual().getType() << " and " << result;
   return success();
 }
 

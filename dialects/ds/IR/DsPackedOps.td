@@ -34,30 +34,52 @@ def Ds_PackOp : Ds_Op<"pack", [Pure, Ds_Reify]> {
     static int64_t interleaving(RankedTensorType packed) {
       return packed.getShape().back() / panelRows;
     }
+    /// Outputs that a weight holds for a result of `n` columns; with a SwiGLU epilogue half a panel of results per panel.
+    static int64_t weightRows(int64_t n, bool swiglu) {
+      return swiglu ? (n + panelRows / 2 - 1) / (panelRows / 2) * panelRows : n;
+    }
     /// The type of `weight` [N, K] packed with `interleaving`.
     static RankedTensorType packedType(RankedTensorType weight, int64_t interleaving);
   }];
 }
 
-def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure, Ds_Reify, Ds_Tiling]> {
+def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure, AttrSizedOperandSegments, Ds_Reify, Ds_Tiling]> {
   let summary = "ds.linear with a packed weight";
   let description = [{
-    `result[m, n] = Σ_k input[m, k] · weight(n, k)  (+ bias[n])` with `weight(n, k)` the element that `ds.pack` stored. K is the last
-    size of `input`, N that of the result.
+    `y[m, n] = Σ_k input[m, k] · weight(n, k)  (+ bias[n])` with `weight(n, k)` the element that `ds.pack` stored. K is the last
+    size of `input`.
 
     The type of `input` says what the product rounds: bf16 with a bf16 weight multiplies pairs of bf16 and adds them in f32
     (`--precision=fast`); f32 multiplies f32 by the widened weight. Sums are f32, over ascending k, in an order that depends on
     neither the number of rows nor on threads. Tiles: over M.
 
+    What follows a product joins it (`ds-fuse-epilogues`). With y the sums above, `swiglu` and `residual`:
+
+        z[m, 16·j + i] = swiglu(y[m, 32·j + i], y[m, 32·j + 16 + i]),  i < 16    with `swiglu`: panels hold 16 gates and their 16 ups
+        z[m, n]        = y[m, n]                                                without
+        result[m, n]   = z[m, n] (+ residual[m, n])
+
+    in f32 as `ds.swiglu` and `ds.elementwise add` compute it, rounded to the result's type. N is the last size of the result; the weight
+    has `weightRows()` outputs, which with `swiglu` are 32·ceil(N / 16).
+
     **Constraints**
-    * `C1`: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3; `bias` and result are f32.
-    * `C2`: `weight` has the shape of `ds.pack` for [N, K].
-    * `C3`: `input` and result have rank 2, static K and N, and agree in M; `bias` is [N].
+    * `C1`: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3; `bias` and
+      `residual` are f32, the result is f32 or bf16.
+    * `C2`: `weight` has the shape of `ds.pack` for [`weightRows()`, K].
+    * `C3`: `input` and result have rank 2, static K and N, and agree in M; `bias` is [`weightRows()`]; `residual` has the shape of the result.
   }];
-  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias);
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias,
+                       Optional<AnyRankedTensor>:$residual, UnitAttr:$swiglu);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$input `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($input) `,` type($weight) `to` type($result)";
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` $bias^)? (`swiglu` $swiglu^)? (`residual` $residual^)? attr-dict `:` type($input) `,` type($weight)
+    (`bias` type($bias)^)? (`residual` type($residual)^)? `to` type($result)
+  }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Outputs that the weight holds.
+    int64_t weightRows() { return PackOp::weightRows(getType().getShape().back(), getSwiglu()); }
+  }];
 }
 
 #endif // DIALECTS_DS_IR_DSPACKEDOPS

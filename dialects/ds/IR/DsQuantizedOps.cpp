@@ -67,10 +67,11 @@ LogicalResult PackedQuantizedLinearOp::verify() {
       !is(getInputScale(), isF32) || !is(getInputSum(), isWord) ||
       !is(getWeight(), isByte) || !is(getZeroPoints(), isByte) ||
       !is(getWeightScale(), isF32) || !is(getBias(), isF32) ||
-      !is(getResult(), isF32))
+      !is(getResidual(), isF32) ||
+      (!isF32(result.getElementType()) && !result.getElementType().isBF16()))
     return emitOpError("C1: expected an f32 input, or an i8 one with f32 "
-                       "scales and i32 sums, i8 weights and zero points, and "
-                       "f32 scales, bias and result");
+                       "scales and i32 sums, i8 weights and zero points, f32 "
+                       "scales, bias and residual, and an f32 or bf16 result");
   int64_t bits = getBits(), group = getGroup(), zero = getZero();
   if ((bits != 8 && bits != 4) || group <= 0 || group % 8 != 0 || zero < 0 ||
       zero >> bits != 0)
@@ -88,8 +89,7 @@ LogicalResult PackedQuantizedLinearOp::verify() {
   if (failed(expectSize(*this, "C3", "the result", getResult(), 0,
                         input.getDimSize(0), "the input's rows")))
     return failure();
-  int64_t k = input.getDimSize(1), n = result.getDimSize(1),
-          groups = ceilOf(k, group);
+  int64_t k = input.getDimSize(1), n = weightRows(), groups = ceilOf(k, group);
   RankedTensorType packed = PackOp::packedType(
       RankedTensorType::get({n, k * bits / 8}, weight.getElementType()), 4);
   if (weight != packed)
@@ -114,6 +114,9 @@ LogicalResult PackedQuantizedLinearOp::verify() {
   if (getBias() && typeOf(getBias()).getShape() != ArrayRef<int64_t>{n})
     return emitOpError("C4: expected a bias of ")
            << n << " elements, found " << getBias().getType();
+  if (getResidual() && typeOf(getResidual()).getShape() != result.getShape())
+    return emitOpError("C4: expected a residual of the result's shape, found ")
+           << getResidual().getType() << " and " << result;
   return success();
 }
 

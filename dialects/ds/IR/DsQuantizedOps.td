@@ -41,7 +41,7 @@ def Ds_PackedQuantizedLinearOp : Ds_Op<"packed_quantized_linear", [Pure, AttrSiz
   let description = [{
     With q(n, k) the unsigned number of `bits` bits that is stored for an output and an input element,
 
-        result[m, n] = Σ_g weight_scale(n, g) · x_scale[m, g] · Σ_{k in g} input[m, k] · (q(n, k) − zero(n, g))   (+ bias[n])
+        y[m, n] = Σ_g weight_scale(n, g) · x_scale[m, g] · Σ_{k in g} input[m, k] · (q(n, k) − zero(n, g))   (+ bias[n])
 
     g runs over groups of `group` successive k, both sums ascend. x_scale is `input_scale` where the input is i8 (then `input_sum` is
     the sum of its group, and the inner sum is exact), and 1 where it is f32. zero(n, g) is the element of `zero_points` or,
@@ -51,25 +51,31 @@ def Ds_PackedQuantizedLinearOp : Ds_Op<"packed_quantized_linear", [Pure, AttrSiz
     4·j + s holds k = 8·j + s in its low and k = 8·j + 4 + s in its high half (4 bits). `weight_scale` and `zero_points` are packed with
     p = 1: [P, G, 32], or [P, 1, 32] where one scale serves all of K. Tiles: over M.
 
+    `swiglu`, `residual` and the type of the result make the result of y as they do in `ds.packed_linear`.
+
     **Constraints**
     * `C1`: `input` is f32, or i8 with `input_scale` f32 and `input_sum` i32; `weight` and `zero_points` are i8 (read as unsigned);
-      scales, `bias` and result are f32.
+      scales, `bias` and `residual` are f32, the result is f32 or bf16.
     * `C2`: `bits` is 8 or 4, `group` a positive multiple of 8, `zero` an unsigned number of `bits` bits.
     * `C3`: input and result have rank 2, static K and N, and agree in M, K is a multiple of 8 for 4 bits and of 4 for an i8 input; `weight` has the shape
       above.
-    * `C4`: `weight_scale` and `zero_points` have one shape of [P, G, 32] and [P, 1, 32] each; `input_scale` and `input_sum` are [M, G]; `bias` is [N].
+    * `C4`: `weight_scale` and `zero_points` have one shape of [P, G, 32] and [P, 1, 32] each; `input_scale` and `input_sum` are [M, G];
+      `bias` is [`weightRows()`]; `residual` has the shape of the result.
   }];
   let arguments = (ins AnyRankedTensor:$input, Optional<AnyRankedTensor>:$input_scale, Optional<AnyRankedTensor>:$input_sum,
                        AnyRankedTensor:$weight, AnyRankedTensor:$weight_scale, Optional<AnyRankedTensor>:$zero_points,
-                       Optional<AnyRankedTensor>:$bias, I64Attr:$bits, I64Attr:$group, DefaultValuedAttr<I64Attr, "0">:$zero);
+                       Optional<AnyRankedTensor>:$bias, Optional<AnyRankedTensor>:$residual, I64Attr:$bits, I64Attr:$group,
+                       DefaultValuedAttr<I64Attr, "0">:$zero, UnitAttr:$swiglu);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $input (`scale` $input_scale^ `sum` $input_sum)? `,` $weight `scale` $weight_scale (`zero_points` $zero_points^)? (`bias` $bias^)?
-    attr-dict `:` type($input) (`scale` type($input_scale)^ `sum` type($input_sum))? `,` type($weight) `scale` type($weight_scale)
-    (`zero_points` type($zero_points)^)? (`bias` type($bias)^)? `to` type($result)
+    (`swiglu` $swiglu^)? (`residual` $residual^)? attr-dict `:` type($input) (`scale` type($input_scale)^ `sum` type($input_sum))? `,` type($weight) `scale` type($weight_scale)
+    (`zero_points` type($zero_points)^)? (`bias` type($bias)^)? (`residual` type($residual)^)? `to` type($result)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
+    /// Outputs that the weight holds.
+    int64_t weightRows() { return PackOp::weightRows(getType().getShape().back(), getSwiglu()); }
     /// k that one step of a panel holds for each output.
     int64_t stepColumns() { return 32 / int64_t(getBits()); }
   }];

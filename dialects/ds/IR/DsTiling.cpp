@@ -109,6 +109,9 @@ static SmallVector<Value> operandTiles(OpBuilder &b, PackedLinearOp op,
                                        const Tile &tile) {
   SmallVector<Value> result(op->getOperands());
   result[0] = sliceRows(b, op.getLoc(), op.getInput(), tile, 0, 1);
+  // The last operand, where there is one.
+  if (op.getResidual())
+    result.back() = sliceRows(b, op.getLoc(), op.getResidual(), tile, 0, 1);
   return result;
 }
 
@@ -119,6 +122,8 @@ static SmallVector<Value> operandTiles(OpBuilder &b, PackedQuantizedLinearOp op,
   for (Value &operand :
        MutableArrayRef(result).take_front(op.getInputScale() ? 3 : 1))
     operand = sliceRows(b, op.getLoc(), operand, tile, 0, 1);
+  if (op.getResidual())
+    result.back() = sliceRows(b, op.getLoc(), op.getResidual(), tile, 0, 1);
   return result;
 }
 

@@ -1800,8 +1800,33 @@ func.func @dynamic(%x: tensor<?x?xf32>, %w: tensor<1x8x32xf32>) -> tensor<?x32xf
 
 func.func @bias(%x: tensor<?x8xf32>, %w: tensor<1x8x32xf32>, %b: tensor<31xf32>) -> tensor<?x32xf32> {
   // expected-error @+1 {{'ds.packed_linear' op C3: expected a bias of 32 elements, found 'tensor<31xf32>'}}
-  %0 = ds.packed_linear %x, %w bias %b : tensor<31xf32> : tensor<?x8xf32>, tensor<1x8x32xf32> to tensor<?x32xf32>
+  %0 = ds.packed_linear %x, %w bias %b : tensor<?x8xf32>, tensor<1x8x32xf32> bias tensor<31xf32> to tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+func.func @residual(%x: tensor<?x8xf32>, %w: tensor<1x8x32xf32>, %r: tensor<?x31xf32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{'ds.packed_linear' op C3: expected a residual of the result's shape, found 'tensor<?x31xf32>' and 'tensor<?x32xf32>'}}
+  %0 = ds.packed_linear %x, %w residual %r : tensor<?x8xf32>, tensor<1x8x32xf32> residual tensor<?x31xf32> to tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+// 17 results of 2 panels of 16.
+func.func @halves(%x: tensor<?x8xf32>, %w: tensor<1x8x32xf32>) -> tensor<?x17xf32> {
+  // expected-error @+1 {{'ds.packed_linear' op C2: expected a weight like 'tensor<2x8x32xf32>'}}
+  %0 = ds.packed_linear %x, %w swiglu : tensor<?x8xf32>, tensor<1x8x32xf32> to tensor<?x17xf32>
+  return %0 : tensor<?x17xf32>
+}
+
+// -----
+
+func.func @f16_result(%x: tensor<?x8xf32>, %w: tensor<1x8x32xf32>) -> tensor<?x32xf16> {
+  // expected-error @+1 {{'ds.packed_linear' op C1: expected f32 inputs}}
+  %0 = ds.packed_linear %x, %w : tensor<?x8xf32>, tensor<1x8x32xf32> to tensor<?x32xf16>
+  return %0 : tensor<?x32xf16>
 }
 
 // -----
@@ -1881,6 +1906,15 @@ func.func @quantized_scales(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: ten
 func.func @quantized_bias(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>, %b: tensor<31xf32>) {
   // expected-error @+1 {{'ds.packed_quantized_linear' op C4: expected a bias of 32 elements, found 'tensor<31xf32>'}}
   %0 = ds.packed_quantized_linear %x, %w scale %s bias %b {bits = 8 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> bias tensor<31xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_residual(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>, %r: tensor<?x31xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C4: expected a residual of the result's shape}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s residual %r {bits = 8 : i64, group = 8 : i64}
+    : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> residual tensor<?x31xf32> to tensor<?x32xf32>
   return
 }
 

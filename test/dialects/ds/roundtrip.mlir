@@ -213,10 +213,12 @@ func.func @pack(%a: tensor<70x5xf32>, %b: tensor<70x5xbf16>, %c: tensor<70x5xi8>
 }
 
 // CHECK-LABEL: func @linear
-// CHECK: ds.packed_linear %{{.*}}, %{{.*}} bias %{{.*}} : tensor<70xf32> : tensor<?x5xbf16>, tensor<3x3x64xbf16> to tensor<?x70xf32>
-func.func @linear(%x: tensor<?x5xbf16>, %w: tensor<3x3x64xbf16>, %bias: tensor<70xf32>) -> tensor<?x70xf32> {
-  %0 = ds.packed_linear %x, %w bias %bias : tensor<70xf32> : tensor<?x5xbf16>, tensor<3x3x64xbf16> to tensor<?x70xf32>
-  return %0 : tensor<?x70xf32>
+// CHECK: ds.packed_linear %{{.*}}, %{{.*}} bias %{{.*}} : tensor<?x5xbf16>, tensor<3x3x64xbf16> bias tensor<70xf32> to tensor<?x70xf32>
+// CHECK: ds.packed_linear %{{.*}}, %{{.*}} swiglu residual %{{.*}} : tensor<?x5xbf16>, tensor<3x3x64xbf16> residual tensor<?x40xf32> to tensor<?x40xbf16>
+func.func @linear(%x: tensor<?x5xbf16>, %w: tensor<3x3x64xbf16>, %bias: tensor<70xf32>, %r: tensor<?x40xf32>) -> (tensor<?x70xf32>, tensor<?x40xbf16>) {
+  %0 = ds.packed_linear %x, %w bias %bias : tensor<?x5xbf16>, tensor<3x3x64xbf16> bias tensor<70xf32> to tensor<?x70xf32>
+  %1 = ds.packed_linear %x, %w swiglu residual %r : tensor<?x5xbf16>, tensor<3x3x64xbf16> residual tensor<?x40xf32> to tensor<?x40xbf16>
+  return %0, %1 : tensor<?x70xf32>, tensor<?x40xbf16>
 }
 
 // CHECK-LABEL: func @quantised

@@ -20,7 +20,7 @@ func.func @f32(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>) -> tensor<?x64xf32> 
 // CHECK: %[[Y:.*]] = arith.addf %{{.*}}, %{{.*}} : vector<16xf32>
 // CHECK: vector.transfer_write %[[Y]], %{{.*}} : vector<16xf32>, tensor<?x?xf32>
 func.func @ragged(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %b: tensor<33xf32>) -> tensor<?x33xf32> {
-  %0 = ds.packed_linear %x, %w bias %b : tensor<33xf32> : tensor<?x8xf32>, tensor<2x8x32xf32> to tensor<?x33xf32>
+  %0 = ds.packed_linear %x, %w bias %b : tensor<?x8xf32>, tensor<2x8x32xf32> bias tensor<33xf32> to tensor<?x33xf32>
   return %0 : tensor<?x33xf32>
 }
 
@@ -42,4 +42,18 @@ func.func @pairs(%x: tensor<?x5xbf16>, %w: tensor<1x3x64xbf16>) -> tensor<?x32xf
 func.func @static(%x: tensor<3x8xf32>, %w: tensor<1x8x32xf32>) -> tensor<3x32xf32> {
   %0 = ds.packed_linear %x, %w : tensor<3x8xf32>, tensor<1x8x32xf32> to tensor<3x32xf32>
   return %0 : tensor<3x32xf32>
+}
+
+// Gates and ups of one panel make 16 results, which are added to the residual and rounded before they are written.
+// CHECK-LABEL: func @epilogue
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in (%{{.*}}, 2)
+// CHECK: tensor.extract_slice %{{.*}} : tensor<?x32xf32> to tensor<?x16xf32>
+// CHECK: math.exp %{{.*}} : vector<16xf32>
+// CHECK: arith.divf
+// CHECK: %[[Y:.*]] = arith.addf %{{.*}}, %{{.*}} : vector<16xf32>
+// CHECK: %[[Z:.*]] = arith.truncf %[[Y]] : vector<16xf32> to vector<16xbf16>
+// CHECK: vector.transfer_write %[[Z]], %{{.*}} {in_bounds = [true]} : vector<16xbf16>, tensor<?x16xbf16>
+func.func @epilogue(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %r: tensor<?x32xf32>) -> tensor<?x32xbf16> {
+  %0 = ds.packed_linear %x, %w swiglu residual %r : tensor<?x8xf32>, tensor<2x8x32xf32> residual tensor<?x32xf32> to tensor<?x32xbf16>
+  return %0 : tensor<?x32xbf16>
 }

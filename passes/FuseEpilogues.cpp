@@ -1,0 +1,290 @@
+//===- FuseEpilogues.cpp - what follows a product joins it ----------------===//
+//
+// See Passes.td.
+//
+//===----------------------------------------------------------------------===//
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/Match.h"
+#include "passes/Passes.h"
+#include "passes/ProductRows.h"
+#include "passes/SymbolicElement.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_FUSEEPILOGUES
+#include "passes/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+
+/// The tensor whose rows `value` has: seen through one view that nothing else
+/// looks at.
+static Value rowsBehind(Value value) {
+  if (auto reshape = value.getDefiningOp<ReshapeOp>())
+    if (reshape.getInput().hasOneUse())
+      return reshape.getInput();
+  return value;
+}
+
+namespace {
+
+/// gate · sigmoid(gate) · up of the two halves of one product.
+struct GatedProduct {
+  SwigluOp swiglu;
+  SliceOp gate, up;
+  /// What the halves are slices of: the product or a view of it.
+  Value whole;
+  Operation *product;
+};
+
+struct FuseEpilogues : ds::impl::FuseEpiloguesBase<FuseEpilogues> {
+  void runOnOperation() override {
+    // Proofs first: rewriting makes new values.
+    SymbolicElements symbols;
+    SmallVector<GatedProduct> gated;
+    SmallVector<Operation *> products;
+    getOperation()->walk([&](Operation *op) {
+      if (auto swiglu = dyn_cast<SwigluOp>(op))
+        if (std::optional<GatedProduct> match = matchGated(symbols, swiglu))
+          gated.push_back(*match);
+      if (isa<PackedLinearOp, PackedQuantizedLinearOp>(op))
+        products.push_back(op);
+    });
+    for (GatedProduct &match : gated)
+      fuseGated(match);
+    for (Operation *op : products) {
+      if (auto product = dyn_cast<PackedLinearOp>(op))
+        finish(product);
+      else
+        finish(cast<PackedQuantizedLinearOp>(op));
+    }
+  }
+
+private:
+  /// Whether `slice` is columns [first, first + count) of all rows of its
+  /// input.
+  static bool takesColumns(SymbolicElements &symbols, SliceOp slice,
+                           int64_t first, int64_t count) {
+    Value input = slice.getInput();
+    int64_t last = tensorType(input).getRank() - 1;
+    std::optional<SliceRange> range = matchSliceAlong(slice, last);
+    if (!range || range->offset != first || range->size != count ||
+        range->stride != 1)
+      return false;
+    for (int64_t d = 0; d < last; ++d)
+      if (!isConstantIntValue(slice.getMixedOffsets()[d], 0) ||
+          !isConstantIntValue(slice.getMixedStrides()[d], 1) ||
+          !(symbols.sizeOf(slice.getResult(), d) == symbols.sizeOf(input, d)))
+        return false;
+    return true;
+  }
+
+  static std::optional<GatedProduct> matchGated(SymbolicElements &symbols,
+                                                SwigluOp op) {
+    GatedProduct match;
+    match.swiglu = op;
+    match.gate = op.getGate().getDefiningOp<SliceOp>();
+    match.up = op.getUp().getDefiningOp<SliceOp>();
+    RankedTensorType type = tensorType(op.getResult());
+    int64_t count = type.getShape().back();
+    if (!match.gate || !match.up || match.gate == match.up ||
+        match.gate.getInput() != match.up.getInput() ||
+        !match.gate->hasOneUse() || !match.up->hasOneUse() ||
+        ShapedType::isDynamic(count) || count == 0 ||
+        !type.getElementType().isF32())
+      return std::nullopt;
+    match.whole = match.gate.getInput();
+    if (!match.whole.hasNUses(2) ||
+        tensorType(match.whole).getShape().back() != 2 * count ||
+        !takesColumns(symbols, match.gate, 0, count) ||
+        !takesColumns(symbols, match.up, count, count))
+      return std::nullopt;
+    Value rows = rowsBehind(match.whole);
+    match.product = rows.getDefiningOp();
+    auto isReady = [&](auto product) {
+      return product && !product.getSwiglu() && !product.getResidual() &&
+             tensorType(product).getElementType().isF32() &&
+             tensorType(product).getShape().back() == 2 * count &&
+             arePacked(product);
+    };
+    if (!isReady(dyn_cast_or_null<PackedLinearOp>(match.product)) &&
+        !isReady(dyn_cast_or_null<PackedQuantizedLinearOp>(match.product)))
+      return std::nullopt;
+    return match;
+  }
+
+  /// Operands that hold something for each output: [2·I, …] before packing.
+  static SmallVector<OpOperand *> perOutput(PackedLinearOp op) {
+    return {&op.getWeightMutable()};
+  }
+  static SmallVector<OpOperand *> perOutput(PackedQuantizedLinearOp op) {
+    SmallVector<OpOperand *> result{&op.getWeightMutable(),
+                                    &op.getWeightScaleMutable()};
+    for (OpOperand &zero : op.getZeroPointsMutable())
+      result.push_back(&zero);
+    return result;
+  }
+
+  template <typename Product> static bool arePacked(Product op) {
+    return llvm::all_of(perOutput(op), [](OpOperand *operand) {
+      auto pack = operand->get().template getDefiningOp<PackOp>();
+      return pack && pack->hasOneUse();
+    });
+  }
+
+  /// Rows 0 … I − 1 (gates) and I … 2·I − 1 (ups) of `value` in blocks: 16
+  /// gates, the 16 ups that belong to them; zeros behind the last ones.
+  static Value interleaved(OpBuilder &b, Location loc, Value value) {
+    RankedTensorType type = tensorType(value);
+    constexpr int64_t block = PackOp::panelRows / 2;
+    int64_t half = type.getDimSize(0) / 2, blocks = (half + block - 1) / block;
+    SmallVector<int64_t> inner(type.getShape().drop_front());
+    auto shaped = [&](ArrayRef<int64_t> front) {
+      SmallVector<int64_t> shape(front);
+      llvm::append_range(shape, inner);
+      return RankedTensorType::get(shape, type.getElementType());
+    };
+    if (half % block != 0) {
+      SmallVector<Value> halves;
+      for (int64_t first : {int64_t(0), half})
+        halves.push_back(padded(b, loc, value, first, half, blocks * block));
+      value = ConcatOp::create(b, loc, shaped({2 * blocks * block}),
+                               uint64_t(0), halves);
+    }
+    value = ReshapeOp::create(b, loc, shaped({2, blocks, block}), value,
+                              ValueRange());
+    SmallVector<int64_t> order{1, 0, 2};
+    for (size_t d = 0; d < inner.size(); ++d)
+      order.push_back(int64_t(d) + 3);
+    value =
+        TransposeOp::create(b, loc, shaped({blocks, 2, block}), value, order);
+    return ReshapeOp::create(b, loc, shaped({2 * blocks * block}), value,
+                             ValueRange());
+  }
+
+  /// Rows [first, first + count) of `value`, with zeros up to `rows`.
+  static Value padded(OpBuilder &b, Location loc, Value value, int64_t first,
+                      int64_t count, int64_t rows) {
+    RankedTensorType type = tensorType(value);
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+    SmallVector<Value> low, high;
+    SmallVector<int64_t> shape(type.getShape());
+    for (auto [d, size] : llvm::enumerate(type.getShape())) {
+      offsets.push_back(b.getIndexAttr(d == 0 ? first : 0));
+      sizes.push_back(b.getIndexAttr(d == 0 ? count : size));
+      strides.push_back(b.getIndexAttr(1));
+      low.push_back(arith::ConstantIndexOp::create(b, loc, 0));
+      high.push_back(
+          arith::ConstantIndexOp::create(b, loc, d == 0 ? rows - count : 0));
+    }
+    Value part = SliceOp::create(b, loc, value, offsets, sizes, strides);
+    auto scalar = RankedTensorType::get({}, type.getElementType());
+    Value zero = arith::ConstantOp::create(
+        b, loc,
+        DenseElementsAttr::get(scalar, b.getZeroAttr(type.getElementType())));
+    shape[0] = rows;
+    return PadOp::create(b, loc,
+                         RankedTensorType::get(shape, type.getElementType()),
+                         part, zero, low, high, PadMode::Constant);
+  }
+
+  void fuseGated(GatedProduct &match) {
+    if (auto product = dyn_cast<PackedLinearOp>(match.product))
+      fuseGated(match, product);
+    else
+      fuseGated(match, cast<PackedQuantizedLinearOp>(match.product));
+  }
+
+  template <typename Product>
+  static void fuseGated(GatedProduct &match, Product product) {
+    OpBuilder b(product);
+    Location loc = product.getLoc();
+    for (OpOperand *operand : perOutput(product)) {
+      auto pack = operand->get().template getDefiningOp<PackOp>();
+      Value weight = interleaved(b, loc, pack.getWeight());
+      int64_t interleaving = PackOp::interleaving(tensorType(pack));
+      operand->set(PackOp::create(
+          b, loc, PackOp::packedType(tensorType(weight), interleaving),
+          weight));
+      pack.erase();
+    }
+    if (product.getBias())
+      product.getBiasMutable().assign(interleaved(b, loc, product.getBias()));
+    product.setSwiglu(true);
+    RankedTensorType type = tensorType(product);
+    int64_t count = type.getShape().back() / 2;
+    product.getResult().setType(RankedTensorType::get(
+        {type.getDimSize(0), count}, type.getElementType()));
+    Value result = product.getResult();
+    if (auto view = match.whole.getDefiningOp<ReshapeOp>()) {
+      OpBuilder after(match.swiglu);
+      result =
+          ReshapeOp::create(after, loc, tensorType(match.swiglu.getResult()),
+                            result, view.getDims());
+      match.swiglu.getResult().replaceAllUsesWith(result);
+      match.swiglu.erase();
+      match.gate.erase();
+      match.up.erase();
+      view.erase();
+      return;
+    }
+    match.swiglu.getResult().replaceAllUsesWith(result);
+    match.swiglu.erase();
+    match.gate.erase();
+    match.up.erase();
+  }
+
+  template <typename Product> static void finish(Product op) {
+    addResidual(op);
+    roundResult(op);
+  }
+
+  /// The sum with another tensor of the same shape, in f32.
+  template <typename Product> static void addResidual(Product op) {
+    if (!op->hasOneUse() || op.getResidual())
+      return;
+    Value value = op.getResult();
+    auto view = dyn_cast<ReshapeOp>(*value.user_begin());
+    if (view) {
+      value = view.getResult();
+      if (!value.hasOneUse())
+        return;
+    }
+    auto add = dyn_cast<ElementwiseOp>(*value.user_begin());
+    if (!add || add.getKind() != ElementwiseKind::Add ||
+        !tensorType(add.getResult()).getElementType().isF32())
+      return;
+    unsigned index = add.getOperands()[0] == value ? 0 : 1;
+    Value residual = otherOperand(add, index);
+    if (residual == value || residual.getType() != value.getType() ||
+        add.getResult().getType() != value.getType())
+      return;
+    // Where the sum is made, all operands are known.
+    op->moveBefore(add);
+    OpBuilder b(op);
+    Value rows = asRows(b, op.getLoc(), residual);
+    if (rows.getType() != op.getType())
+      rows = tensor::CastOp::create(b, op.getLoc(), op.getType(), rows);
+    op.getResidualMutable().assign(rows);
+    if (view)
+      view->moveAfter(op);
+    add.getResult().replaceAllUsesWith(value);
+    add.erase();
+  }
+
+  /// A result that is only wanted in bf16.
+  template <typename Product> static void roundResult(Product op) {
+    if (!op->hasOneUse() || !tensorType(op).getElementType().isF32())
+      return;
+    auto cast = dyn_cast<CastOp>(*op->user_begin());
+    if (!cast || !tensorType(cast.getResult()).getElementType().isBF16())
+      return;
+    op.getResult().setType(tensorType(cast.getResult()));
+    cast.getResult().replaceAllUsesWith(op.getResult());
+    cast.erase();
+  }
+};
+
+} // namespace
