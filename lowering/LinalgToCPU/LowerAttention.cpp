@@ -104,9 +104,12 @@ public:
     Value used = smaller(chunks, chunksOf(longest(op, sequences)));
     Value parts = ifSplit(used, one), chunksEach = ifSplit(one, used);
     Value merges = ifSplit(tokens, nothing);
+    // Room for the largest step that is split, if this one has as many tokens:
+    // a workspace that suffices for a step suffices for smaller ones.
+    Value room = smaller(tokens, index(few * shape.maxTokens()));
     Value partials = tensor::EmptyOp::create(
         b,
-        ArrayRef<OpFoldResult>{merges, b.getIndexAttr(heads), chunks,
+        ArrayRef<OpFoldResult>{room, b.getIndexAttr(heads), chunks,
                                b.getIndexAttr(width)},
         b.getF32Type());
     Value result = emptyLike(op.getType(), query);
