@@ -175,6 +175,15 @@ def transpose(case):
     case.output(out, element, result, None)
 
 
+def every_float8(case):
+    """All 256 patterns of both types, moved: infinities, NaN, zeros of both signs and the smallest numbers stay what they are."""
+    for element in FLOAT8:
+        x = case.input(element, [16, 16], lambda run, shape, e=element: np.arange(256, dtype=np.uint8).view(DTYPES[e]).reshape(shape))
+        kind = tensor(element, [16, 16])
+        out = case.emit(f"ds.transpose {x} [1, 0] : {kind} to {kind}")
+        case.output(out, element, [16, 16], None)
+
+
 def slice_(case):
     element = case.pick(MOVED)
     dims = case.dims(case.pick([1, 2, 3]))
@@ -636,6 +645,7 @@ OPS = {f"elementwise.{k}": elementwise(k)
        for k in list(UNARY_FUNCTIONS) + UNARY_EXACT + TESTS + BINARY_EXACT + COMPARISONS
        + ["not", "and", "or", "xor", "shl", "shr", "truncmod", "floormod", "pow"]}
 OPS |= {"elementwise.select": select, "cast": cast, "bitcast": bitcast, "reshape": reshape, "broadcast": broadcast, "transpose": transpose,
+        "every_float8": every_float8,
         "slice": slice_, "concat": concat, "pad": pad, "range": range_, "arg_reduce": arg_reduce, "cumulative": cumulative,
         "matmul": matmul, "softmax": softmax, "gather": gather, "gather_elements": gather_elements, "gather_nd": gather_nd,
         "scatter_elements": scatter_elements, "scatter_nd": scatter_nd, "topk": topk, "nonzero": nonzero,
