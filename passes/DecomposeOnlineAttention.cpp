@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Match.h"
 #include "passes/Passes.h"
+#include "passes/ProductRows.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_DECOMPOSEONLINEATTENTION
@@ -24,12 +25,10 @@ struct Ops {
   FloatType wide;
 
   Value constant(double number) {
-    APFloat value(number);
-    bool lost;
-    value.convert(wide.getFloatSemantics(), APFloat::rmNearestTiesToEven,
-                  &lost);
     return arith::ConstantOp::create(
-        b, loc, DenseElementsAttr::get(RankedTensorType::get({}, wide), value));
+        b, loc,
+        DenseElementsAttr::get(RankedTensorType::get({}, wide),
+                               Attribute(b.getFloatAttr(wide, number))));
   }
   Value map(EK kind, ValueRange operands) {
     return ElementwiseOp::create(b, loc, kind, operands);
@@ -169,11 +168,7 @@ private:
       if (type.getElementType().isInteger(1)) {
         scores = ops.map(EK::Select, {mask, scores, lowest});
       } else {
-        if (type.getElementType() != ops.wide)
-          mask = CastOp::create(
-              ops.b, ops.loc,
-              RankedTensorType::get(tensorType(mask).getShape(), ops.wide),
-              mask);
+        mask = castTo(ops.b, ops.loc, mask, ops.wide);
         scores = ops.map(EK::Add, {scores, mask});
       }
     }

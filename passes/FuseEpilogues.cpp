@@ -218,22 +218,19 @@ private:
     product.getResult().setType(RankedTensorType::get(
         {type.getDimSize(0), count}, type.getElementType()));
     Value result = product.getResult();
-    if (auto view = match.whole.getDefiningOp<ReshapeOp>()) {
+    auto view = match.whole.getDefiningOp<ReshapeOp>();
+    if (view) {
       OpBuilder after(match.swiglu);
       result =
           ReshapeOp::create(after, loc, tensorType(match.swiglu.getResult()),
                             result, view.getDims());
-      match.swiglu.getResult().replaceAllUsesWith(result);
-      match.swiglu.erase();
-      match.gate.erase();
-      match.up.erase();
-      view.erase();
-      return;
     }
     match.swiglu.getResult().replaceAllUsesWith(result);
     match.swiglu.erase();
     match.gate.erase();
     match.up.erase();
+    if (view)
+      view.erase();
   }
 
   template <typename Product> static void finish(Product op) {

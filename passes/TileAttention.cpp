@@ -21,13 +21,10 @@ using Sizes = SmallVector<OpFoldResult>;
 /// A tensor of `sizes` that is `number` everywhere.
 static Value filled(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
                     FloatType element, double number) {
-  APFloat value(number);
-  bool lost;
-  value.convert(element.getFloatSemantics(), APFloat::rmNearestTiesToEven,
-                &lost);
   Value scalar = arith::ConstantOp::create(
       b, loc,
-      DenseElementsAttr::get(RankedTensorType::get({}, element), value));
+      DenseElementsAttr::get(RankedTensorType::get({}, element),
+                             Attribute(b.getFloatAttr(element, number))));
   SmallVector<Value> dims;
   SmallVector<int64_t> shape;
   dispatchIndexOpFoldResults(sizes, dims, shape);

@@ -212,6 +212,8 @@ Nums without(ArrayRef<Num> at, ArrayRef<int64_t> axes);
 
 // Elementwise.cpp, used where other ops say "as ds.elementwise".
 Num elementwise(Emitter &e, ElementwiseKind kind, ArrayRef<Num> args);
+// Model.cpp, used where a product says "as ds.swiglu".
+Num swiglu(Emitter &e, Num gate, Num up);
 /// Indices into an operand that broadcasts statically to a result read at `at`.
 Nums broadcastIndex(Emitter &e, RankedTensorType operand, ArrayRef<Num> at);
 

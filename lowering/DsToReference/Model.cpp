@@ -92,13 +92,16 @@ static SmallVector<Value> lower(Emitter &e, LinearOp op,
       })};
 }
 
+Num swiglu(Emitter &e, Num gate, Num up) {
+  return gate * elementwise(e, ElementwiseKind::Sigmoid, {gate}) * up;
+}
+
 static SmallVector<Value> lower(Emitter &e, SwigluOp op,
                                 SwigluOp::Adaptor adaptor,
                                 RankedTensorType type) {
   return {e.generate(type, e.sizes(adaptor.getGate()), [&](Nums at) {
-    Num gate = e.read(adaptor.getGate(), at), up = e.read(adaptor.getUp(), at);
-    Num sigmoid = e.real(1) / (exp(-gate) + 1);
-    return gate * sigmoid * up;
+    return swiglu(e, e.read(adaptor.getGate(), at),
+                  e.read(adaptor.getUp(), at));
   })};
 }
 

@@ -36,14 +36,9 @@ finish(Emitter &e, Product op, typename Product::Adaptor adaptor,
   return {e.generate(type, sizes, [&](Nums at) {
     Num m = at[0], n = at[1];
     int64_t half = PackOp::panelRows / 2;
-    Num z = e.real(0);
-    if (op.getSwiglu()) {
-      Num first = n / half * PackOp::panelRows + n % half;
-      Num gate = y(m, first), up = y(m, first + half);
-      z = gate * (e.real(1) / (exp(-gate) + 1)) * up;
-    } else {
-      z = y(m, n);
-    }
+    Num first = n / half * PackOp::panelRows + n % half;
+    Num z =
+        op.getSwiglu() ? swiglu(e, y(m, first), y(m, first + half)) : y(m, n);
     return residual ? z + e.read(residual, at) : z;
   })};
 }

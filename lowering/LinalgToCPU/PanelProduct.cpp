@@ -103,12 +103,12 @@ void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
 SmallVector<Value> PanelProduct::finish(ArrayRef<Value> sums,
                                         ArrayRef<Value> biases, Value residual,
                                         Value row) {
+  RowVectors vectors{b, loc, lanes};
   SmallVector<Value> values(sums);
   for (auto [value, bias] : llvm::zip(values, biases))
     value = arith::AddFOp::create(b, loc, value, bias);
   if (epilogue.swiglu) {
     // As ds.swiglu is lowered: the same operations in the same order.
-    RowVectors vectors{b, loc, lanes};
     Value gate = values[0], up = values[1];
     Value small =
         math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, gate));
@@ -118,7 +118,6 @@ SmallVector<Value> PanelProduct::finish(ArrayRef<Value> sums,
     values = {arith::MulFOp::create(
         b, loc, arith::MulFOp::create(b, loc, gate, sigmoid), up)};
   }
-  RowVectors vectors{b, loc, lanes};
   if (residual)
     for (auto [part, value] : llvm::enumerate(values)) {
       Value x = vectors.read(residual, {row, index(int64_t(part) * lanes)},
