@@ -73,29 +73,33 @@ Value TokenFlattener::flattenTranspose(TransposeOp op) {
   Value input = flatten(op.getInput());
   if (!input)
     return nullptr;
-  // Dimensions other than batch and rows, in old and new order.
-  SmallVector<int64_t> oldRest, perm{0};
+  // What a token has, in old and new order. Units move without moving an
+  // element and may vanish before the rows, so that only the rest is permuted.
   RankedTensorType fromType = tensorType(op.getInput());
-  for (int64_t d = 0; d < fromType.getRank(); ++d)
-    if (!from.isLead(d) && !(d < from.row && fromType.getDimSize(d) == 1))
-      oldRest.push_back(d);
   RankedTensorType type = tensorType(op.getResult());
+  SmallVector<int64_t> oldRest, oldSizes, perm{0}, newSizes;
+  for (int64_t d = 0; d < fromType.getRank(); ++d)
+    if (!from.isLead(d) && fromType.getDimSize(d) != 1) {
+      oldRest.push_back(d);
+      oldSizes.push_back(fromType.getDimSize(d));
+    }
   for (auto [j, d] : llvm::enumerate(op.getPerm())) {
-    auto *it = llvm::find(oldRest, d);
-    if (it != oldRest.end() &&
-        !(int64_t(j) < to.row && type.getDimSize(j) == 1))
+    int64_t size = type.getDimSize(j);
+    if (!to.isLead(j) && !(int64_t(j) < to.row && size == 1))
+      newSizes.push_back(size);
+    if (auto *it = llvm::find(oldRest, d); it != oldRest.end())
       perm.push_back(1 + (it - oldRest.begin()));
   }
-  RankedTensorType inputType = tensorType(input);
-  if (int64_t(perm.size()) != inputType.getRank() || !isPermutationVector(perm))
-    return fail(op, "a transpose moves unit dimensions across token rows");
   if (isIdentityPermutation(perm))
-    return input;
-  return TransposeOp::create(
+    return reshapeRest(input, newSizes);
+  input = reshapeRest(input, oldSizes);
+  RankedTensorType inputType = tensorType(input);
+  Value moved = TransposeOp::create(
       builder, op.getLoc(),
       RankedTensorType::get(applyPermutation(inputType.getShape(), perm),
                             inputType.getElementType()),
       input, builder.getDenseI64ArrayAttr(perm));
+  return reshapeRest(moved, newSizes);
 }
 
 Value TokenFlattener::flattenSlice(SliceOp op) {

@@ -84,6 +84,7 @@ script onnx-oracle "$python" test/onnx-import/run_oracle.py "$bin/ds-compile" te
 script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
 script attention "$python" test/e2e/run_attention.py "$bin/ds-compile"
 script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
+script shapes "$python" test/e2e/run_shapes.py "$bin/ds-compile" tools/bench/llama_onnx.py
 script rewrites "$python" test/e2e/run_rewrites.py "$bin/ds-compile" test/e2e/golden --seconds 100
 script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/golden examples/kjv-v1
 script properties "$python" test/properties/run_properties.py "$bin/ds-compile"

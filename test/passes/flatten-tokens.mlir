@@ -83,3 +83,30 @@ func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"], ds.name = "ids"}, 
   %l = ds.linear %n, %t : tensor<?x?x8xf32>, tensor<16x8xf32> to tensor<?x?x16xf32>
   return %l, %k1, %v1 : tensor<?x?x16xf32>, tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>
 }
+
+// -----
+
+// One key-value head: its dimension of size 1 stands before or behind the rows, which moves no element.
+// CHECK: func.func @step(
+// CHECK-NOT: ds.transpose
+// CHECK: ds.cache_append {{.*}} : tensor<?x1x8xf32>, tensor<?x1x?x8xf32>
+// CHECK-NOT: ds.transpose
+// CHECK: ds.cached_attention {{.*}} : tensor<?x1x8xf32>, tensor<?x1x?x8xf32>, tensor<?x1x?x8xf32>
+ds.parameter @table : tensor<16x8xf32> = dense<1.0> : tensor<16x8xf32>
+func.func @graph(%ids: tensor<?x?xi64> {ds.dims = ["b", "s"], ds.name = "ids"}, %k: tensor<?x1x?x8xf32> {ds.dims = ["b", "", "p", ""], ds.name = "k"}, %v: tensor<?x1x?x8xf32> {ds.dims = ["b", "", "p", ""], ds.name = "v"}) -> (tensor<?x?x16xf32> {ds.name = "l"}, tensor<?x1x?x8xf32> {ds.name = "k1"}, tensor<?x1x?x8xf32> {ds.name = "v1"}) attributes {ds.entry = "graph"} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %b = tensor.dim %ids, %c0 : tensor<?x?xi64>
+  %s = tensor.dim %ids, %c1 : tensor<?x?xi64>
+  %t = ds.load_parameter @table : tensor<16x8xf32>
+  %e = ds.embedding %ids, %t : tensor<?x?xi64>, tensor<16x8xf32> to tensor<?x?x8xf32>
+  %x = ds.reshape %e[%b, %s] : tensor<?x?x8xf32> to tensor<?x?x1x8xf32>
+  %rows = ds.transpose %x [0, 2, 1, 3] : tensor<?x?x1x8xf32> to tensor<?x1x?x8xf32>
+  %k1 = ds.concat 2 %k, %rows : (tensor<?x1x?x8xf32>, tensor<?x1x?x8xf32>) -> tensor<?x1x?x8xf32>
+  %v1 = ds.concat 2 %v, %rows : (tensor<?x1x?x8xf32>, tensor<?x1x?x8xf32>) -> tensor<?x1x?x8xf32>
+  %a = ds.attention %x, %k1, %v1 scale 0.5 causal : tensor<?x?x1x8xf32>, tensor<?x1x?x8xf32>, tensor<?x1x?x8xf32> to tensor<?x?x1x8xf32>
+  %f = ds.reshape %a[%b, %s] : tensor<?x?x1x8xf32> to tensor<?x?x8xf32>
+  %h = ds.elementwise add %e, %f : (tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+  %l = ds.linear %h, %t : tensor<?x?x8xf32>, tensor<16x8xf32> to tensor<?x?x16xf32>
+  return %l, %k1, %v1 : tensor<?x?x16xf32>, tensor<?x1x?x8xf32>, tensor<?x1x?x8xf32>
+}
