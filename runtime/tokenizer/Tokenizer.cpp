@@ -69,7 +69,7 @@ struct AddedToken {
 
 class BpeTokenizer : public Tokenizer {
 public:
-  BpeTokenizer(const json &file, const json &config) {
+  explicit BpeTokenizer(const json &file) {
     const json &model = file.at("model");
     if (model.value("type", std::string("BPE")) != "BPE")
       throw std::runtime_error("tokenizer model '" +
@@ -113,7 +113,28 @@ public:
         file.contains("pre_tokenizer") ? file["pre_tokenizer"].dump() : "null");
     if (file.contains("post_processor"))
       readPostProcessor(file["post_processor"]);
-    readConfig(config);
+  }
+
+  /// Takes what is of interest from tokenizer_config.json.
+  void readConfig(const json &config) {
+    if (!config.is_object())
+      return;
+    auto text = [&](const char *name) -> std::string {
+      if (!config.contains(name) || config[name].is_null())
+        return "";
+      const json &value = config[name];
+      return value.is_object() ? value.value("content", std::string())
+                               : value.get<std::string>();
+    };
+    if (config.contains("chat_template") && config["chat_template"].is_string())
+      opensThought = config["chat_template"].get<std::string>().find(
+                         "<\xef\xbd\x9c"
+                         "Assistant\xef\xbd\x9c><think>") != std::string::npos;
+    bos = text("bos_token");
+    eos = text("eos_token");
+    if (config.contains("add_bos_token") &&
+        config["add_bos_token"].is_boolean())
+      addBos = config["add_bos_token"].get<bool>();
   }
 
   std::vector<int32_t> encode(std::string_view text,
@@ -268,27 +289,6 @@ private:
     }
   }
 
-  void readConfig(const json &config) {
-    if (!config.is_object())
-      return;
-    auto text = [&](const char *name) -> std::string {
-      if (!config.contains(name) || config[name].is_null())
-        return "";
-      const json &value = config[name];
-      return value.is_object() ? value.value("content", std::string())
-                               : value.get<std::string>();
-    };
-    if (config.contains("chat_template") && config["chat_template"].is_string())
-      opensThought = config["chat_template"].get<std::string>().find(
-                         "<\xef\xbd\x9c"
-                         "Assistant\xef\xbd\x9c><think>") != std::string::npos;
-    bos = text("bos_token");
-    eos = text("eos_token");
-    if (config.contains("add_bos_token") &&
-        config["add_bos_token"].is_boolean())
-      addBos = config["add_bos_token"].get<bool>();
-  }
-
   void encodePlain(std::string_view text, std::vector<int32_t> &out) const {
     if (text.empty())
       return;
@@ -405,16 +405,26 @@ private:
 
 } // namespace
 
+/// What `read` returns; what it finds amiss names the file.
+template <typename Read> static auto readFile(const char *name, Read read) {
+  try {
+    return read();
+  } catch (const json::exception &error) {
+    throw std::runtime_error(
+        std::string(name) +
+        " is damaged or not what it should be: " + error.what());
+  }
+}
+
 std::unique_ptr<Tokenizer> Tokenizer::load(const std::string &tokenizer,
                                            const std::string &config) {
-  try {
-    return std::make_unique<BpeTokenizer>(
-        json::parse(tokenizer), config.empty() ? json() : json::parse(config));
-  } catch (const json::exception &error) {
-    throw std::runtime_error(std::string("tokenizer.json is damaged or not "
-                                         "what it should be: ") +
-                             error.what());
-  }
+  auto result = readFile("tokenizer.json", [&] {
+    return std::make_unique<BpeTokenizer>(json::parse(tokenizer));
+  });
+  if (!config.empty())
+    readFile("tokenizer_config.json",
+             [&] { result->readConfig(json::parse(config)); });
+  return result;
 }
 
 std::string Tokenizer::decode(const std::vector<int32_t> &ids,

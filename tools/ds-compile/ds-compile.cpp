@@ -11,6 +11,7 @@
 #include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Pipelines.h"
 #include "tools/ds-compile/CommandLine.h"
+#include "tools/ds-compile/TokenizerCheck.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -125,14 +126,6 @@ struct Stages {
 };
 } // namespace
 
-/// The text of a file beside the model, or nothing.
-static std::optional<std::string> readText(StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path);
-  if (!buffer)
-    return std::nullopt;
-  return (*buffer)->getBuffer().str();
-}
-
 /// Tokenizer and configuration: those named, else those beside the model.
 static bool readModelFiles(const tool::CompileCommand &command,
                            ds::LinkOptions &link) {
@@ -150,29 +143,46 @@ static bool readModelFiles(const tool::CompileCommand &command,
     return false;
   };
   auto find = [&](const std::string &named, StringRef otherwise,
-                  std::string &text) {
-    std::optional<std::string> found =
-        readText(named.empty() ? StringRef(beside(otherwise)) : named);
-    if (!found && !named.empty())
-      return error("cannot read '" + named + "'");
-    text = found.value_or("");
+                  std::optional<std::string> &text) {
+    auto buffer = llvm::MemoryBuffer::getFile(
+        named.empty() ? StringRef(beside(otherwise)) : named);
+    if (buffer)
+      text = (*buffer)->getBuffer().str();
+    else if (!named.empty())
+      return error("cannot read '" + named +
+                   "': " + buffer.getError().message());
     return true;
   };
-  std::string config, generation;
-  if (!find(command.tokenizer, "tokenizer.json", link.tokenizer) ||
-      !find("", "tokenizer_config.json", link.tokenizerConfig) ||
+  std::optional<std::string> tokenizer, tokenizerConfig, config, generation;
+  if (!find(command.tokenizer, "tokenizer.json", tokenizer) ||
+      !find("", "tokenizer_config.json", tokenizerConfig) ||
       !find(command.config, "config.json", config) ||
       !find("", "generation_config.json", generation))
     return false;
+  if (tokenizer) {
+    link.tokenizer = *tokenizer;
+    link.tokenizerConfig = tokenizerConfig.value_or("");
+    std::string problem =
+        tool::findTokenizerProblem(link.tokenizer, link.tokenizerConfig);
+    if (!problem.empty() && !command.tokenizer.empty())
+      return error("ds-run cannot use '" + command.tokenizer + "': " + problem);
+    // One that lies there by chance may be of another kind.
+    if (!problem.empty()) {
+      llvm::errs() << "ds-compile: warning: left out '"
+                   << beside("tokenizer.json")
+                   << "', which ds-run cannot use: " << problem << "\n";
+      link.tokenizer = link.tokenizerConfig = "";
+    }
+  }
   // The generation's ids win over the configuration's.
-  std::pair<StringRef, StringRef> files[] = {
+  std::pair<StringRef, std::optional<std::string>> files[] = {
       {command.config.empty() ? "config.json" : StringRef(command.config),
        config},
       {"generation_config.json", generation}};
-  for (auto [name, text] : files) {
-    if (text.empty())
+  for (const auto &[name, text] : files) {
+    if (!text)
       continue;
-    auto parsed = llvm::json::parse(text);
+    auto parsed = llvm::json::parse(*text);
     if (!parsed)
       return error("'" + name +
                    "' is no JSON: " + llvm::toString(parsed.takeError()));
@@ -206,6 +216,10 @@ static int compileModel(const tool::CompileCommand &command) {
   ds::registerLoweringInterfaces(registry);
   context.appendDialectRegistry(registry);
 
+  // First, so that what is amiss with them is said before the long work.
+  ds::LinkOptions link;
+  if (command.emit == "so" && !readModelFiles(command, link))
+    return 1;
   StringRef model = command.model;
   OwningOpRef<ModuleOp> module =
       model.ends_with(".mlir") ? parseSourceFile<ModuleOp>(model, &context)
@@ -295,7 +309,6 @@ static int compileModel(const tool::CompileCommand &command) {
                          [&](llvm::raw_ostream &out) { out << bytes; });
     }
   }
-  ds::LinkOptions link;
   link.output = command.output;
   link.embedWeights = command.weights == "embed";
   link.optionsText =
@@ -307,8 +320,6 @@ static int compileModel(const tool::CompileCommand &command) {
                                {"reference", command.reference},
                            }))
           .str();
-  if (!readModelFiles(command, link))
-    return 1;
   FailureOr<std::unique_ptr<ds::ParameterProgram>> parameters =
       ds::compileParameterProgram(program.get());
   if (failed(parameters))
