@@ -3,8 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
-#include "lowering/LinalgToCPU/EntryMemory.h"
-#include "runtime/include/ds/model_abi.h"
+#include "lowering/LinalgToCPU/EntryFunctions.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_BUILDPARAMETERENTRIES
@@ -59,16 +58,6 @@ private:
     return LLVM::AddressOfOp::create(builder, loc, pointerType(), statusName);
   }
 
-  static Value tensorAt(EntryMemory &memory, Value pointer,
-                        RankedTensorType type) {
-    SmallVector<Value> sizes;
-    for (int64_t size : type.getShape())
-      sizes.push_back(memory.i64(size));
-    return memory.memref(
-        pointer, sizes,
-        MemRefType::get(type.getShape(), type.getElementType()));
-  }
-
   void build(func::FuncOp function) {
     Location loc = function.getLoc();
     Block &body = function.getBody().front();
@@ -82,7 +71,7 @@ private:
       auto type = cast<RankedTensorType>(body.getArgument(i).getType());
       Value pointer = memory.loadPointer(arguments, i * sizeof(void *));
       Value tensor = bufferization::ToTensorOp::create(
-          builder, loc, type, tensorAt(memory, pointer, type),
+          builder, loc, type, memory.memref(pointer, type),
           /*restrict=*/true);
       body.getArgument(i).replaceAllUsesWith(tensor);
     }
@@ -90,11 +79,8 @@ private:
     auto returnOp = cast<func::ReturnOp>(body.getTerminator());
     builder.setInsertionPoint(returnOp);
     Value value = returnOp.getOperand(0);
-    auto copy = bufferization::MaterializeInDestinationOp::create(
-        builder, loc, value,
-        tensorAt(memory, result, cast<RankedTensorType>(value.getType())));
-    copy.setRestrict(true);
-    copy.setWritable(true);
+    writeInto(builder, value,
+              memory.memref(result, cast<RankedTensorType>(value.getType())));
     Value status = LLVM::LoadOp::create(builder, loc, builder.getI32Type(),
                                         statusAddress(builder, loc));
     func::ReturnOp::create(builder, loc, status);

@@ -4,6 +4,10 @@
 using namespace mlir;
 using namespace mlir::ds;
 
+MemRefType mlir::ds::bufferOf(RankedTensorType type) {
+  return MemRefType::get(type.getShape(), type.getElementType());
+}
+
 Value EntryMemory::i64(int64_t value) {
   return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
 }
@@ -71,8 +75,14 @@ Value EntryMemory::memref(Value pointer, ValueRange sizes, MemRefType type) {
   return UnrealizedConversionCastOp::create(b, loc, type, result).getResult(0);
 }
 
+Value EntryMemory::memref(Value pointer, RankedTensorType type) {
+  SmallVector<Value> sizes;
+  for (int64_t size : type.getShape())
+    sizes.push_back(i64(size));
+  return memref(pointer, sizes, bufferOf(type));
+}
+
 Value EntryMemory::pointerOf(Value memref) {
   Value index = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
-  return LLVM::IntToPtrOp::create(
-      b, loc, LLVM::LLVMPointerType::get(b.getContext()), toI64(index));
+  return LLVM::IntToPtrOp::create(b, loc, this->pointer(), toI64(index));
 }

@@ -11,10 +11,15 @@
 
 namespace mlir::ds {
 
+/// A dense row-major buffer for a tensor.
+MemRefType bufferOf(RankedTensorType type);
+
 struct EntryMemory {
   OpBuilder &b;
   Location loc;
 
+  /// The type of addresses.
+  Type pointer() const { return LLVM::LLVMPointerType::get(b.getContext()); }
   Value i64(int64_t value);
   Value i32(int64_t value);
   /// Address of byte `offset` behind `pointer`.
@@ -28,6 +33,8 @@ struct EntryMemory {
   /// A dense row-major memref over `pointer`; `sizes` (i64) has one value per
   /// dimension.
   Value memref(Value pointer, ValueRange sizes, MemRefType type);
+  /// The same for a tensor of static shape.
+  Value memref(Value pointer, RankedTensorType type);
   /// The bytes of a memref: what `memref` was given, or an allocation.
   Value pointerOf(Value memref);
 
