@@ -74,6 +74,7 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   pack.precision = options.precision;
   pm.addNestedPass<func::FuncOp>(createPackWeights(pack));
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
+  pm.addNestedPass<func::FuncOp>(createFuseRope());
   // Last: no pass sees through a computed parameter.
   pm.addPass(createSplitParameterProgram());
   pm.addPass(createCanonicalizerPass());

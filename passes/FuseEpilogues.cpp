@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/Match.h"
+#include "passes/PackedOperands.h"
 #include "passes/Passes.h"
 #include "passes/ProductRows.h"
 #include "passes/SymbolicElement.h"
@@ -63,24 +64,6 @@ struct FuseEpilogues : ds::impl::FuseEpiloguesBase<FuseEpilogues> {
   }
 
 private:
-  /// Whether `slice` is columns [first, first + count) of all rows of its
-  /// input.
-  static bool takesColumns(SymbolicElements &symbols, SliceOp slice,
-                           int64_t first, int64_t count) {
-    Value input = slice.getInput();
-    int64_t last = tensorType(input).getRank() - 1;
-    std::optional<SliceRange> range = matchSliceAlong(slice, last);
-    if (!range || range->offset != first || range->size != count ||
-        range->stride != 1)
-      return false;
-    for (int64_t d = 0; d < last; ++d)
-      if (!isConstantIntValue(slice.getMixedOffsets()[d], 0) ||
-          !isConstantIntValue(slice.getMixedStrides()[d], 1) ||
-          !(symbols.sizeOf(slice.getResult(), d) == symbols.sizeOf(input, d)))
-        return false;
-    return true;
-  }
-
   static std::optional<GatedProduct> matchGated(SymbolicElements &symbols,
                                                 SwigluOp op) {
     GatedProduct match;
@@ -98,40 +81,23 @@ private:
     match.whole = match.gate.getInput();
     if (!match.whole.hasNUses(2) ||
         tensorType(match.whole).getShape().back() != 2 * count ||
-        !takesColumns(symbols, match.gate, 0, count) ||
-        !takesColumns(symbols, match.up, count, count))
+        columnsOf(symbols, match.gate) != Columns{0, count} ||
+        columnsOf(symbols, match.up) != Columns{count, count})
       return std::nullopt;
     Value rows = rowsBehind(match.whole);
     match.product = rows.getDefiningOp();
     auto isReady = [&](auto product) {
       return product && !product.getSwiglu() && !product.getResidual() &&
+             !product.getCos() &&
              tensorType(product).getElementType().isF32() &&
-             tensorType(product).getShape().back() == 2 * count &&
-             arePacked(product);
+             tensorType(product).getShape().back() == 2 * count;
     };
+    if (!hasOwnPackedWeights(match.product))
+      return std::nullopt;
     if (!isReady(dyn_cast_or_null<PackedLinearOp>(match.product)) &&
         !isReady(dyn_cast_or_null<PackedQuantizedLinearOp>(match.product)))
       return std::nullopt;
     return match;
-  }
-
-  /// Operands that hold something for each output: [2·I, …] before packing.
-  static SmallVector<OpOperand *> perOutput(PackedLinearOp op) {
-    return {&op.getWeightMutable()};
-  }
-  static SmallVector<OpOperand *> perOutput(PackedQuantizedLinearOp op) {
-    SmallVector<OpOperand *> result{&op.getWeightMutable(),
-                                    &op.getWeightScaleMutable()};
-    for (OpOperand &zero : op.getZeroPointsMutable())
-      result.push_back(&zero);
-    return result;
-  }
-
-  template <typename Product> static bool arePacked(Product op) {
-    return llvm::all_of(perOutput(op), [](OpOperand *operand) {
-      auto pack = operand->get().template getDefiningOp<PackOp>();
-      return pack && pack->hasOneUse();
-    });
   }
 
   /// Rows 0 … I − 1 (gates) and I … 2·I − 1 (ups) of `value` in blocks: 16
@@ -140,50 +106,35 @@ private:
     RankedTensorType type = tensorType(value);
     constexpr int64_t block = PackOp::panelRows / 2;
     int64_t half = type.getDimSize(0) / 2, blocks = (half + block - 1) / block;
-    SmallVector<int64_t> inner(type.getShape().drop_front());
-    auto shaped = [&](ArrayRef<int64_t> front) {
-      SmallVector<int64_t> shape(front);
-      llvm::append_range(shape, inner);
-      return RankedTensorType::get(shape, type.getElementType());
-    };
     if (half % block != 0) {
       SmallVector<Value> halves;
       for (int64_t first : {int64_t(0), half})
         halves.push_back(padded(b, loc, value, first, half, blocks * block));
-      value = ConcatOp::create(b, loc, shaped({2 * blocks * block}),
-                               uint64_t(0), halves);
+      SmallVector<int64_t> shape(type.getShape());
+      shape[0] = 2 * blocks * block;
+      value = ConcatOp::create(
+          b, loc, RankedTensorType::get(shape, type.getElementType()),
+          uint64_t(0), halves);
     }
-    value = ReshapeOp::create(b, loc, shaped({2, blocks, block}), value,
-                              ValueRange());
-    SmallVector<int64_t> order{1, 0, 2};
-    for (size_t d = 0; d < inner.size(); ++d)
-      order.push_back(int64_t(d) + 3);
-    value =
-        TransposeOp::create(b, loc, shaped({blocks, 2, block}), value, order);
-    return ReshapeOp::create(b, loc, shaped({2 * blocks * block}), value,
-                             ValueRange());
+    return membersInPanels(b, loc, value, /*groups=*/1, /*inPairs=*/false);
   }
 
   /// Rows [first, first + count) of `value`, with zeros up to `rows`.
   static Value padded(OpBuilder &b, Location loc, Value value, int64_t first,
                       int64_t count, int64_t rows) {
     RankedTensorType type = tensorType(value);
-    SmallVector<OpFoldResult> offsets, sizes, strides;
     SmallVector<Value> low, high;
-    SmallVector<int64_t> shape(type.getShape());
-    for (auto [d, size] : llvm::enumerate(type.getShape())) {
-      offsets.push_back(b.getIndexAttr(d == 0 ? first : 0));
-      sizes.push_back(b.getIndexAttr(d == 0 ? count : size));
-      strides.push_back(b.getIndexAttr(1));
+    for (int64_t d = 0; d < type.getRank(); ++d) {
       low.push_back(arith::ConstantIndexOp::create(b, loc, 0));
       high.push_back(
           arith::ConstantIndexOp::create(b, loc, d == 0 ? rows - count : 0));
     }
-    Value part = SliceOp::create(b, loc, value, offsets, sizes, strides);
+    Value part = sliceOfRows(b, loc, value, first, count);
     auto scalar = RankedTensorType::get({}, type.getElementType());
     Value zero = arith::ConstantOp::create(
         b, loc,
         DenseElementsAttr::get(scalar, b.getZeroAttr(type.getElementType())));
+    SmallVector<int64_t> shape(type.getShape());
     shape[0] = rows;
     return PadOp::create(b, loc,
                          RankedTensorType::get(shape, type.getElementType()),
@@ -201,17 +152,7 @@ private:
   static void fuseGated(GatedProduct &match, Product product) {
     OpBuilder b(product);
     Location loc = product.getLoc();
-    for (OpOperand *operand : perOutput(product)) {
-      auto pack = operand->get().template getDefiningOp<PackOp>();
-      Value weight = interleaved(b, loc, pack.getWeight());
-      int64_t interleaving = PackOp::interleaving(tensorType(pack));
-      operand->set(PackOp::create(
-          b, loc, PackOp::packedType(tensorType(weight), interleaving),
-          weight));
-      pack.erase();
-    }
-    if (product.getBias())
-      product.getBiasMutable().assign(interleaved(b, loc, product.getBias()));
+    reorderOutputs(product, interleaved);
     product.setSwiglu(true);
     RankedTensorType type = tensorType(product);
     int64_t count = type.getShape().back() / 2;
@@ -240,7 +181,7 @@ private:
 
   /// The sum with another tensor of the same shape, in f32.
   template <typename Product> static void addResidual(Product op) {
-    if (!op->hasOneUse() || op.getResidual())
+    if (!op->hasOneUse() || op.getResidual() || op.getCos())
       return;
     Value value = op.getResult();
     auto view = dyn_cast<ReshapeOp>(*value.user_begin());

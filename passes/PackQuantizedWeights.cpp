@@ -230,9 +230,8 @@ private:
                   PackedQuantizedLinearOp::create(
                       b, loc, resultType, x, scale, sum, packed(data, 4),
                       packed(weight->scale, 1),
-                      zeroPoints ? packed(zeroPoints, 1) : Value(), bias,
-                      /*residual=*/Value(), bits, group, zeroPoints ? 0 : zero,
-                      /*swiglu=*/false));
+                      zeroPoints ? packed(zeroPoints, 1) : Value(), bias, bits,
+                      group, zeroPoints ? 0 : zero));
   }
 };
 

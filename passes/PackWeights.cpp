@@ -61,7 +61,7 @@ private:
         b, loc,
         RankedTensorType::get(
             {tensorType(x).getDimSize(0), weight.getDimSize(0)}, f32),
-        x, packed, bias, /*residual=*/Value(), /*swiglu=*/false);
+        x, packed, bias);
     replaceByRows(b, op, product);
   }
 };

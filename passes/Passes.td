@@ -55,6 +55,20 @@ def FuseEpilogues : Pass<"ds-fuse-epilogues", "func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def FuseRope : Pass<"ds-fuse-rope", "func::FuncOp"> {
+  let summary = "rotations of heads join the packed product that makes them";
+  let description = [{
+    `ds.rope` of the first columns of `ds.packed_linear` or `ds.packed_quantized_linear`, as heads of their own (queries and keys of one
+    merged product, values behind them), becomes `rope` of the product: the rows of weight, scales, zero points and bias are put in
+    panels of 16 first members of rotations and the 16 second ones before they are packed. The same tables, width and layouts serve all
+    heads. The product moves down to the first op that reads it through views: the tables must stand before that. The arithmetic stays
+    the same, bit for bit.
+    Does nothing where half a head is no multiple of 16, the product has another epilogue, its columns are no multiple of 32, or the rotated
+    columns are not the first ones; then `ds.rope` is a loop of its own.
+    Run after `ds-fuse-epilogues`, before `ds-split-parameter-program`.
+  }];
+}
+
 def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
   let summary = "a causal model with cache becomes a step on flattened tokens";
   let description = [{

@@ -22,7 +22,23 @@ static SmallVector<Value> lower(Emitter &e, PackOp op, PackOp::Adaptor adaptor,
   })};
 }
 
-/// The result of a product from its sums y(m, n): bias, SwiGLU, residual.
+/// Column `n` of row `m`, one of the first `columns`, rotated: `y` is asked for
+/// the two members.
+static Num rotated(Emitter &e, Value cos, Value sin, RopeLayout layout, Num m,
+                   Num n, llvm::function_ref<Num(Num m, Num n)> y) {
+  int64_t half = tensorType(cos).getDimSize(1), lanes = PackOp::panelRows / 2;
+  bool inHalves = layout == RopeLayout::Halves;
+  Num within = n % (2 * half), head = n - within;
+  Num i = inHalves ? within % half : within / 2;
+  Num isSecond = inHalves ? within >= half : (within % 2) != 0;
+  Num first = head + i / lanes * PackOp::panelRows + i % lanes;
+  Num a = y(m, first), b = y(m, first + lanes);
+  Num c = e.read(cos, {m, i}), s = e.read(sin, {m, i});
+  return select(isSecond, b * c + a * s, a * c - b * s);
+}
+
+/// The result of a product from its sums y(m, n): bias, SwiGLU, residual,
+/// rotation.
 template <typename Product>
 static SmallVector<Value>
 finish(Emitter &e, Product op, typename Product::Adaptor adaptor,
@@ -35,6 +51,13 @@ finish(Emitter &e, Product op, typename Product::Adaptor adaptor,
   Nums sizes{e.size(adaptor.getInput(), 0), e.index(type.getDimSize(1))};
   return {e.generate(type, sizes, [&](Nums at) {
     Num m = at[0], n = at[1];
+    if (Value cos = adaptor.getCos()) {
+      // Columns behind the last head rotate nothing: any head's will do.
+      Num isRotated = n < op.getRopeColumns();
+      Num turned = rotated(e, cos, adaptor.getSin(), op.getRopeLayout(), m,
+                           select(isRotated, n, e.index(0)), y);
+      return select(isRotated, turned, y(m, n));
+    }
     int64_t half = PackOp::panelRows / 2;
     Num first = n / half * PackOp::panelRows + n % half;
     Num z =

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/RowVectors.h"
+#include "lowering/LinalgToCPU/VectorMath.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_LOWERROPE
@@ -91,11 +92,7 @@ private:
     SmallVector<Value> angle(at);
     angle.push_back(v.index(pair));
     Value cos = v.read(op.getCos(), angle), sin = v.read(op.getSin(), angle);
-    auto mul = [&](Value p, Value q) -> Value {
-      return arith::MulFOp::create(b, loc, p, q);
-    };
-    Value first = arith::SubFOp::create(b, loc, mul(x, cos), mul(y, sin)),
-          second = arith::AddFOp::create(b, loc, mul(y, cos), mul(x, sin));
+    auto [first, second] = rotated(b, loc, x, y, cos, sin);
     if (op.getLayoutOut() == RopeLayout::Halves) {
       tile = v.write(first, tile, {head, v.index(pair)});
       return v.write(second, tile, {head, v.index(half + pair)});

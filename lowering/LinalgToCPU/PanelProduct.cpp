@@ -1,6 +1,7 @@
 //===- PanelProduct.cpp - loops around a product with panels --------------===//
 #include "lowering/LinalgToCPU/PanelProduct.h"
 #include "lowering/LinalgToCPU/RowVectors.h"
+#include "lowering/LinalgToCPU/VectorMath.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -29,10 +30,13 @@ Value PanelProduct::mul(Value a, int64_t x) {
 Value PanelProduct::emit(Value rows) {
   Value chunks = arith::CeilDivUIOp::create(b, loc, rows, index(chunkRows));
   int64_t panels = (n + width - 1) / width;
+  SmallVector<int64_t> shape{ShapedType::kDynamic};
+  if (epilogue.cos)
+    shape.append({n / lanes, lanes});
+  else
+    shape.push_back(n);
   Value init = tensor::EmptyOp::create(
-      b, loc,
-      RankedTensorType::get({ShapedType::kDynamic, n},
-                            epilogue.result.getElementType()),
+      b, loc, RankedTensorType::get(shape, epilogue.result.getElementType()),
       ValueRange{rows});
   auto loop = scf::ForallOp::create(
       b, loc, ArrayRef<OpFoldResult>{chunks, b.getIndexAttr(panels)}, init,
@@ -42,29 +46,84 @@ Value PanelProduct::emit(Value rows) {
                             inner.getInsertionPoint());
         emitPanel(args[0], args[1], args[2], rows);
       });
-  return loop.getResult(0);
+  Value result = loop.getResult(0);
+  if (epilogue.cos)
+    result = tensor::CollapseShapeOp::create(
+        b, loc, result, SmallVector<ReassociationIndices>{{0}, {1, 2}});
+  return result;
 }
 
-/// Body of the parallel loop: rows [64·chunk, …) of one panel.
-void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
-  Value first = mul(chunk, chunkRows), column = mul(panel, width);
-  Value count = arith::MinUIOp::create(
-      b, loc, arith::SubIOp::create(b, loc, rows, first), index(chunkRows));
+Value PanelProduct::Window::extract(OpBuilder &b, Location loc,
+                                    Value tensor) const {
+  return tensor::ExtractSliceOp::create(b, loc, tensor, offsets, sizes,
+                                        strides);
+}
+
+PanelProduct::Window PanelProduct::windowOf(Value panel, Value first,
+                                            Value count) {
+  Value column = mul(panel, width);
   OpFoldResult columns = b.getIndexAttr(width);
   if (!isWhole())
     columns = arith::MinUIOp::create(
                   b, loc, arith::SubIOp::create(b, loc, index(n), column),
                   index(width))
                   .getResult();
-  SmallVector<OpFoldResult> offsets{first, column}, sizes{count, columns},
-      strides(2, b.getIndexAttr(1));
-  Value tile =
-      tensor::ExtractSliceOp::create(b, loc, out, offsets, sizes, strides);
-  Value residual;
+  return {{first, column},
+          {count, columns},
+          SmallVector<OpFoldResult>(2, b.getIndexAttr(1))};
+}
+
+PanelProduct::Window PanelProduct::rotatedWindowOf(Value panel, Value first,
+                                                   Value count) {
+  OpFoldResult one = b.getIndexAttr(1), stride = one;
+  Value group = mul(panel, parts);
+  if (epilogue.ropeLayout == RopeLayout::Halves) {
+    // First members and second members of a head, `half` vectors each, of
+    // which a panel has one and one.
+    int64_t half =
+        cast<RankedTensorType>(epilogue.cos.getType()).getDimSize(1) / lanes;
+    Value within = arith::RemUIOp::create(b, loc, panel, index(half));
+    Value isTurned = isRotated(panel);
+    group = arith::SelectOp::create(
+        b, loc, isTurned, arith::SubIOp::create(b, loc, group, within), group);
+    stride = arith::SelectOp::create(b, loc, isTurned, index(half), index(1))
+                 .getResult();
+  }
+  return {{first, group, b.getIndexAttr(0)},
+          {count, b.getIndexAttr(parts), b.getIndexAttr(lanes)},
+          {one, stride, one}};
+}
+
+Value PanelProduct::isRotated(Value panel) {
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, panel,
+                               index(epilogue.ropeColumns / width));
+}
+
+SmallVector<Value> PanelProduct::placeOf(Value row, int64_t part) {
+  if (epilogue.cos)
+    return {row, index(part), index(0)};
+  return {row, index(part * lanes)};
+}
+
+/// Body of the parallel loop: rows [64·chunk, …) of one panel.
+void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
+  Panel here;
+  here.first = mul(chunk, chunkRows);
+  Value count = arith::MinUIOp::create(
+      b, loc, arith::SubIOp::create(b, loc, rows, here.first),
+      index(chunkRows));
+  Window window = epilogue.cos ? rotatedWindowOf(panel, here.first, count)
+                               : windowOf(panel, here.first, count);
+  Value tile = window.extract(b, loc, out);
+  here.biases = loadBias(panel);
   if (epilogue.residual)
-    residual = tensor::ExtractSliceOp::create(b, loc, epilogue.residual,
-                                              offsets, sizes, strides);
-  SmallVector<Value> biases = loadBias(panel);
+    here.residual = window.extract(b, loc, epilogue.residual);
+  if (epilogue.cos) {
+    here.isRotated = isRotated(panel);
+    int64_t half = cast<RankedTensorType>(epilogue.cos.getType()).getDimSize(1);
+    here.angle =
+        mul(arith::RemUIOp::create(b, loc, panel, index(half / lanes)), lanes);
+  }
   // Tiles as high as they go, then the rest by halves.
   Value done = index(0);
   for (int64_t height = maxRows; height >= 1; height /= 2) {
@@ -76,18 +135,16 @@ void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
       Value row = loop.getInductionVar();
-      SmallVector<Value> sums = emitTile(add(first, row), panel, height);
+      SmallVector<Value> sums = emitTile(add(here.first, row), panel, height);
       RowVectors vectors{b, loc, lanes};
       Value written = loop.getRegionIterArg(0);
       for (int64_t r = 0; r < height; ++r) {
         Value at = add(row, r);
         SmallVector<Value> values =
-            finish(ArrayRef<Value>(sums).slice(r * parts, parts), biases,
-                   residual, at);
+            finish(ArrayRef<Value>(sums).slice(r * parts, parts), here, at);
         for (auto [part, value] : llvm::enumerate(values))
-          written =
-              vectors.write(value, written, {at, index(int64_t(part) * lanes)},
-                            /*partial=*/!isWhole());
+          written = vectors.write(value, written, placeOf(at, part),
+                                  /*partial=*/!isWhole());
       }
       scf::YieldOp::create(b, loc, written);
     }
@@ -96,35 +153,59 @@ void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
   }
   auto terminator = scf::InParallelOp::create(b, loc);
   b.setInsertionPointToStart(terminator.getBody());
-  tensor::ParallelInsertSliceOp::create(b, loc, tile, out, offsets, sizes,
-                                        strides);
+  tensor::ParallelInsertSliceOp::create(b, loc, tile, out, window.offsets,
+                                        window.sizes, window.strides);
 }
 
 SmallVector<Value> PanelProduct::finish(ArrayRef<Value> sums,
-                                        ArrayRef<Value> biases, Value residual,
-                                        Value row) {
-  RowVectors vectors{b, loc, lanes};
+                                        const Panel &panel, Value row) {
   SmallVector<Value> values(sums);
-  for (auto [value, bias] : llvm::zip(values, biases))
+  for (auto [value, bias] : llvm::zip(values, panel.biases))
     value = arith::AddFOp::create(b, loc, value, bias);
-  if (epilogue.swiglu) {
-    // As ds.swiglu is lowered: the same operations in the same order.
-    Value gate = values[0], up = values[1];
-    Value small =
-        math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, gate));
-    Value one = vectors.splat(1);
-    Value sigmoid = arith::DivFOp::create(
-        b, loc, one, arith::AddFOp::create(b, loc, one, small));
-    values = {arith::MulFOp::create(
-        b, loc, arith::MulFOp::create(b, loc, gate, sigmoid), up)};
-  }
-  if (residual)
+  if (epilogue.swiglu)
+    values = gate(values);
+  if (epilogue.cos)
+    values = rotate(values, panel, row);
+  if (panel.residual)
     for (auto [part, value] : llvm::enumerate(values)) {
-      Value x = vectors.read(residual, {row, index(int64_t(part) * lanes)},
-                             /*partial=*/!isWhole());
+      Value x = RowVectors{b, loc, lanes}.read(
+          panel.residual, placeOf(row, part), /*partial=*/!isWhole());
       value = arith::AddFOp::create(b, loc, x, value);
     }
   return values;
+}
+
+/// As ds.swiglu is lowered: the same operations in the same order.
+SmallVector<Value> PanelProduct::gate(ArrayRef<Value> values) {
+  Value gate = values[0], up = values[1];
+  Value small =
+      math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, gate));
+  Value one = RowVectors{b, loc, lanes}.splat(1);
+  Value sigmoid = arith::DivFOp::create(
+      b, loc, one, arith::AddFOp::create(b, loc, one, small));
+  return {arith::MulFOp::create(
+      b, loc, arith::MulFOp::create(b, loc, gate, sigmoid), up)};
+}
+
+SmallVector<Value> PanelProduct::rotate(ArrayRef<Value> values,
+                                        const Panel &panel, Value row) {
+  RowVectors vectors{b, loc, lanes};
+  SmallVector<Value> at{add(panel.first, row), panel.angle};
+  auto [first, second] =
+      rotated(b, loc, values[0], values[1], vectors.read(epilogue.cos, at),
+              vectors.read(epilogue.sin, at));
+  if (epilogue.ropeLayout == RopeLayout::Pairs) {
+    SmallVector<int64_t> order;
+    for (int64_t i = 0; i < lanes; ++i)
+      order.append({i, lanes + i});
+    Value a = first, c = second;
+    first = vector::ShuffleOp::create(b, loc, a, c,
+                                      ArrayRef(order).take_front(lanes));
+    second = vector::ShuffleOp::create(b, loc, a, c,
+                                       ArrayRef(order).take_back(lanes));
+  }
+  return {arith::SelectOp::create(b, loc, panel.isRotated, first, values[0]),
+          arith::SelectOp::create(b, loc, panel.isRotated, second, values[1])};
 }
 
 /// One vector per vector of sums. Outputs that the weight has not are zero.

@@ -23,10 +23,20 @@ struct Epilogue {
   /// [outputs of the weight] f32, [rows, n] f32; null: none.
   Value bias, residual;
   bool swiglu;
+  /// Tables [rows, C] f32 of the first columns' rotation; null: none.
+  Value cos, sin;
+  int64_t ropeColumns;
+  RopeLayout ropeLayout;
 
   template <typename Product> static Epilogue of(Product op) {
-    return {cast<RankedTensorType>(op.getResult().getType()), op.getBias(),
-            op.getResidual(), op.getSwiglu()};
+    return {cast<RankedTensorType>(op.getResult().getType()),
+            op.getBias(),
+            op.getResidual(),
+            op.getSwiglu(),
+            op.getCos(),
+            op.getSin(),
+            int64_t(op.getRopeColumns()),
+            op.getRopeLayout()};
   }
 };
 
@@ -64,12 +74,38 @@ protected:
   VectorType sum;
 
 private:
+  /// The elements of the result that a panel makes of a chunk of rows. With a
+  /// rotation the result is seen as [rows, n / 16, 16]: the two vectors of a
+  /// panel may be half a head apart.
+  struct Window {
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+    Value extract(OpBuilder &b, Location loc, Value tensor) const;
+  };
+  /// What is the same for all rows of one panel.
+  struct Panel {
+    /// First row of the chunk.
+    Value first;
+    SmallVector<Value> biases;
+    /// The window's part of the residual; null: none.
+    Value residual;
+    /// Whether its outputs are rotated, and the first column of the tables.
+    Value isRotated, angle;
+  };
+
   void emitPanel(Value chunk, Value panel, Value out, Value rows);
+  Window windowOf(Value panel, Value first, Value count);
+  Window rotatedWindowOf(Value panel, Value first, Value count);
   SmallVector<Value> loadBias(Value panel);
-  /// Result vectors of one row of a panel from its sums; `residual` is the
-  /// panel's tile of it.
-  SmallVector<Value> finish(ArrayRef<Value> sums, ArrayRef<Value> biases,
-                            Value residual, Value row);
+  /// Result vectors of row `row` of the chunk from its sums.
+  SmallVector<Value> finish(ArrayRef<Value> sums, const Panel &panel,
+                            Value row);
+  SmallVector<Value> gate(ArrayRef<Value> values);
+  SmallVector<Value> rotate(ArrayRef<Value> values, const Panel &panel,
+                            Value row);
+  /// Where vector `part` of row `row` is in a window.
+  SmallVector<Value> placeOf(Value row, int64_t part);
+  /// The panel's number is below that of the first one that is not rotated.
+  Value isRotated(Value panel);
   /// Whether every panel has all its columns of the result.
   bool isWhole() const { return n % width == 0; }
 

@@ -109,6 +109,15 @@ Value mlir::ds::largestOfLanes(OpBuilder &b, Location loc, Value vector) {
                    [&](Value x, Value y) { return largerOf(b, loc, x, y); });
 }
 
+std::pair<Value, Value> mlir::ds::rotated(OpBuilder &b, Location loc, Value x,
+                                          Value y, Value cos, Value sin) {
+  auto mul = [&](Value p, Value q) -> Value {
+    return arith::MulFOp::create(b, loc, p, q);
+  };
+  return {arith::SubFOp::create(b, loc, mul(x, cos), mul(y, sin)),
+          arith::AddFOp::create(b, loc, mul(y, cos), mul(x, sin))};
+}
+
 void mlir::ds::transposeVectors(OpBuilder &b, Location loc,
                                 MutableArrayRef<Value> vectors) {
   int64_t lanes = vectors.size();

@@ -28,6 +28,11 @@ Value largerOf(OpBuilder &b, Location loc, Value x, Value y);
 Value sumOfLanes(OpBuilder &b, Location loc, Value vector);
 Value largestOfLanes(OpBuilder &b, Location loc, Value vector);
 
+/// The two members of a rotation (ds.rope): x · cos − y · sin, y · cos + x ·
+/// sin.
+std::pair<Value, Value> rotated(OpBuilder &b, Location loc, Value x, Value y,
+                                Value cos, Value sin);
+
 /// Rows become columns: n vectors of n lanes, n a power of two.
 void transposeVectors(OpBuilder &b, Location loc,
                       MutableArrayRef<Value> vectors);

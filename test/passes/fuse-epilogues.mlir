@@ -3,9 +3,9 @@
 // Gate and up projection of one product: the rows of the weight come in blocks of 16 gates and their 16 ups, the result is rounded where it is made.
 // CHECK-LABEL: func @gated
 // CHECK: %[[W:.*]] = ds.load_parameter @w
-// CHECK: %[[BLOCKS:.*]] = ds.reshape %[[W]] : tensor<64x8xf32> to tensor<2x2x16x8xf32>
-// CHECK: %[[TURNED:.*]] = ds.transpose %[[BLOCKS]] {{.*}}1, 0, 2, 3
-// CHECK: %[[ROWS:.*]] = ds.reshape %[[TURNED]] : tensor<2x2x16x8xf32> to tensor<64x8xf32>
+// CHECK: %[[BLOCKS:.*]] = ds.reshape %[[W]] : tensor<64x8xf32> to tensor<1x2x2x16x8xf32>
+// CHECK: %[[TURNED:.*]] = ds.transpose %[[BLOCKS]] {{.*}}0, 2, 1, 3, 4
+// CHECK: %[[ROWS:.*]] = ds.reshape %[[TURNED]] : tensor<1x2x2x16x8xf32> to tensor<64x8xf32>
 // CHECK: %[[P:.*]] = ds.pack %[[ROWS]]
 // CHECK: %[[Y:.*]] = ds.packed_linear %{{.*}}, %[[P]] swiglu : tensor<?x8xf32>, tensor<2x8x32xf32> to tensor<?x32xbf16>
 // CHECK-NOT: ds.swiglu

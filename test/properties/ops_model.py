@@ -350,21 +350,41 @@ def packed(weight, p):
 
 
 class Epilogue:
-    """What may follow the sums y of a product: SwiGLU of blocks of 16 gates and 16 ups, a residual, rounding to bf16."""
+    """What may follow the sums y of a product: SwiGLU of blocks of 16 gates and 16 ups or a residual, rotation of heads, rounding to bf16."""
 
     def __init__(self, case, n):
-        self.n, self.swiglu, self.result = n, case.chance(0.3), case.pick(["f32", "f32", "bf16"])
+        # Half a head, or 0: no rotation. Then the first columns are heads.
+        self.half = case.pick([16, 32, 48]) if case.chance(0.25) else 0
+        if self.half:
+            self.columns = case.pick([1, 2, 3]) * 2 * self.half
+            n = self.columns + case.pick([0, 32, 96])
+        self.n, self.swiglu, self.result = n, not self.half and case.chance(0.3), case.pick(["f32", "f32", "bf16"])
         # Outputs of the weight.
         self.outputs = -(-n // 16) * 32 if self.swiglu else n
         self.residual, self.text, self.kind = None, " swiglu" if self.swiglu else "", ""
 
-    def add_residual(self, case, rows):
-        if case.chance(0.3):
+    def add_operands(self, case, rows):
+        if self.half:
+            self.layout, dims = case.pick(["halves", "pairs"]), rows + [self.half]
+            self.tables = [case.input("f32", dims, normal()) for _ in range(2)]
+            self.text += f" rope {', '.join(self.tables)} columns {self.columns} {self.layout}"
+            self.kind = f" rope {tensor('f32', dims)}, {tensor('f32', dims)}"
+            case.by_row += self.tables
+        elif case.chance(0.3):
             dims = rows + [self.n]
             self.residual = case.input("f32", dims, normal())
             self.text += f" residual {self.residual}"
             self.kind = f" residual {tensor('f32', dims)}"
             case.by_row.append(self.residual)
+
+    def by_rotation(self, sizes, cos, sin):
+        """How large results may be whose members have these sizes in panels of 16 first and 16 second ones."""
+        rows, heads = sizes.shape[0], self.columns // (2 * self.half)
+        first, second = np.moveaxis(sizes.reshape(rows, heads, self.half // 16, 2, 16), 3, 0)
+        first, second = (x.reshape(rows, heads, self.half) for x in (first, second))
+        cos, sin = cos[:, None], sin[:, None]
+        turned = [first * cos + second * sin, second * cos + first * sin]
+        return np.stack(turned, axis=-1 if self.layout == "pairs" else -2).reshape(rows, self.columns)
 
     def tolerance(self, run, want, y, error):
         """Of the result, from the largest size of each sum and how far it may be off."""
@@ -375,6 +395,11 @@ class Epilogue:
             # |g · sigmoid(g)| is at most |g|, its derivative at most 1.1; exp, two products, a quotient.
             error = 1.1 * gate_error * (up + up_error) + gate * up_error + 8 * EPSILON["f32"] * gate * up
             error = error.reshape(y.shape[0], y.shape[1] // 2)[:, :self.n]
+        if self.half:
+            # Errors and sizes of both members meet; two products and a sum.
+            cos, sin = (magnitudes(run, table)[0] for table in self.tables)
+            turned = self.by_rotation((error + 3 * EPSILON["f32"] * y)[:, :self.columns], cos, sin)
+            error = np.concatenate([turned, error[:, self.columns:]], axis=1)
         last = EPSILON["f32"] * (np.abs(want) + (magnitudes(run, self.residual)[0] if self.residual else 0))
         if self.result == "bf16":
             last = last + EPSILON["bf16"] * np.abs(want)
@@ -401,7 +426,7 @@ def packed_linear(case):
     shape = packed_shape(n, k, p)
     x = case.input(element, rows + [k], normal())
     case.by_row = [x]
-    after.add_residual(case, rows)
+    after.add_operands(case, rows)
     plain = case.rng.normal(size=(n, k)).astype(DTYPES[stored])
     w = weight(case, stored, shape, lambda run, shape: packed(plain, p))
     text = kind = ""
@@ -502,7 +527,7 @@ def packed_quantized_linear(case):
         bias = weight(case, "f32", [n], normal())
         text += f" bias {bias}"
         kinds += f" bias {tensor('f32', [n])}"
-    after.add_residual(case, rows)
+    after.add_operands(case, rows)
     text += after.text
     kinds += after.kind
     attributes = f"bits = {bits} : i64, group = {group} : i64" + (f", zero = {zero} : i64" if zero else "")

@@ -82,7 +82,7 @@ LogicalResult PackedLinearOp::verify() {
           result.getShape())
     return emitOpError("C3: expected a residual of the result's shape, found ")
            << getResidual().getType() << " and " << result;
-  return success();
+  return expectRopeEpilogue(*this, "C4");
 }
 
 LogicalResult PackOp::reifyResultShapes(OpBuilder &b,

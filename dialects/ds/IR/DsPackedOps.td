@@ -53,7 +53,7 @@ def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure, AttrSizedOperandSegments, 
     (`--precision=fast`); f32 multiplies f32 by the widened weight. Sums are f32, over ascending k, in an order that depends on
     neither the number of rows nor on threads. Tiles: over M.
 
-    What follows a product joins it (`ds-fuse-epilogues`). With y the sums above, `swiglu` and `residual`:
+    What follows a product joins it (`ds-fuse-epilogues`, `ds-fuse-rope`). With y the sums above, `swiglu` and `residual`:
 
         z[m, 16·j + i] = swiglu(y[m, 32·j + i], y[m, 32·j + 16 + i]),  i < 16    with `swiglu`: panels hold 16 gates and their 16 ups
         z[m, n]        = y[m, n]                                                without
@@ -62,20 +62,37 @@ def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure, AttrSizedOperandSegments, 
     in f32 as `ds.swiglu` and `ds.elementwise add` compute it, rounded to the result's type. N is the last size of the result; the weight
     has `weightRows()` outputs, which with `swiglu` are 32·ceil(N / 16).
 
+    With `rope` the first `columns` outputs are heads of R = 2·C columns, C the last size of `cos` and `sin`; their panels hold the first
+    members of 16 rotations and the 16 second ones. Rotation i of head h is of a = y[m, R·h + 32·⌊i / 16⌋ + i mod 16] and the b that is 16
+    further. a' and b' are those of `ds.rope` with row m of the tables, and stand where `rope_layout` says:
+
+        result[m, R·h + i], result[m, R·h + C + i] = a', b'        `halves`
+        result[m, R·h + 2·i], result[m, R·h + 2·i + 1] = a', b'    `pairs`
+
     **Constraints**
     * `C1`: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3; `bias` and
       `residual` are f32, the result is f32 or bf16.
     * `C2`: `weight` has the shape of `ds.pack` for [`weightRows()`, K].
     * `C3`: `input` and result have rank 2, static K and N, and agree in M; `bias` is [`weightRows()`]; `residual` has the shape of the result.
+    * `C4`: `cos` and `sin` are f32 [M, C] with C a positive multiple of 16; `rope_columns` is a positive multiple of 2·C, at most N; N is a multiple
+      of 32; neither `swiglu` nor `residual` is there. Without `cos` and `sin`, `rope_columns` is 0.
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias,
-                       Optional<AnyRankedTensor>:$residual, UnitAttr:$swiglu);
+                       Optional<AnyRankedTensor>:$residual, Optional<AnyRankedTensor>:$cos, Optional<AnyRankedTensor>:$sin,
+                       UnitAttr:$swiglu, DefaultValuedAttr<I64Attr, "0">:$rope_columns,
+                       DefaultValuedAttr<Ds_RopeLayoutAttr, "RopeLayout::Halves">:$rope_layout);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $input `,` $weight (`bias` $bias^)? (`swiglu` $swiglu^)? (`residual` $residual^)? attr-dict `:` type($input) `,` type($weight)
-    (`bias` type($bias)^)? (`residual` type($residual)^)? `to` type($result)
+    $input `,` $weight (`bias` $bias^)? (`swiglu` $swiglu^)? (`residual` $residual^)?
+    (`rope` $cos^ `,` $sin `columns` $rope_columns $rope_layout)? attr-dict `:` type($input) `,` type($weight)
+    (`bias` type($bias)^)? (`residual` type($residual)^)? (`rope` type($cos)^ `,` type($sin))? `to` type($result)
   }];
   let hasVerifier = 1;
+  let builders = [
+    /// The sums alone.
+    OpBuilder<(ins "Type":$result, "Value":$input, "Value":$weight, "Value":$bias), [{
+      build($_builder, $_state, result, input, weight, bias, /*residual=*/Value(), /*cos=*/Value(), /*sin=*/Value());
+    }]>];
   let extraClassDeclaration = [{
     /// Outputs that the weight holds.
     int64_t weightRows() { return PackOp::weightRows(getType().getShape().back(), getSwiglu()); }

@@ -117,7 +117,7 @@ LogicalResult PackedQuantizedLinearOp::verify() {
   if (getResidual() && typeOf(getResidual()).getShape() != result.getShape())
     return emitOpError("C4: expected a residual of the result's shape, found ")
            << getResidual().getType() << " and " << result;
-  return success();
+  return expectRopeEpilogue(*this, "C5");
 }
 
 LogicalResult

@@ -51,7 +51,7 @@ def Ds_PackedQuantizedLinearOp : Ds_Op<"packed_quantized_linear", [Pure, AttrSiz
     4·j + s holds k = 8·j + s in its low and k = 8·j + 4 + s in its high half (4 bits). `weight_scale` and `zero_points` are packed with
     p = 1: [P, G, 32], or [P, 1, 32] where one scale serves all of K. Tiles: over M.
 
-    `swiglu`, `residual` and the type of the result make the result of y as they do in `ds.packed_linear`.
+    `swiglu`, `residual`, `rope` and the type of the result make the result of y as they do in `ds.packed_linear`.
 
     **Constraints**
     * `C1`: `input` is f32, or i8 with `input_scale` f32 and `input_sum` i32; `weight` and `zero_points` are i8 (read as unsigned);
@@ -61,18 +61,29 @@ def Ds_PackedQuantizedLinearOp : Ds_Op<"packed_quantized_linear", [Pure, AttrSiz
       above.
     * `C4`: `weight_scale` and `zero_points` have one shape of [P, G, 32] and [P, 1, 32] each; `input_scale` and `input_sum` are [M, G];
       `bias` is [`weightRows()`]; `residual` has the shape of the result.
+    * `C5`: `rope` as in `C4` of `ds.packed_linear`.
   }];
   let arguments = (ins AnyRankedTensor:$input, Optional<AnyRankedTensor>:$input_scale, Optional<AnyRankedTensor>:$input_sum,
                        AnyRankedTensor:$weight, AnyRankedTensor:$weight_scale, Optional<AnyRankedTensor>:$zero_points,
-                       Optional<AnyRankedTensor>:$bias, Optional<AnyRankedTensor>:$residual, I64Attr:$bits, I64Attr:$group,
-                       DefaultValuedAttr<I64Attr, "0">:$zero, UnitAttr:$swiglu);
+                       Optional<AnyRankedTensor>:$bias, Optional<AnyRankedTensor>:$residual, Optional<AnyRankedTensor>:$cos,
+                       Optional<AnyRankedTensor>:$sin, I64Attr:$bits, I64Attr:$group, DefaultValuedAttr<I64Attr, "0">:$zero,
+                       UnitAttr:$swiglu, DefaultValuedAttr<I64Attr, "0">:$rope_columns,
+                       DefaultValuedAttr<Ds_RopeLayoutAttr, "RopeLayout::Halves">:$rope_layout);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $input (`scale` $input_scale^ `sum` $input_sum)? `,` $weight `scale` $weight_scale (`zero_points` $zero_points^)? (`bias` $bias^)?
-    (`swiglu` $swiglu^)? (`residual` $residual^)? attr-dict `:` type($input) (`scale` type($input_scale)^ `sum` type($input_sum))? `,` type($weight) `scale` type($weight_scale)
-    (`zero_points` type($zero_points)^)? (`bias` type($bias)^)? (`residual` type($residual)^)? `to` type($result)
+    (`swiglu` $swiglu^)? (`residual` $residual^)? (`rope` $cos^ `,` $sin `columns` $rope_columns $rope_layout)? attr-dict `:` type($input)
+    (`scale` type($input_scale)^ `sum` type($input_sum))? `,` type($weight) `scale` type($weight_scale)
+    (`zero_points` type($zero_points)^)? (`bias` type($bias)^)? (`residual` type($residual)^)? (`rope` type($cos)^ `,` type($sin))? `to` type($result)
   }];
   let hasVerifier = 1;
+  let builders = [
+    /// The sums alone. `zero` is for products without zero points.
+    OpBuilder<(ins "Type":$result, "Value":$input, "Value":$input_scale, "Value":$input_sum, "Value":$weight, "Value":$weight_scale,
+                   "Value":$zero_points, "Value":$bias, "int64_t":$bits, "int64_t":$group, "int64_t":$zero), [{
+      build($_builder, $_state, result, input, input_scale, input_sum, weight, weight_scale, zero_points, bias, /*residual=*/Value(),
+            /*cos=*/Value(), /*sin=*/Value(), bits, group, zero);
+    }]>];
   let extraClassDeclaration = [{
     /// Outputs that the weight holds.
     int64_t weightRows() { return PackOp::weightRows(getType().getShape().back(), getSwiglu()); }

@@ -105,13 +105,23 @@ static SmallVector<Value> operandTiles(OpBuilder &b, LinearOp op,
   return result;
 }
 
+/// Takes the rows of `tile` from what a packed product has for each row beside
+/// its input.
+template <typename Product>
+static void sliceEpilogue(OpBuilder &b, Product op, const Tile &tile,
+                          SmallVectorImpl<Value> &operands) {
+  for (MutableOperandRange range :
+       {op.getResidualMutable(), op.getCosMutable(), op.getSinMutable()})
+    for (OpOperand &each : range)
+      operands[each.getOperandNumber()] =
+          sliceRows(b, op.getLoc(), each.get(), tile, 0, 1);
+}
+
 static SmallVector<Value> operandTiles(OpBuilder &b, PackedLinearOp op,
                                        const Tile &tile) {
   SmallVector<Value> result(op->getOperands());
   result[0] = sliceRows(b, op.getLoc(), op.getInput(), tile, 0, 1);
-  // The last operand, where there is one.
-  if (op.getResidual())
-    result.back() = sliceRows(b, op.getLoc(), op.getResidual(), tile, 0, 1);
+  sliceEpilogue(b, op, tile, result);
   return result;
 }
 
@@ -122,8 +132,7 @@ static SmallVector<Value> operandTiles(OpBuilder &b, PackedQuantizedLinearOp op,
   for (Value &operand :
        MutableArrayRef(result).take_front(op.getInputScale() ? 3 : 1))
     operand = sliceRows(b, op.getLoc(), operand, tile, 0, 1);
-  if (op.getResidual())
-    result.back() = sliceRows(b, op.getLoc(), op.getResidual(), tile, 0, 1);
+  sliceEpilogue(b, op, tile, result);
   return result;
 }
 

@@ -98,6 +98,33 @@ LogicalResult expectSequences(Operation *op, StringRef constraint,
                               Value rowStart, Value pastLength,
                               Value cacheSlot);
 
+/// The rotation that joins a packed product: its tables [rows, C] and columns.
+template <typename Product>
+LogicalResult expectRopeEpilogue(Product op, StringRef constraint) {
+  int64_t columns = op.getRopeColumns();
+  if (!op.getCos() && !op.getSin() && columns == 0)
+    return success();
+  int64_t n = shapeOf(op.getResult()).back();
+  auto isTable = [&](Value table) {
+    return table && elementType(table).isF32() &&
+           ranked(table).getRank() == 2 && !ranked(table).isDynamicDim(1) &&
+           shapeOf(table)[1] > 0 && shapeOf(table)[1] % 16 == 0 &&
+           agree(shapeOf(table)[0], shapeOf(op.getInput())[0]);
+  };
+  if (!isTable(op.getCos()) || op.getSin().getType() != op.getCos().getType() ||
+      columns <= 0 || columns > n || n % PackOp::panelRows != 0 ||
+      columns % (2 * shapeOf(op.getCos())[1]) != 0 || op.getSwiglu() ||
+      op.getResidual())
+    return op.emitOpError()
+           << constraint
+           << ": expected cos and sin of f32 [rows, C] with C a multiple of "
+              "16, "
+              "columns that are a multiple of 2C and at most N, N a multiple "
+              "of 32, and neither swiglu nor residual; found "
+           << columns << " columns of " << op.getResult().getType();
+  return success();
+}
+
 // Sizes of results, for ReifyRankedShapedTypeOpInterface.
 
 /// Size `dim` of `value`: a number, or a tensor.dim.

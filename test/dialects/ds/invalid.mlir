@@ -1942,3 +1942,59 @@ func.func @packed_quantized_linear_rows(%x: tensor<3x8xf32>, %w: tensor<1x2x128x
   %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<3x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<4x32xf32>
   return
 }
+
+// -----
+
+func.func @packed_linear_rope_columns(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %t: tensor<?x16xf32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C4: expected cos and sin of f32 [rows, C] with C a multiple of 16, columns that are a multiple of 2C and at most N, N a multiple of 32, and neither swiglu nor residual; found 48 columns of 'tensor<?x64xf32>'}}
+  %0 = ds.packed_linear %x, %w rope %t, %t columns 48 halves : tensor<?x8xf32>, tensor<2x8x32xf32> rope tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_rope_ragged(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %t: tensor<?x16xf32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C4: expected cos and sin}}
+  %0 = ds.packed_linear %x, %w rope %t, %t columns 32 halves : tensor<?x8xf32>, tensor<2x8x32xf32> rope tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x63xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_rope_narrow(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %t: tensor<?x8xf32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C4: expected cos and sin}}
+  %0 = ds.packed_linear %x, %w rope %t, %t columns 32 halves : tensor<?x8xf32>, tensor<2x8x32xf32> rope tensor<?x8xf32>, tensor<?x8xf32> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_rope_types(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %t: tensor<?x16xf32>, %u: tensor<?x16xbf16>) {
+  // expected-error @+1 {{'ds.packed_linear' op C4: expected cos and sin}}
+  %0 = ds.packed_linear %x, %w rope %t, %u columns 32 halves : tensor<?x8xf32>, tensor<2x8x32xf32> rope tensor<?x16xf32>, tensor<?x16xbf16> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_rope_without(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C4: expected cos and sin}}
+  %0 = ds.packed_linear %x, %w {rope_columns = 32 : i64} : tensor<?x8xf32>, tensor<2x8x32xf32> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_rope_residual(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %t: tensor<?x16xf32>, %r: tensor<?x64xf32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C4: expected cos and sin}}
+  %0 = ds.packed_linear %x, %w residual %r rope %t, %t columns 32 halves : tensor<?x8xf32>, tensor<2x8x32xf32> residual tensor<?x64xf32> rope tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_quantized_linear_rope(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>, %t: tensor<?x16xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C5: expected cos and sin}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s rope %t, %t columns 64 halves {bits = 8 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> rope tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x32xf32>
+  return
+}

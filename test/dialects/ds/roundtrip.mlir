@@ -221,6 +221,13 @@ func.func @linear(%x: tensor<?x5xbf16>, %w: tensor<3x3x64xbf16>, %bias: tensor<7
   return %0, %1 : tensor<?x70xf32>, tensor<?x40xbf16>
 }
 
+// CHECK-LABEL: func @rotated
+// CHECK: ds.packed_linear %{{.*}}, %{{.*}} rope %{{.*}}, %{{.*}} columns 32 {{ *}}pairs : tensor<?x5xbf16>, tensor<2x3x64xbf16> rope tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x64xf32>
+func.func @rotated(%x: tensor<?x5xbf16>, %w: tensor<2x3x64xbf16>, %t: tensor<?x16xf32>) -> tensor<?x64xf32> {
+  %0 = ds.packed_linear %x, %w rope %t, %t columns 32 pairs : tensor<?x5xbf16>, tensor<2x3x64xbf16> rope tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
 // CHECK-LABEL: func @quantised
 // CHECK: ds.quantize_groups %{{.*}} group 64 : tensor<?x70xf32> to tensor<?x72xi8>, tensor<?x2xf32>, tensor<?x2xi32>
 // CHECK: ds.quantize_groups %{{.*}} group 32 bits 4 : tensor<?x70xf32> to tensor<?x72xi8>, tensor<?x3xf32>, tensor<?x3xi32>

@@ -57,3 +57,18 @@ func.func @epilogue(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %r: tensor<?x32
   %0 = ds.packed_linear %x, %w swiglu residual %r : tensor<?x8xf32>, tensor<2x8x32xf32> residual tensor<?x32xf32> to tensor<?x32xbf16>
   return %0 : tensor<?x32xbf16>
 }
+
+// A panel of 16 first members and their 16 second ones: rotated, and written half a head apart; panels behind the heads pass unchanged.
+// CHECK-LABEL: func @rotated
+// CHECK: scf.forall (%{{.*}}, %[[PANEL:.*]]) in (%{{.*}}, 5) {{.*}} -> (tensor<?x10x16xf32>)
+// CHECK: %[[TURNED:.*]] = arith.cmpi ult, %[[PANEL]], %c4
+// CHECK: arith.select %[[TURNED]], %c2{{.*}}, %c1{{.*}} : index
+// CHECK: tensor.extract_slice %{{.*}} : tensor<?x10x16xf32> to tensor<?x2x16xf32>
+// CHECK: arith.subf %{{.*}} : vector<16xf32>
+// CHECK: arith.addf %{{.*}} : vector<16xf32>
+// CHECK-COUNT-2: arith.select %{{.*}}, %{{.*}}, %{{.*}} : vector<16xf32>
+// CHECK: tensor.collapse_shape %{{.*}} : tensor<?x10x16xf32> into tensor<?x160xf32>
+func.func @rotated(%x: tensor<?x8xf32>, %w: tensor<5x8x32xf32>, %cos: tensor<?x32xf32>, %sin: tensor<?x32xf32>) -> tensor<?x160xf32> {
+  %0 = ds.packed_linear %x, %w rope %cos, %sin columns 128 halves : tensor<?x8xf32>, tensor<5x8x32xf32> rope tensor<?x32xf32>, tensor<?x32xf32> to tensor<?x160xf32>
+  return %0 : tensor<?x160xf32>
+}
