@@ -20,15 +20,6 @@ static LogicalResult expectGroups(Operation *op, StringRef constraint,
                            << " of key and value";
 }
 
-static LogicalResult expectScale(Operation *op, StringRef constraint,
-                                 const APFloat &scale) {
-  if (scale.isFinite())
-    return success();
-  return op->emitOpError() << constraint << ": scale is "
-                           << scale.convertToDouble()
-                           << ", expected a finite number";
-}
-
 //===----------------------------------------------------------------------===//
 // ds.attention
 //===----------------------------------------------------------------------===//
@@ -90,7 +81,7 @@ LogicalResult AttentionOp::verify() {
                            elementType(getQuery()))) ||
       failed(expectInferred(*this, "C7")))
     return failure();
-  return expectScale(*this, "C8", getScale());
+  return expectFinite(*this, "C8", "scale", getScale());
 }
 
 LogicalResult
@@ -141,7 +132,7 @@ LogicalResult OnlineAttentionOp::verify() {
       failed(expectShape(*this, "C8", "maximum", getMaximum(), rows)) ||
       failed(expectShape(*this, "C8", "sum", getSum(), rows)))
     return failure();
-  return expectScale(*this, "C9", getScale());
+  return expectFinite(*this, "C9", "scale", getScale());
 }
 
 LogicalResult
@@ -257,7 +248,7 @@ LogicalResult CachedAttentionOp::verify() {
                              getCacheSlot())) ||
       failed(expectInferred(*this, "C6")))
     return failure();
-  return expectScale(*this, "C7", getScale());
+  return expectFinite(*this, "C7", "scale", getScale());
 }
 
 LogicalResult

@@ -63,11 +63,7 @@ LogicalResult RmsNormOp::verify() {
       failed(expectShape(*this, "C3", "the result", getResult(),
                          shapeOf(getInput()))))
     return failure();
-  APFloat epsilon = getEpsilon();
-  if (!epsilon.isFinite() || epsilon.isNegative())
-    return emitOpError("C4: epsilon is ")
-           << epsilon.convertToDouble() << ", expected a number from 0 on";
-  return success();
+  return expectFromZero(*this, "C4", "epsilon", getEpsilon());
 }
 
 LogicalResult

@@ -128,6 +128,24 @@ LogicalResult mlir::ds::expectWitness(Operation *op, StringRef constraint,
   return success();
 }
 
+LogicalResult mlir::ds::expectFinite(Operation *op, StringRef constraint,
+                                     StringRef what, const APFloat &number) {
+  if (number.isFinite())
+    return success();
+  return op->emitOpError() << constraint << ": " << what << " is "
+                           << number.convertToDouble()
+                           << ", expected a finite number";
+}
+
+LogicalResult mlir::ds::expectFromZero(Operation *op, StringRef constraint,
+                                       StringRef what, const APFloat &number) {
+  if (number.isFinite() && !number.isNegative())
+    return success();
+  return op->emitOpError() << constraint << ": " << what << " is "
+                           << number.convertToDouble()
+                           << ", expected a number from 0 on";
+}
+
 LogicalResult mlir::ds::expectDims(Operation *op, StringRef constraint,
                                    ValueRange dims, Value result) {
   int64_t dynamic = ranked(result).getNumDynamicDims();

@@ -67,6 +67,12 @@ LogicalResult expectBroadcast(Operation *op, StringRef constraint,
 LogicalResult expectWitness(Operation *op, StringRef constraint,
                             ArrayRef<int64_t> result,
                             ArrayRef<ArrayRef<int64_t>> sources);
+/// `number`, an attribute, is finite.
+LogicalResult expectFinite(Operation *op, StringRef constraint, StringRef what,
+                           const APFloat &number);
+/// It is finite and not negative.
+LogicalResult expectFromZero(Operation *op, StringRef constraint,
+                             StringRef what, const APFloat &number);
 /// One operand of `dims` for each dynamic size of `result`.
 LogicalResult expectDims(Operation *op, StringRef constraint, ValueRange dims,
                          Value result);
