@@ -57,6 +57,8 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
 
 void ds::buildOptimisePipeline(OpPassManager &pm,
                                const OptimiseOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createDecomposeMoe());
+  pm.addNestedPass<func::FuncOp>(createDecomposeMtpInput());
   pm.addNestedPass<func::FuncOp>(createMergeLinears());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   QuantizeWeightsOptions quantize;

@@ -17,6 +17,30 @@ def CountWork : Pass<"ds-count-work", "ModuleOp"> {
   }];
 }
 
+def DecomposeMoe : Pass<"ds-decompose-moe"> {
+  let summary = "ds.moe becomes ds.group_tokens, products of grouped rows, ds.combine";
+  let description = [{
+    The rows of all tokens' experts are put in the order of the experts, so that gate, up and down are each one `ds.grouped_linear` that
+    reads the weight of an expert once, and only of those that some token has; `ds.combine` weighs and adds them in the order of the
+    slots. Rows are copies of nothing: gate and up find their token by number. Intermediate values are f32 (f64 for f64), as
+    the op says.
+
+    `tile-rows` is the M of the list of tiles: as many rows of one expert as a kernel takes at a time.
+    Does nothing where there is no `ds.moe`. Runs before every lowering of ds ops but the reference: none of them knows the op.
+  }];
+  let options = [Option<"tileRows", "tile-rows", "int64_t", "32", "rows of a tile at most">];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
+def DecomposeMtpInput : Pass<"ds-decompose-mtp-input"> {
+  let summary = "ds.mtp_input becomes two ds.rms_norm, ds.concat and ds.linear";
+  let description = [{
+    The formula of the op's documentation in ops that have kernels. Does nothing where there is no `ds.mtp_input`. Runs before
+    weights are packed, and before every lowering of ds ops but the reference: none of them knows the op.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
 def DecomposeOnlineAttention : Pass<"ds-decompose-online-attention"> {
   let summary = "ds.online_attention becomes matmul, elementwise and reduce ops";
   let description = [{

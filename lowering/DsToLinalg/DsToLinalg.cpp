@@ -80,6 +80,7 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
     RewritePatternSet patterns(context);
     populateAttention(patterns, types);
     populateElementwise(patterns, types);
+    populateExperts(patterns, types);
     populateIndexing(patterns, types);
     populateModel(patterns, types);
     populatePack(patterns, types);

@@ -1,5 +1,6 @@
 //===- Helpers.cpp - vocabulary of the ds → linalg patterns ---------------===//
 #include "lowering/DsToLinalg/Helpers.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -22,6 +23,15 @@ Value mlir::ds::number(OpBuilder &b, Location loc, Type type, double value) {
 Value mlir::ds::empty(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
                       Type element) {
   return tensor::EmptyOp::create(b, loc, sizes, element);
+}
+
+Value mlir::ds::memory(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
+                       Type element) {
+  SmallVector<Value> dims;
+  SmallVector<int64_t> shape;
+  dispatchIndexOpFoldResults(sizes, dims, shape);
+  return bufferization::AllocTensorOp::create(
+      b, loc, RankedTensorType::get(shape, element), dims);
 }
 
 Value mlir::ds::filled(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,

@@ -51,6 +51,11 @@ Value asIndex(OpBuilder &b, Location loc, OpFoldResult value);
 Value number(OpBuilder &b, Location loc, Type type, double value);
 Value empty(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
             Type element);
+/// A tensor that a loop carries as its memory. Two equal tensor.empty become
+/// one by CSE, and as bufferization takes reading from them for undefined, one
+/// buffer: two tensors of one type that a loop carries must not both be empty.
+Value memory(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
+             Type element);
 Value filled(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
              Value value);
 /// Sizes of a result of type `type` whose dynamic ones are `dims` in order.
@@ -85,6 +90,7 @@ void reportIndex(OpBuilder &b, Location loc, Value condition);
 // One function per family adds its patterns.
 void populateAttention(RewritePatternSet &patterns, TypeConverter &types);
 void populateElementwise(RewritePatternSet &patterns, TypeConverter &types);
+void populateExperts(RewritePatternSet &patterns, TypeConverter &types);
 void populateIndexing(RewritePatternSet &patterns, TypeConverter &types);
 void populateModel(RewritePatternSet &patterns, TypeConverter &types);
 void populatePack(RewritePatternSet &patterns, TypeConverter &types);

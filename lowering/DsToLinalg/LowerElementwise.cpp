@@ -228,10 +228,42 @@ struct LowerDequantize : OpConversionPattern<DequantizeOp> {
   }
 };
 
+struct LowerDequantizeBlocks : OpConversionPattern<DequantizeBlocksOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(DequantizeBlocksOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Type from = elementOf(op.getInput()), to = elementOf(op.getResult()),
+         scaleType = elementOf(op.getScale()), f32 = rewriter.getF32Type();
+    Sizes sizes = tensor::getMixedSizes(rewriter, loc, adaptor.getInput());
+    rewriter.replaceOp(
+        op,
+        generate(rewriter, loc, sizes, to,
+                 [&](OpBuilder &b, Location at, ArrayRef<Value> ivs) -> Value {
+                   SmallVector<Value> block(ivs);
+                   for (auto [i, step] : llvm::zip_equal(
+                            MutableArrayRef<Value>(block).take_back(2),
+                            op.getBlock()))
+                     i = arith::DivUIOp::create(b, at, i, index(b, at, step));
+                   Value x = tensor::ExtractOp::create(b, at,
+                                                       adaptor.getInput(), ivs);
+                   Value scale = tensor::ExtractOp::create(
+                       b, at, adaptor.getScale(), block);
+                   x = scalarCast(b, at, x, from, f32);
+                   scale = scalarCast(b, at, scale, scaleType, f32);
+                   Value product = arith::MulFOp::create(b, at, x, scale);
+                   return scalarCast(b, at, product, f32, to);
+                 }));
+    return success();
+  }
+};
+
 } // namespace
 
 void mlir::ds::populateElementwise(RewritePatternSet &patterns,
                                    TypeConverter &types) {
   patterns.add<LowerElementwise, LowerCast, LowerBitcast, LowerRequire,
-               LowerBroadcast, LowerDequantize>(types, patterns.getContext());
+               LowerBroadcast, LowerDequantize, LowerDequantizeBlocks>(
+      types, patterns.getContext());
 }

@@ -12,6 +12,6 @@ def DsToLinalg : Pass<"ds-to-linalg", "ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::tensor::TensorDialect", "::mlir::bufferization::BufferizationDialect"];
 }
 #endif // LOWERING_DSTOLINALG_PASSES

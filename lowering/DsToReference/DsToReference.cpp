@@ -155,7 +155,9 @@ struct DsToReference : ds::impl::DsToReferenceBase<DsToReference> {
     Known known;
     RewritePatternSet patterns(context);
     Rules rules{patterns, types, known};
+    addAttention(rules);
     addElementwise(rules);
+    addExperts(rules);
     addIndexing(rules);
     addModel(rules);
     addPacked(rules);

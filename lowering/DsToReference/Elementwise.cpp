@@ -265,6 +265,19 @@ static SmallVector<Value> lower(Emitter &e, DequantizeOp op,
   })};
 }
 
+static SmallVector<Value> lower(Emitter &e, DequantizeBlocksOp op,
+                                DequantizeBlocksOp::Adaptor adaptor,
+                                RankedTensorType type) {
+  Value input = adaptor.getInput(), scale = adaptor.getScale();
+  int64_t column = type.getRank() - 1, row = column - 1;
+  return {e.generate(type, e.sizes(input), [&](Nums at) {
+    Nums block = replaced(at, column, at[column] / op.getBlock()[1]);
+    block[row] = at[row] / op.getBlock()[0];
+    return e.toReal(e.read(input, at, isUnsigned(op.getInput()))) *
+           e.read(scale, block);
+  })};
+}
+
 void addElementwise(Rules &rules) {
   rules.add<ElementwiseOp>(lower);
   rules.add<CastOp>(lower);
@@ -272,6 +285,7 @@ void addElementwise(Rules &rules) {
   rules.patterns.add<LowerRequire>(rules.types, rules.patterns.getContext(),
                                    rules.known);
   rules.add<DequantizeOp>(lower);
+  rules.add<DequantizeBlocksOp>(lower);
 }
 
 } // namespace mlir::ds::reference

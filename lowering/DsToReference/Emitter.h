@@ -186,7 +186,9 @@ struct Rules {
     patterns.add<Lower<Op>>(types, patterns.getContext(), rule, known);
   }
 };
+void addAttention(Rules &rules);
 void addElementwise(Rules &rules);
+void addExperts(Rules &rules);
 void addIndexing(Rules &rules);
 void addModel(Rules &rules);
 void addPacked(Rules &rules);

@@ -26,8 +26,8 @@ struct CountSlowOps : ds::impl::CountSlowOpsBase<CountSlowOps> {
       if (!entry || entry.getValue() == "parameter")
         continue;
       function.walk([&](Operation *op) {
-        if (!isa<LinearOp, MatmulOp, RmsNormOp, RopeOp, AttentionOp,
-                 CachedAttentionOp>(op))
+        if (!isa<LinearOp, GroupedLinearOp, MatmulOp, RmsNormOp, RopeOp,
+                 AttentionOp, CachedAttentionOp, MlaOp, MlaAbsorbedOp>(op))
           return;
         ++count;
         StringRef why = " has no vector kernel for its types and shapes and "

@@ -180,7 +180,10 @@ class Case:
         name, symbol = self.name(), f"{self.prefix}.w{self.count}"
         run = Run(self.rng)
         value = typed(make(run, tuple(run.size(d) for d in dims)), element)
-        self.parameters.append((symbol, tensor(element, dims), in_file(value, element)))
+        data = in_file(value, element)
+        # Experts of a layer are one parameter of as many pieces.
+        whole = value.ndim < 3 or len(value) == 0 or len(data) % len(value) != 0
+        self.parameters.append((symbol, tensor(element, dims), data, 1 if whole else len(value)))
         self.lines.append(f"{name} = ds.load_parameter @{symbol} : {tensor(element, dims)}")
         self.fixed[name] = value
         return name
@@ -225,10 +228,14 @@ def module(cases, folder):
     text, arguments, results, types, lines, offset = [], [], [], [], [], 0
     with open(path, "wb") as out:
         for case in cases:
-            for symbol, kind, data in case.parameters:
-                text.append(f'ds.parameter @{symbol} : {kind} = [#ds.file_range<"{path}", {offset}, {len(data)}>]')
-                out.write(data)
-                offset += len(data)
+            for symbol, kind, data, pieces in case.parameters:
+                # The first piece lies last.
+                size, ranges = len(data) // pieces, []
+                for i in reversed(range(pieces)):
+                    ranges.insert(0, f'#ds.file_range<"{path}", {offset}, {size}>')
+                    out.write(data[i * size:(i + 1) * size])
+                    offset += size
+                text.append(f"ds.parameter @{symbol} : {kind} = [{', '.join(ranges)}]")
     for case in cases:
         lines.append(f"  // {case.op}")
         lines += ["  " + line for line in case.lines]

@@ -581,6 +581,19 @@ def dequantize(case):
     case.output(out, to, dims, function(to, 1))
 
 
+def dequantize_blocks(case):
+    element, scale_kind, to = case.pick(["f8E4M3FN", "f8E4M3FN", "i8", "bf16"]), case.pick(["f32", "bf16"]), case.pick(["f32", "bf16", "f16"])
+    block = case.pick([[1, 1], [2, 3], [16, 8], [128, 128]])
+    # Beside the multiples of the block.
+    shape = case.dims(case.pick([0, 0, 1]), [1, 2, 3]) + [case.pick([0, 1, b - 1, b, b + 1, 2 * b + 1]) for b in block]
+    scales = shape[:-2] + [-(-n // b) for n, b in zip(shape[-2:], block)]
+    x = (case.parameter if all(isinstance(n, int) for n in shape) else case.input)(element, shape, values(element, normal(20)))
+    scale = case.input(scale_kind, scales, uniform(1e-4, 2))
+    out = case.emit(f"ds.dequantize_blocks {x} scale {scale} blocks {block} : {tensor(element, shape)}, {tensor(scale_kind, scales)} to "
+                    f"{tensor(to, shape)}")
+    case.output(out, to, shape, function(to, 1))
+
+
 def near_half(quotient):
     """Where rounding to a whole number may go either way after an f32 division: 1, elsewhere 0."""
     size = np.abs(quotient)
@@ -649,5 +662,5 @@ OPS |= {"elementwise.select": select, "cast": cast, "bitcast": bitcast, "reshape
         "slice": slice_, "concat": concat, "pad": pad, "range": range_, "arg_reduce": arg_reduce, "cumulative": cumulative,
         "matmul": matmul, "softmax": softmax, "gather": gather, "gather_elements": gather_elements, "gather_nd": gather_nd,
         "scatter_elements": scatter_elements, "scatter_nd": scatter_nd, "topk": topk, "nonzero": nonzero,
-        "dequantize": dequantize, "quantize": quantize, "dynamic_quantize": dynamic_quantize, "require": require}
+        "dequantize": dequantize, "dequantize_blocks": dequantize_blocks, "quantize": quantize, "dynamic_quantize": dynamic_quantize, "require": require}
 OPS |= {f"reduce.{k}": reduce(k) for k in ("sum", "prod", "max", "min")}

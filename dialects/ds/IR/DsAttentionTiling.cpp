@@ -404,6 +404,76 @@ static FailureOr<Tile> loopsOf(OpBuilder &b, CachedAttentionOp op, unsigned,
 }
 
 //===----------------------------------------------------------------------===//
+// ds.mla, ds.mla_absorbed: tokens, heads; all heads share the caches
+//===----------------------------------------------------------------------===//
+
+template <typename OpT>
+concept LatentAttention = llvm::is_one_of<OpT, MlaOp, MlaAbsorbedOp>::value;
+
+template <LatentAttention OpT> static SmallVector<IteratorType> loopKinds(OpT) {
+  return SmallVector<IteratorType>(2, IteratorType::parallel);
+}
+template <LatentAttention OpT> static Sizes loopSizes(OpBuilder &b, OpT op) {
+  return {sizeOf(b, op.getLoc(), op.getQuery(), 0),
+          sizeOf(b, op.getLoc(), op.getQuery(), 1)};
+}
+static void addValueWidth(OpBuilder &b, MlaOp op, Tile &tile) {
+  addWhole(b, op.getLoc(), op.getValueWeight(), 1, tile);
+}
+static void addValueWidth(OpBuilder &b, MlaAbsorbedOp op, Tile &tile) {
+  addWhole(b, op.getLoc(), op.getLatent(), 3, tile);
+}
+template <LatentAttention OpT>
+static Tile resultTile(OpBuilder &b, OpT op, unsigned, const Tile &loops) {
+  Tile tile = loops;
+  addValueWidth(b, op, tile);
+  return tile;
+}
+/// The loops' heads of a weight.
+static Value headsTile(OpBuilder &b, Location loc, Value weight,
+                       const Tile &loops) {
+  Tile tile;
+  tile.add(loops.offsets[1], loops.sizes[1]);
+  addWhole(b, loc, weight, 1, tile);
+  addWhole(b, loc, weight, 2, tile);
+  return slice(b, loc, weight, tile);
+}
+static Operation *tile(OpBuilder &b, MlaOp op, const Tile &loops, Value query,
+                       Sequences some) {
+  return MlaOp::create(b, op.getLoc(), query, op.getLatent(), op.getRope(),
+                       headsTile(b, op.getLoc(), op.getKeyWeight(), loops),
+                       headsTile(b, op.getLoc(), op.getValueWeight(), loops),
+                       some.rowStart, some.pastLength, op.getCacheSlot(),
+                       op.getScaleAttr());
+}
+static Operation *tile(OpBuilder &b, MlaAbsorbedOp op, const Tile &,
+                       Value query, Sequences some) {
+  return MlaAbsorbedOp::create(b, op.getLoc(), query, op.getLatent(),
+                               op.getRope(), some.rowStart, some.pastLength,
+                               op.getCacheSlot(), op.getScaleAttr());
+}
+template <LatentAttention OpT>
+static Operation *tiled(OpBuilder &b, OpT op, const Tile &loops) {
+  Location loc = op.getLoc();
+  Value query = op.getQuery();
+  Sequences some{op.getRowStart(), op.getPastLength()};
+  if (!isWhole(query, 0, loops.offsets[0], loops.sizes[0]))
+    some = sequencesTile(b, loc, some, loops.offsets[0], loops.sizes[0]);
+  return tile(b, op, loops,
+              slice(b, loc, query, withWidth(b, loc, loops, query)), some);
+}
+template <LatentAttention OpT>
+static FailureOr<Tile> loopsOf(OpBuilder &, OpT op, unsigned,
+                               const Tile &tile) {
+  if (!isWhole(op.getResult(), 2, tile.offsets[2], tile.sizes[2]))
+    return failure();
+  Tile loops;
+  loops.add(tile.offsets[0], tile.sizes[0]);
+  loops.add(tile.offsets[1], tile.sizes[1]);
+  return loops;
+}
+
+//===----------------------------------------------------------------------===//
 // ds.cache_append: kv heads, elements; where tokens go depends on data
 //===----------------------------------------------------------------------===//
 
@@ -450,3 +520,5 @@ DS_TILES(OnlineAttentionOp)
 DS_TILES(TokenPositionsOp)
 DS_TILES(CacheAppendOp)
 DS_TILES(CachedAttentionOp)
+DS_TILES(MlaOp)
+DS_TILES(MlaAbsorbedOp)

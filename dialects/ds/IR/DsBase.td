@@ -127,5 +127,11 @@ def Ds_PadMode : Ds_Enum<"PadMode", "what padding repeats", ["Constant", "Edge",
 def Ds_PadModeAttr : EnumAttr<Ds_Dialect, Ds_PadMode, "pad_mode"> { let assemblyFormat = "$value"; }
 def Ds_RopeLayout : Ds_Enum<"RopeLayout", "which elements rotate together: (i, i+R/2) or (2i, 2i+1)", ["Halves", "Pairs"]>;
 def Ds_RopeLayoutAttr : EnumAttr<Ds_Dialect, Ds_RopeLayout, "rope_layout"> { let assemblyFormat = "$value"; }
+def Ds_RouteScoring : Ds_Enum<"RouteScoring", "how logits of a router become scores", ["Softmax", "Sigmoid"]>;
+def Ds_RouteScoringAttr : EnumAttr<Ds_Dialect, Ds_RouteScoring, "route_scoring"> { let assemblyFormat = "$value"; }
+def Ds_GroupScore : Ds_Enum<"GroupScore", "what a group of experts counts for", ["Max", "Top2Sum"]>;
+def Ds_GroupScoreAttr : EnumAttr<Ds_Dialect, Ds_GroupScore, "group_score"> { let assemblyFormat = "$value"; }
+def Ds_RouteFill : Ds_Enum<"RouteFill", "what experts of other groups count for: 0 or minus infinity", ["Zero", "Lowest"]>;
+def Ds_RouteFillAttr : EnumAttr<Ds_Dialect, Ds_RouteFill, "route_fill"> { let assemblyFormat = "$value"; }
 
 #endif // DIALECTS_DS_IR_DSBASE

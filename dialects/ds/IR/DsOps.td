@@ -4,6 +4,8 @@
 include "dialects/ds/IR/DsBase.td"
 include "dialects/ds/IR/DsTensorOps.td"
 include "dialects/ds/IR/DsModelOps.td"
+include "dialects/ds/IR/DsExpertOps.td"
+include "dialects/ds/IR/DsLatentOps.td"
 include "dialects/ds/IR/DsPackedOps.td"
 include "dialects/ds/IR/DsQuantizedOps.td"
 #endif // DIALECTS_DS_IR_DSOPS

@@ -175,6 +175,29 @@ LogicalResult DequantizeOp::verify() {
                      shapeOf(getInput()));
 }
 
+LogicalResult DequantizeBlocksOp::verify() {
+  if (failed(expectFloat(*this, "C1", "scale", getScale())) ||
+      failed(expectFloat(*this, "C1", "the result", getResult())) ||
+      failed(expectRankAtLeast(*this, "C1", "input", getInput(), 2)))
+    return failure();
+  if (!elementType(getInput()).isIntOrFloat())
+    return emitOpError("C1: input has elements of type ")
+           << elementType(getInput()) << ", expected integers or floats";
+  ArrayRef<int64_t> block = getBlock();
+  if (block.size() != 2 || block[0] < 1 || block[1] < 1)
+    return emitOpError("C2: block is [")
+           << block << "], expected two positive numbers";
+  Shape expected(shapeOf(getInput()));
+  for (auto [size, step] :
+       llvm::zip_equal(MutableArrayRef<int64_t>(expected).take_back(2), block))
+    if (!ShapedType::isDynamic(size))
+      size = llvm::divideCeil(size, step);
+  if (failed(expectShape(*this, "C3", "scale", getScale(), expected)))
+    return failure();
+  return expectShape(*this, "C4", "the result", getResult(),
+                     shapeOf(getInput()));
+}
+
 LogicalResult QuantizeOp::verify() {
   if (failed(expectFloat(*this, "C1", "input", getInput())) ||
       failed(expectFloat(*this, "C1", "scale", getScale())) ||
@@ -203,6 +226,15 @@ LogicalResult DynamicQuantizeOp::verify() {
     return failure();
   return expectShape(*this, "C3", "the result", getResult(),
                      shapeOf(getInput()));
+}
+
+LogicalResult
+DequantizeBlocksOp::reifyResultShapes(OpBuilder &b,
+                                      ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
+    return sizeOf(b, getLoc(), getInput(), d);
+  }));
+  return success();
 }
 
 LogicalResult

@@ -495,6 +495,31 @@ def Ds_DequantizeOp : Ds_TensorOp<"dequantize", [Ds_Reify]> {
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$input `scale` $scale `:` type($scale) (`zero_point` $zero_point^ `:` type($zero_point))? attr-dict `:` type($input) `to` type($result)";
 }
+
+def Ds_DequantizeBlocksOp : Ds_TensorOp<"dequantize_blocks", [Ds_Reify]> {
+  let summary = "`x · scale` of its block of rows and columns, in f32, rounded once to the result's type";
+  let description = [{
+    `input` […, R, C], `scale` […, ceil(R / p), ceil(C / q)] with [p, q] = `block`:
+
+        result[…, i, j] = input[…, i, j] · scale[…, i / p, j / q]
+
+    The last blocks may be cut off by the end of the tensor. Both factors are converted to f32 and multiplied there. FP8 weights
+    of DeepSeek-V3 are f8E4M3FN with an f32 scale per 128 × 128; `weight_scale_inv` of the checkpoint is what multiplies, despite
+    its name. It is an op of its own, not a form of `ds.dequantize`, because every pass that keeps weights quantised relies on the scales
+    of one row being no other row's.
+
+    **Constraints**
+    * `C1`: `input` has integer or float elements and rank 2 at least; `scale` and result are floats.
+    * `C2`: `block` is two positive numbers.
+    * `C3`: the shape of `scale` agrees with […, ceil(R / p), ceil(C / q)].
+    * `C4`: the shapes of `input` and result agree.
+
+    **Source**: `weight_dequant` of DeepSeek-V3's own code.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale, DenseI64ArrayAttr:$block);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input `scale` $scale `blocks` $block attr-dict `:` type($input) `,` type($scale) `to` type($result)";
+}
 def Ds_QuantizeOp : Ds_TensorOp<"quantize"> {
   let summary = "`clamp(roundeven(x / scale) + zero_point)` to the range of the result's integer type, in f32";
   let description = [{

@@ -1,10 +1,10 @@
 """Holds specification, verifiers and tests of a dialect together.
 
-usage: check_constraints.py FOLDER_OF_THE_DIALECT INVALID.MLIR
+usage: check_constraints.py FOLDER_OF_THE_DIALECT INVALID.MLIR...
 
 Every constraint `Cn` of an op's description (*.td) must be cited by the op's
-verifier (*.cpp) and by a test of invalid.mlir, numbers must count from 1, and
-nothing may cite a constraint that the description does not have.
+verifier (*.cpp) and by a test of the invalid*.mlir files, numbers must count
+from 1, and nothing may cite a constraint that the description does not have.
 """
 
 import collections
@@ -65,16 +65,17 @@ def verified(folder, classes):
     return cited
 
 
-def tested(path):
-    """name → numbers that invalid.mlir expects."""
+def tested(paths):
+    """name → numbers that the tests expect."""
     cited = collections.defaultdict(set)
-    for name, number in re.findall(r"expected-error.*?'((?:ds|onnx)\.\w+)' (?:op )?C(\d+):", path.read_text()):
-        cited[name].add(int(number))
+    for path in paths:
+        for name, number in re.findall(r"expected-error.*?'((?:ds|onnx)\.\w+)' (?:op )?C(\d+):", path.read_text()):
+            cited[name].add(int(number))
     return cited
 
 
 def main():
-    folder, invalid = map(pathlib.Path, sys.argv[1:])
+    folder, *invalid = map(pathlib.Path, sys.argv[1:])
     constraints, classes = described(folder)
     by_verifier, by_test = verified(folder, classes), tested(invalid)
     problems = []
@@ -83,7 +84,7 @@ def main():
             problems.append(f"{name} has no constraint in its description")
         if numbers != list(range(1, len(numbers) + 1)):
             problems.append(f"the constraints of {name} do not count from C1: {numbers}")
-        sources = {"test in " + invalid.name: by_test[name]}
+        sources = {"test in " + " or ".join(path.name for path in invalid): by_test[name]}
         if name in classes.values():
             sources["verifier"] = by_verifier[name]
         for source, cited in sources.items():

@@ -15,6 +15,12 @@ module attributes {transform.with_named_sequence} {
     %4:2 = transform.structured.tile_using_for %positions tile_sizes [3] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     %rows = transform.structured.match ops{["ds.linear", "ds.packed_linear", "ds.quantize_groups", "ds.packed_quantized_linear", "ds.rope", "ds.swiglu"]} in %root : (!transform.any_op) -> !transform.any_op
     %5:2 = transform.structured.tile_using_for %rows tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    %latent = transform.structured.match ops{["ds.mla", "ds.mla_absorbed"]} in %root : (!transform.any_op) -> !transform.any_op
+    %6:3 = transform.structured.tile_using_for %latent tile_sizes [3, 1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    %grouped = transform.structured.match ops{["ds.grouped_linear"]} in %root : (!transform.any_op) -> !transform.any_op
+    %7:2 = transform.structured.tile_using_for %grouped tile_sizes [5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    %combine = transform.structured.match ops{["ds.combine"]} in %root : (!transform.any_op) -> !transform.any_op
+    %8:3 = transform.structured.tile_using_for %combine tile_sizes [2, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
     transform.yield
   }
 }

@@ -1,0 +1,59 @@
+//===- DecomposeMoe.cpp - experts as products of grouped rows -------------===//
+//
+// See Passes.td.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/Match.h"
+#include "passes/Passes.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_DECOMPOSEMOE
+#include "passes/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+
+static void decompose(MoeOp op, int64_t tileRows) {
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  Type wide = tensorType(op.getInput()).getElementType();
+  if (!wide.isF64())
+    wide = b.getF32Type();
+  auto group =
+      GroupTokensOp::create(b, loc, op.getExperts(),
+                            tensorType(op.getGate()).getDimSize(0), tileRows);
+  int64_t rows = tensorType(group.getTokens()).getDimSize(0);
+  auto product = [&](Value input, Value numbers, Value weight) -> Value {
+    int64_t width = tensorType(weight).getDimSize(1);
+    return GroupedLinearOp::create(
+        b, loc, RankedTensorType::get({rows, width}, wide), input, numbers,
+        weight, group.getTiles(), group.getCount());
+  };
+  Value gate = product(op.getInput(), group.getTokens(), op.getGate()),
+        up = product(op.getInput(), group.getTokens(), op.getUp());
+  Value hidden = SwigluOp::create(b, loc, gate, up);
+  Value values = product(hidden, Value(), op.getDown());
+  auto result = CombineOp::create(b, loc, op.getType(), values,
+                                  group.getPlaces(), op.getWeights());
+  op.replaceAllUsesWith(result.getResult());
+  op.erase();
+}
+
+namespace {
+struct DecomposeMoe : ds::impl::DecomposeMoeBase<DecomposeMoe> {
+  using DecomposeMoeBase::DecomposeMoeBase;
+  void runOnOperation() override {
+    if (tileRows < 1) {
+      getOperation()->emitError()
+          << "ds-decompose-moe: tile-rows is 1 or more, not "
+          << tileRows.getValue();
+      return signalPassFailure();
+    }
+    SmallVector<MoeOp> ops;
+    getOperation()->walk([&](MoeOp op) { ops.push_back(op); });
+    for (MoeOp op : ops)
+      decompose(op, tileRows);
+  }
+};
+} // namespace

@@ -1,0 +1,33 @@
+// RUN: ds-opt %s --ds-decompose-moe=tile-rows=16 | FileCheck %s
+// RUN: not ds-opt %s --ds-decompose-moe=tile-rows=0 2>&1 | FileCheck %s --check-prefix=BAD
+
+// BAD: error: ds-decompose-moe: tile-rows is 1 or more, not 0
+
+// Gate and up take their rows from the tokens by number, down from the grouped
+// rows; weights are used as they are. All in between is f32.
+// CHECK-LABEL: func.func @moe(
+// CHECK-SAME: %[[X:.*]]: tensor<?x8xbf16>, %[[W:.*]]: tensor<?x2xf32>, %[[E:.*]]: tensor<?x2xi32>, %[[G:.*]]: tensor<3x16x8xbf16>, %[[U:.*]]: tensor<3x16x8xbf16>, %[[D:.*]]: tensor<3x8x16xbf16>)
+func.func @moe(%x: tensor<?x8xbf16>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>, %g: tensor<3x16x8xbf16>, %u: tensor<3x16x8xbf16>, %d: tensor<3x8x16xbf16>) -> tensor<?x8xbf16> {
+  // CHECK-NEXT: %[[T:.*]], %[[P:.*]], %{{.*}}, %[[L:.*]], %[[N:.*]] = ds.group_tokens %[[E]] of 3 tiles 16 : tensor<?x2xi32> to tensor<?xi32>, tensor<?x2xi32>, tensor<4xi32>, tensor<?x3xi32>, tensor<i32>
+  // CHECK-NEXT: %[[A:.*]] = ds.grouped_linear %[[X]] rows %[[T]] : tensor<?xi32>, %[[G]] in %[[L]], %[[N]] : tensor<?x8xbf16>, tensor<3x16x8xbf16>, tensor<?x3xi32>, tensor<i32> to tensor<?x16xf32>
+  // CHECK-NEXT: %[[B:.*]] = ds.grouped_linear %[[X]] rows %[[T]] : tensor<?xi32>, %[[U]] in %[[L]], %[[N]] : tensor<?x8xbf16>, tensor<3x16x8xbf16>, tensor<?x3xi32>, tensor<i32> to tensor<?x16xf32>
+  // CHECK-NEXT: %[[H:.*]] = ds.swiglu %[[A]], %[[B]] : tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x16xf32>
+  // CHECK-NEXT: %[[Y:.*]] = ds.grouped_linear %[[H]], %[[D]] in %[[L]], %[[N]] : tensor<?x16xf32>, tensor<3x8x16xbf16>, tensor<?x3xi32>, tensor<i32> to tensor<?x8xf32>
+  // CHECK-NEXT: %[[R:.*]] = ds.combine %[[Y]] at %[[P]] weights %[[W]] : tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32> to tensor<?x8xbf16>
+  // CHECK-NEXT: return %[[R]]
+  %0 = ds.moe %x weights %w experts %e gate %g up %u down %d : tensor<?x8xbf16>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<3x16x8xbf16>, tensor<3x16x8xbf16>, tensor<3x8x16xbf16> to tensor<?x8xbf16>
+  return %0 : tensor<?x8xbf16>
+}
+
+// One expert, one slot, sizes that are known; double precision stays.
+// CHECK-LABEL: func.func @one(
+func.func @one(%x: tensor<5x8xf64>, %w: tensor<5x1xf32>, %e: tensor<5x1xi64>, %g: tensor<1x16x8xf32>, %d: tensor<1x8x16xf32>) -> tensor<5x8xf64> {
+  // CHECK-NEXT: ds.group_tokens %{{.*}} of 1 tiles 16 : tensor<5x1xi64> to tensor<5xi32>, tensor<5x1xi32>, tensor<2xi32>, tensor<2x3xi32>, tensor<i32>
+  // CHECK-NEXT: ds.grouped_linear {{.*}} to tensor<5x16xf64>
+  // CHECK-NEXT: ds.grouped_linear {{.*}} to tensor<5x16xf64>
+  // CHECK-NEXT: ds.swiglu
+  // CHECK-NEXT: ds.grouped_linear {{.*}} to tensor<5x8xf64>
+  // CHECK-NEXT: ds.combine {{.*}} to tensor<5x8xf64>
+  %0 = ds.moe %x weights %w experts %e gate %g up %g down %d : tensor<5x8xf64>, tensor<5x1xf32>, tensor<5x1xi64>, tensor<1x16x8xf32>, tensor<1x16x8xf32>, tensor<1x8x16xf32> to tensor<5x8xf64>
+  return %0 : tensor<5x8xf64>
+}
