@@ -83,6 +83,7 @@ script onnx-hostile "$python" test/onnx-import/run_hostile.py "$bin/ds-compile"
 script onnx-oracle "$python" test/onnx-import/run_oracle.py "$bin/ds-compile" test/e2e/golden
 script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
 script attention "$python" test/e2e/run_attention.py "$bin/ds-compile"
+script routing "$python" test/e2e/run_routing.py "$bin/ds-compile"
 script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
 script shapes "$python" test/e2e/run_shapes.py "$bin/ds-compile" tools/bench/llama_onnx.py
 script rewrites "$python" test/e2e/run_rewrites.py "$bin/ds-compile" test/e2e/golden --seconds 100
@@ -91,7 +92,7 @@ script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
 # The same in tiles, and attention carried from one block of keys to the next.
 tiles="-transform-preload-library=transform-library-paths=test/properties/Inputs/tiles.mlir -transform-interpreter"
 script properties-tiled "$python" test/properties/run_properties.py "$bin/ds-compile" \
-  --only=attention,cache_append,token_positions,linear,quantize_groups,rope,swiglu \
+  --only=attention,cache_append,token_positions,linear,quantize_groups,rope,swiglu,mla,combine \
   --through="$bin/ds-opt $tiles -ds-tile-attention=block=5"
 script properties-online "$python" test/properties/run_properties.py "$bin/ds-compile" --only=attention --count=8 \
   --through="$bin/ds-opt -ds-tile-attention=block=5 $tiles"
