@@ -7,6 +7,7 @@
 #include "Model.h"
 #include "Sampler.h"
 #include "Session.h"
+#include "files/Error.h"
 #include "runtime/tokenizer/ChatTemplate.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
@@ -38,6 +39,18 @@ static thread_local std::string lastError;
 const char *ds_last_error(void) { return lastError.c_str(); }
 void ds_free(void *memory) { std::free(memory); }
 
+static ds_result resultOf(files::Fault fault) {
+  switch (fault) {
+  case files::Fault::File:
+    return DS_ERROR_FILE;
+  case files::Fault::Format:
+    return DS_ERROR_FORMAT;
+  case files::Fault::Argument:
+    break;
+  }
+  return DS_ERROR_ARGUMENT;
+}
+
 template <typename Fn> static ds_result guarded(Fn fn) {
   try {
     fn();
@@ -45,6 +58,9 @@ template <typename Fn> static ds_result guarded(Fn fn) {
   } catch (const Error &error) {
     lastError = error.what();
     return error.result();
+  } catch (const files::Error &error) {
+    lastError = error.what();
+    return resultOf(error.fault());
   } catch (const std::bad_alloc &) {
     lastError = "out of memory";
     return DS_ERROR_MEMORY;

@@ -2,7 +2,7 @@
 
 #include "ElfCheck.h"
 #include "Error.h"
-#include "MappedFile.h"
+#include "files/MappedFile.h"
 
 #include <cstring>
 #include <elf.h>
@@ -10,7 +10,7 @@
 namespace dsrt {
 
 void checkElfFile(const std::string &path) {
-  MappedFile file(path);
+  files::MappedFile file(path);
   std::span<const uint8_t> bytes = file.bytes();
   auto require = [&](bool holds, const char *what) {
     if (!holds)

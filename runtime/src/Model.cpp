@@ -126,7 +126,7 @@ void Model::checkDescriptor() const {
   }
   auto checkValue = [&](const DsValueInfo &value, const char *what) {
     require(value.name, std::string(what) + " without a name");
-    require(typeBits(value.type) && value.rank <= DS_MAX_RANK,
+    require(files::typeBits(value.type) && value.rank <= DS_MAX_RANK,
             std::string(what) + " '" + value.name + "': bad type or rank");
     for (uint32_t d = 0; d < value.rank; ++d)
       require(value.dims[d] >= -1,
@@ -140,7 +140,7 @@ void Model::checkDescriptor() const {
     const DsParameter &p = m.parameters[i];
     require(p.name, "a parameter without a name");
     require(p.rank <= DS_MAX_RANK &&
-                fileBytes(p.type, {p.dims, p.rank}) == p.bytes,
+                files::fileBytes(p.type, {p.dims, p.rank}) == p.bytes,
             std::string("parameter '") + p.name +
                 "': its bytes do not fit its type and shape");
   }
@@ -152,8 +152,9 @@ void Model::checkDescriptor() const {
           "facts of the language model are out of range");
   for (uint32_t i = 0; i < m.cache_count; ++i) {
     const DsCache &c = m.caches[i];
-    require(c.name && typeBits(c.type) >= 8 && c.heads > 0 && c.width > 0 &&
-                memoryBytes(c.type, std::to_array({c.heads, c.width})),
+    require(c.name && files::typeBits(c.type) >= 8 && c.heads > 0 &&
+                c.width > 0 &&
+                files::memoryBytes(c.type, std::to_array({c.heads, c.width})),
             "a cache has no name, type or size");
   }
 }
@@ -198,7 +199,8 @@ std::string Model::describe() const {
       else
         dims.push_back(name && *name ? name : "?");
     }
-    return Json{{"name", v.name}, {"type", typeName(v.type)}, {"dims", dims}};
+    return Json{
+        {"name", v.name}, {"type", files::typeName(v.type)}, {"dims", dims}};
   };
   Json json;
   json["name"] = m.name;
@@ -226,7 +228,7 @@ std::string Model::describe() const {
     json["caches"] = Json::array();
     for (uint32_t i = 0; i < m.cache_count; ++i)
       json["caches"].push_back({{"name", m.caches[i].name},
-                                {"type", typeName(m.caches[i].type)},
+                                {"type", files::typeName(m.caches[i].type)},
                                 {"layer", m.caches[i].layer},
                                 {"heads", m.caches[i].heads},
                                 {"width", m.caches[i].width}});
@@ -249,7 +251,7 @@ std::string Model::describe() const {
                   static_cast<unsigned long long>(p.checksum));
     json["parameters"].push_back(
         {{"name", p.name},
-         {"type", typeName(p.type)},
+         {"type", files::typeName(p.type)},
          {"dims", std::vector<int64_t>(p.dims, p.dims + p.rank)},
          {"offset", p.offset},
          {"bytes", p.bytes},
@@ -290,7 +292,7 @@ uint64_t Model::cacheBytesPerToken() const {
   for (uint32_t i = 0; i < model->cache_count; ++i)
     bytes += uint64_t(model->caches[i].heads) *
              uint64_t(model->caches[i].width) *
-             typeBytesInMemory(model->caches[i].type);
+             files::typeBytesInMemory(model->caches[i].type);
   return bytes;
 }
 
@@ -314,22 +316,22 @@ void Model::checkInputs(std::span<const DsTensor> inputs) const {
                   std::string("input '") + want.name + "': " + what);
     };
     if (got.type != want.type)
-      fail("the model takes " + std::string(typeName(want.type)) +
-           ", this is " + std::string(typeName(got.type)));
-    std::string expected = shapeText({want.dims, want.rank});
+      fail("the model takes " + std::string(files::typeName(want.type)) +
+           ", this is " + std::string(files::typeName(got.type)));
+    std::string expected = files::shapeText({want.dims, want.rank});
     if (got.rank != want.rank)
       fail("the model takes shape " + expected + ", this has rank " +
            std::to_string(got.rank));
     std::span<const int64_t> dims(got.dims, got.rank);
-    std::optional<uint64_t> bytes = memoryBytes(got.type, dims);
+    std::optional<uint64_t> bytes = files::memoryBytes(got.type, dims);
     if (!bytes)
-      fail("shape " + shapeText(dims) + " has no size");
+      fail("shape " + files::shapeText(dims) + " has no size");
     if (*bytes && !got.data)
       fail("no data");
     for (uint32_t d = 0; d < want.rank; ++d) {
       if (want.dims[d] >= 0 && want.dims[d] != got.dims[d])
         fail("the model takes shape " + expected + ", this is " +
-             shapeText(dims));
+             files::shapeText(dims));
       const char *name = want.dim_names[d];
       if (want.dims[d] >= 0 || !name || !*name)
         continue;

@@ -8,9 +8,9 @@
 #ifndef DS_RUNTIME_SRC_MODEL_H
 #define DS_RUNTIME_SRC_MODEL_H
 
-#include "Types.h"
 #include "Weights.h"
 #include "ds/model_abi.h"
+#include "files/Types.h"
 
 #include <memory>
 #include <mutex>

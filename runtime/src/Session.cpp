@@ -48,7 +48,7 @@ Session::Session(std::shared_ptr<const Model> shared,
     const DsCache &cache = m.caches[i];
     std::array<int64_t, 4> dims{slotCount, cache.heads, cacheLength,
                                 cache.width};
-    std::optional<uint64_t> bytes = memoryBytes(cache.type, dims);
+    std::optional<uint64_t> bytes = files::memoryBytes(cache.type, dims);
     if (!bytes)
       throw Error(DS_ERROR_MEMORY, "caches of this length have no size");
     void *memory = allocate(*bytes, cache.name);
@@ -112,9 +112,9 @@ void Session::readCache(int64_t slot, int64_t index,
   const DsCache &cache = m.caches[index];
   if (cache.type != DS_TYPE_F32 && cache.type != DS_TYPE_F16 &&
       cache.type != DS_TYPE_BF16)
-    throw Error(DS_ERROR_UNSUPPORTED, std::string(cache.name) + " holds " +
-                                          std::string(typeName(cache.type)) +
-                                          ", not floats");
+    throw Error(DS_ERROR_UNSUPPORTED,
+                std::string(cache.name) + " holds " +
+                    std::string(files::typeName(cache.type)) + ", not floats");
   size_t rows = size_t(length(slot)), heads = size_t(cache.heads),
          width = size_t(cache.width), room = size_t(cacheLength);
   if (values.size() < rows * heads * width)

@@ -2,7 +2,7 @@
 
 #include "Weights.h"
 #include "Error.h"
-#include "Safetensors.h"
+#include "files/Safetensors.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -31,7 +31,7 @@ Weights::Weights(const DsModel &model, const std::string &folder) {
                       "' is not the plain name of a file beside the library");
     std::string path = folder + "/" + name;
     where = "weights '" + path + "'";
-    file = MappedFile(path);
+    file = files::MappedFile(path);
     bytes = file.bytes();
     if (bytes.size() != model.weights_bytes)
       throw Error(DS_ERROR_FORMAT, where + ": " + std::to_string(bytes.size()) +
@@ -40,9 +40,9 @@ Weights::Weights(const DsModel &model, const std::string &folder) {
                                        "; copy both files of one compilation");
   }
 
-  SafetensorsHeader header = parseSafetensors(bytes, where);
-  std::unordered_map<std::string_view, const SafetensorsEntry *> byName;
-  for (const SafetensorsEntry &entry : header.entries)
+  files::SafetensorsHeader header = files::parseSafetensors(bytes, where);
+  std::unordered_map<std::string_view, const files::SafetensorsEntry *> byName;
+  for (const files::SafetensorsEntry &entry : header.entries)
     byName[entry.name] = &entry;
   data.reserve(model.parameter_count);
   for (uint32_t i = 0; i < model.parameter_count; ++i) {
@@ -55,7 +55,7 @@ Weights::Weights(const DsModel &model, const std::string &folder) {
     };
     if (found == byName.end())
       fail("is missing");
-    const SafetensorsEntry &entry = *found->second;
+    const files::SafetensorsEntry &entry = *found->second;
     if (entry.offset != parameter.offset || entry.bytes != parameter.bytes)
       fail("has bytes [" + std::to_string(entry.offset) + ", +" +
            std::to_string(entry.bytes) + "), the model expects [" +
@@ -63,13 +63,15 @@ Weights::Weights(const DsModel &model, const std::string &folder) {
            std::to_string(parameter.bytes) + ")");
     std::span<const int64_t> dims(parameter.dims, parameter.rank);
     // Packed 4-bit data may stand in the file as the bytes it is.
-    bool packed = typeBits(parameter.type) < 8 && entry.type == DS_TYPE_U8;
+    bool packed =
+        files::typeBits(parameter.type) < 8 && entry.type == DS_TYPE_U8;
     if (!packed && (static_cast<uint32_t>(entry.type) != parameter.type ||
                     !std::equal(dims.begin(), dims.end(), entry.dims.begin(),
                                 entry.dims.end())))
-      fail("is " + std::string(typeName(entry.type)) + " " +
-           shapeText(entry.dims) + ", the model expects " +
-           std::string(typeName(parameter.type)) + " " + shapeText(dims));
+      fail("is " + std::string(files::typeName(entry.type)) + " " +
+           files::shapeText(entry.dims) + ", the model expects " +
+           std::string(files::typeName(parameter.type)) + " " +
+           files::shapeText(dims));
     data.push_back(bytes.data() + parameter.offset);
   }
 }

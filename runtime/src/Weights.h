@@ -2,8 +2,8 @@
 #ifndef DS_RUNTIME_SRC_WEIGHTS_H
 #define DS_RUNTIME_SRC_WEIGHTS_H
 
-#include "MappedFile.h"
 #include "ds/model_abi.h"
+#include "files/MappedFile.h"
 
 #include <string>
 #include <vector>
@@ -27,7 +27,7 @@ public:
   void verify(const DsModel &model) const;
 
 private:
-  MappedFile file;
+  files::MappedFile file;
   std::string where; // for messages
   std::vector<const void *> data;
 };

@@ -4,23 +4,23 @@
 // inside the file, as long as its type and shape say, none over another.
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/src/Error.h"
-#include "runtime/src/Safetensors.h"
+#include "files/Error.h"
+#include "files/Safetensors.h"
 
 #include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  dsrt::SafetensorsHeader header;
+  files::SafetensorsHeader header;
   try {
-    header = dsrt::parseSafetensors({data, size}, "input");
-  } catch (const dsrt::Error &) {
+    header = files::parseSafetensors({data, size}, "input");
+  } catch (const files::Error &) {
     return 0; // refused, with a reason
   }
   uint64_t end = 8;
-  for (const dsrt::SafetensorsEntry &entry : header.entries) {
+  for (const files::SafetensorsEntry &entry : header.entries) {
     if (entry.offset < end || entry.bytes > size ||
         entry.offset > size - entry.bytes ||
-        dsrt::fileBytes(entry.type, entry.dims) != entry.bytes)
+        files::fileBytes(entry.type, entry.dims) != entry.bytes)
       std::abort();
     end = entry.offset + entry.bytes;
     if (header.find(entry.name) == nullptr)

@@ -1,6 +1,6 @@
 //===- Outputs.cpp - logits and states as safetensors ---------------------===//
 #include "tools/ds-run/Outputs.h"
-#include "runtime/src/Safetensors.h"
+#include "files/Safetensors.h"
 
 #include <algorithm>
 
@@ -21,12 +21,12 @@ void writeLogits(const ds_model_t *model, const RunCommand &command,
                           std::max<size_t>(sequence.generated().size(), 1) - 1);
     starts.push_back(starts.back() + int64_t(rows));
   }
-  std::vector<dsrt::SafetensorsWriter::Spec> specs{
+  std::vector<files::SafetensorsWriter::Spec> specs{
       {"logits", DS_TYPE_F32, {starts.back(), int64_t(vocabulary)}}};
   bool isBatch = !command.batch.empty();
   if (isBatch)
     specs.push_back({"row_start", DS_TYPE_I64, {int64_t(starts.size())}});
-  dsrt::SafetensorsWriter writer(command.logitsOut, specs);
+  files::SafetensorsWriter writer(command.logitsOut, specs);
   for (size_t i = 0; i < sequences.size(); ++i)
     writer.write(sequences[i].logits.data(), size_t(starts[i + 1] - starts[i]) *
                                                  vocabulary * sizeof(float));
@@ -42,13 +42,13 @@ void writeStates(const ds_model_t *model, const RunCommand &command,
   const DsModel &facts = *ds_model_descriptor(model);
   // Ctrl-C may have ended it within the prompt.
   int64_t rows = int64_t(std::min(sequence.fed, sequence.promptCount));
-  std::vector<dsrt::SafetensorsWriter::Spec> specs{
+  std::vector<files::SafetensorsWriter::Spec> specs{
       {"single.hidden", DS_TYPE_F32, {rows, facts.hidden_size}}};
   for (uint32_t i = 0; i < facts.cache_count; ++i)
     specs.push_back({facts.caches[i].name,
                      DS_TYPE_F32,
                      {rows, facts.caches[i].heads, facts.caches[i].width}});
-  dsrt::SafetensorsWriter writer(command.statesOut, specs);
+  files::SafetensorsWriter writer(command.statesOut, specs);
   writer.write(sequence.hidden.data(), sequence.hidden.size() * sizeof(float));
   std::vector<float> values;
   for (uint32_t i = 0; i < facts.cache_count; ++i) {

@@ -1,5 +1,5 @@
 //===- RunGraph.cpp - ds-run --inputs: a graph as a function --------------===//
-#include "runtime/src/Safetensors.h"
+#include "files/Safetensors.h"
 #include "tools/ds-run/Modes.h"
 
 #include <algorithm>
@@ -20,8 +20,8 @@ static bool isPacked(uint32_t type) {
 }
 
 /// The tensor as an entry takes it: aligned, 4-bit elements one a byte.
-static DsTensor toTensor(const dsrt::SafetensorsFile &file,
-                         const dsrt::SafetensorsEntry &entry, Memory &memory) {
+static DsTensor toTensor(const files::SafetensorsFile &file,
+                         const files::SafetensorsEntry &entry, Memory &memory) {
   if (entry.dims.size() > DS_MAX_RANK)
     fail("input '" + entry.name + "' has rank " +
          std::to_string(entry.dims.size()) + ", more than " +
@@ -31,7 +31,7 @@ static DsTensor toTensor(const dsrt::SafetensorsFile &file,
   tensor.rank = uint32_t(entry.dims.size());
   std::copy(entry.dims.begin(), entry.dims.end(), tensor.dims);
   const uint8_t *bytes = static_cast<const uint8_t *>(file.data(entry));
-  size_t count = size_t(dsrt::memoryBytes(entry.type, entry.dims).value_or(0));
+  size_t count = size_t(files::memoryBytes(entry.type, entry.dims).value_or(0));
   memory.reset(std::aligned_alloc(64, (count + 64) / 64 * 64));
   if (!memory)
     fail("no memory for input '" + entry.name + "'");
@@ -47,15 +47,15 @@ static DsTensor toTensor(const dsrt::SafetensorsFile &file,
 
 static void write(const std::string &path, const DsModel &facts,
                   const std::vector<DsTensor> &outputs) {
-  std::vector<dsrt::SafetensorsWriter::Spec> specs;
+  std::vector<files::SafetensorsWriter::Spec> specs;
   for (size_t i = 0; i < outputs.size(); ++i)
     specs.push_back({facts.outputs[i].name, DsType(outputs[i].type),
                      std::vector<int64_t>(outputs[i].dims,
                                           outputs[i].dims + outputs[i].rank)});
-  dsrt::SafetensorsWriter writer(path, specs);
+  files::SafetensorsWriter writer(path, specs);
   for (size_t i = 0; i < outputs.size(); ++i) {
     size_t count =
-        size_t(dsrt::memoryBytes(outputs[i].type, specs[i].dims).value_or(0));
+        size_t(files::memoryBytes(outputs[i].type, specs[i].dims).value_or(0));
     const uint8_t *bytes = static_cast<const uint8_t *>(outputs[i].data);
     if (!isPacked(outputs[i].type)) {
       writer.write(bytes, count);
@@ -76,18 +76,18 @@ Stats runGraph(const ds_model_t *model, const RunCommand &command) {
     fail("'" + command.model +
          "' was compiled as a language model; give it a prompt, or compile it "
          "with --mode=graph");
-  dsrt::SafetensorsFile file(command.inputs);
+  files::SafetensorsFile file(command.inputs);
   std::vector<DsTensor> inputs;
   std::vector<Memory> memories(facts.input_count);
   for (uint32_t i = 0; i < facts.input_count; ++i) {
-    const dsrt::SafetensorsEntry *entry =
+    const files::SafetensorsEntry *entry =
         file.header().find(facts.inputs[i].name);
     if (!entry)
       fail("'" + command.inputs + "' has no tensor '" + facts.inputs[i].name +
            "', an input of the graph");
     inputs.push_back(toTensor(file, *entry, memories[i]));
   }
-  for (const dsrt::SafetensorsEntry &entry : file.header().entries)
+  for (const files::SafetensorsEntry &entry : file.header().entries)
     if (std::none_of(
             facts.inputs, facts.inputs + facts.input_count,
             [&](const DsValueInfo &input) { return entry.name == input.name; }))

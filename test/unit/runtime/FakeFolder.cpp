@@ -1,6 +1,6 @@
 //===- FakeFolder.cpp - the fake model with its weights in a folder -------===//
 #include "FakeFolder.h"
-#include "runtime/src/Safetensors.h"
+#include "files/Safetensors.h"
 
 #include <cstdlib>
 #include <dlfcn.h>
@@ -16,11 +16,11 @@ FakeFolder::FakeFolder() {
   std::filesystem::copy_file(DS_FAKE_MODEL, library());
   float values[3] = {0.25f, 1, 2};
   {
-    dsrt::SafetensorsWriter writer(weights(), {{"w", DS_TYPE_F32, {3}}});
+    files::SafetensorsWriter writer(weights(), {{"w", DS_TYPE_F32, {3}}});
     writer.write(values, sizeof values);
     writer.finish();
   }
-  dsrt::SafetensorsFile file(weights());
+  files::SafetensorsFile file(weights());
   std::string facts = std::to_string(file.header().find("w")->offset) + " " +
                       std::to_string(std::filesystem::file_size(weights())) +
                       " " + std::to_string(XXH3_64bits(values, sizeof values));

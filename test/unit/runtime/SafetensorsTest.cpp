@@ -1,13 +1,13 @@
 //===- SafetensorsTest.cpp - the reader trusts nothing --------------------===//
-#include "runtime/src/Safetensors.h"
-#include "runtime/src/Error.h"
+#include "files/Safetensors.h"
+#include "files/Error.h"
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 
-using namespace dsrt;
+using namespace files;
 
 namespace {
 
@@ -28,7 +28,7 @@ void expectRefused(const std::string &file, const std::string &text) {
     parse(file);
     ADD_FAILURE() << "accepted, expected: " << text;
   } catch (const Error &error) {
-    EXPECT_EQ(error.result(), DS_ERROR_FORMAT);
+    EXPECT_EQ(error.fault(), Fault::Format);
     EXPECT_NE(std::string(error.what()).find(text), std::string::npos)
         << error.what();
   }
@@ -60,7 +60,7 @@ TEST(Safetensors, RefusesTheRest) {
   expectRefused(std::string(7, 'x'), "7 bytes");
   expectRefused(std::string(8, '\xff'), "above the format's limit");
   expectRefused(fileOf("{}", 0).substr(0, 9), "truncated");
-  expectRefused(fileOf("{", 0), "bad header");
+  expectRefused(fileOf("{", 0), "bad JSON");
   expectRefused(fileOf("[]", 0), "a JSON object was expected");
   expectRefused(fileOf(R"({"t": 1})", 0), "not described by an object");
   expectRefused(fileOf(R"({"t": {}})", 0), "needs dtype, shape");
@@ -88,7 +88,7 @@ TEST(Safetensors, RefusesTheRest) {
                           "a": {"dtype": "U8", "shape": [1],
                                 "data_offsets": [0, 1]}})";
   expectRefused(fileOf(twice, 1), "named twice");
-  expectRefused(fileOf(std::string(100000, '['), 0), "bad header");
+  expectRefused(fileOf(std::string(100000, '['), 0), "bad JSON");
 }
 
 TEST(Safetensors, WriterLeavesNothingHalf) {

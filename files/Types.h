@@ -4,8 +4,8 @@
 // nobody vouches for, so every product is checked for overflow.
 //
 //===----------------------------------------------------------------------===//
-#ifndef DS_RUNTIME_SRC_TYPES_H
-#define DS_RUNTIME_SRC_TYPES_H
+#ifndef FILES_TYPES_H
+#define FILES_TYPES_H
 
 #include "ds/model_abi.h"
 
@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-namespace dsrt {
+namespace files {
 
 /// The safetensors spelling ("F32", "BF16", …); "?" for a value that is no
 /// DsType.
@@ -46,6 +46,6 @@ std::optional<uint64_t> memoryBytes(uint32_t type,
 /// "[2, 3]"; a dimension of -1 prints as "?".
 std::string shapeText(std::span<const int64_t> dims);
 
-} // namespace dsrt
+} // namespace files
 
-#endif // DS_RUNTIME_SRC_TYPES_H
+#endif // FILES_TYPES_H

@@ -2,17 +2,15 @@
 
 #include "Safetensors.h"
 #include "Error.h"
-
-#include <nlohmann/json.hpp>
+#include "Json.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <set>
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace dsrt {
+namespace files {
 
 using Json = nlohmann::json;
 
@@ -50,12 +48,11 @@ public:
 
 private:
   [[noreturn]] void fail(const std::string &what) const {
-    throw Error(DS_ERROR_FORMAT, where + ": " + what);
+    throw Error(Fault::Format, where + ": " + what);
   }
   [[noreturn]] void failAt(const std::string &name,
                            const std::string &what) const {
-    // A hostile name may be megabytes of anything.
-    fail("tensor '" + name.substr(0, 200) + "': " + what);
+    fail("tensor " + shown(name) + ": " + what);
   }
 
   void readLength() {
@@ -77,40 +74,19 @@ private:
   }
 
   Json readJson() {
-    std::set<std::string> seen;
-    std::string twice;
-    bool tooDeep = false;
-    Json::parser_callback_t callback = [&](int depth, Json::parse_event_t event,
-                                           Json &value) {
-      if (depth > 4)
-        tooDeep = true;
-      if (event == Json::parse_event_t::key && depth == 1 && twice.empty() &&
-          !seen.insert(value.get_ref<const std::string &>()).second)
-        twice = value.get_ref<const std::string &>();
-      return !tooDeep;
-    };
-    const uint8_t *begin = file.data() + 8;
-    Json json;
-    try {
-      json = Json::parse(begin, file.data() + dataStart, callback);
-    } catch (const Json::exception &e) {
-      fail(std::string("bad header: ") + e.what());
-    }
-    if (tooDeep)
-      fail("bad header: nested more deeply than the format allows");
-    if (!json.is_object())
-      fail("bad header: a JSON object was expected");
-    if (!twice.empty())
-      failAt(twice, "named twice in the header");
-    return json;
+    std::span<const uint8_t> text = file.subspan(8, dataStart - 8);
+    // Tensors, their facts, and the two lists among these.
+    return parseJsonObject(
+        {reinterpret_cast<const char *>(text.data()), text.size()},
+        where + ": header", 3);
   }
 
   void readMetadata(const Json &value) {
     if (!value.is_object())
-      fail("bad header: __metadata__ is not an object");
+      fail("header: __metadata__ is not an object");
     for (const auto &[key, text] : value.items()) {
       if (!text.is_string())
-        fail("bad header: __metadata__ holds a value that is not a string");
+        fail("header: __metadata__ holds a value that is not a string");
       header.metadata[key] = text.get<std::string>();
     }
   }
@@ -138,8 +114,7 @@ private:
     entry.name = name;
     std::optional<DsType> known = typeFromName(type->get<std::string>());
     if (!known)
-      failAt(name,
-             "unknown dtype '" + type->get<std::string>().substr(0, 40) + "'");
+      failAt(name, "unknown dtype " + shown(type->get<std::string>()));
     entry.type = *known;
     if (shape->size() > 64)
       failAt(name, "rank " + std::to_string(shape->size()) + " is above 64");
@@ -212,8 +187,8 @@ SafetensorsWriter::SafetensorsWriter(const std::string &path,
   for (const Spec &spec : specs) {
     std::optional<uint64_t> bytes = fileBytes(spec.type, spec.dims);
     if (!bytes || json.contains(spec.name))
-      throw Error(DS_ERROR_ARGUMENT, "'" + path + "': tensor '" + spec.name +
-                                         "' is named twice or has no size");
+      throw Error(Fault::Argument, "'" + path + "': tensor '" + spec.name +
+                                       "' is named twice or has no size");
     json[spec.name] = {{"dtype", typeName(spec.type)},
                        {"shape", spec.dims},
                        {"data_offsets", {expected, expected + *bytes}}};
@@ -257,7 +232,7 @@ void SafetensorsWriter::fail(const std::string &what) {
   if (!temporary.empty())
     ::unlink(temporary.c_str());
   temporary.clear();
-  throw Error(DS_ERROR_FILE, "'" + path + "': " + what);
+  throw Error(Fault::File, "'" + path + "': " + what);
 }
 
 void SafetensorsWriter::write(const void *data, size_t bytes) {
@@ -286,4 +261,4 @@ void SafetensorsWriter::finish() {
   temporary.clear();
 }
 
-} // namespace dsrt
+} // namespace files

@@ -13,8 +13,8 @@
 // because weights are aligned to cache lines.
 //
 //===----------------------------------------------------------------------===//
-#ifndef DS_RUNTIME_SRC_SAFETENSORS_H
-#define DS_RUNTIME_SRC_SAFETENSORS_H
+#ifndef FILES_SAFETENSORS_H
+#define FILES_SAFETENSORS_H
 
 #include "MappedFile.h"
 #include "Types.h"
@@ -25,7 +25,7 @@
 #include <string>
 #include <vector>
 
-namespace dsrt {
+namespace files {
 
 /// Longest JSON header that is read, as in the format's own implementation.
 inline constexpr uint64_t maxSafetensorsHeader = 100'000'000;
@@ -48,7 +48,7 @@ struct SafetensorsHeader {
 };
 
 /// Checks and reads the header of a whole file in memory. `where` is put in
-/// front of messages. Throws Error(DS_ERROR_FORMAT): header length past the end
+/// front of messages. Throws Error(Fault::Format): header length past the end
 /// or too long, bad JSON, a name twice, unknown type, sizes that overflow or do
 /// not match their range, ranges that overlap, leave holes or end beyond the
 /// file.
@@ -58,7 +58,7 @@ SafetensorsHeader parseSafetensors(std::span<const uint8_t> file,
 /// A mapped file with its header.
 class SafetensorsFile {
 public:
-  /// Throws Error(DS_ERROR_FILE) or what parseSafetensors() throws.
+  /// Throws Error(Fault::File) or what parseSafetensors() throws.
   explicit SafetensorsFile(const std::string &path);
 
   const SafetensorsHeader &header() const { return parsed; }
@@ -84,7 +84,7 @@ public:
   };
 
   /// Writes the header. `specs` in the order in which data will come. Throws
-  /// Error(DS_ERROR_FILE) as all others.
+  /// Error(Fault::File) as all others.
   SafetensorsWriter(const std::string &path, const std::vector<Spec> &specs);
   SafetensorsWriter(const SafetensorsWriter &) = delete;
   SafetensorsWriter &operator=(const SafetensorsWriter &) = delete;
@@ -104,6 +104,6 @@ private:
   uint64_t written = 0;
 };
 
-} // namespace dsrt
+} // namespace files
 
-#endif // DS_RUNTIME_SRC_SAFETENSORS_H
+#endif // FILES_SAFETENSORS_H

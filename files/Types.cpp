@@ -2,7 +2,7 @@
 
 #include "Types.h"
 
-namespace dsrt {
+namespace files {
 
 namespace {
 struct TypeRow {
@@ -99,4 +99,4 @@ std::string shapeText(std::span<const int64_t> dims) {
   return text + "]";
 }
 
-} // namespace dsrt
+} // namespace files

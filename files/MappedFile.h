@@ -1,19 +1,19 @@
 //===- MappedFile.h - a file mapped for reading ---------------------------===//
-#ifndef DS_RUNTIME_SRC_MAPPEDFILE_H
-#define DS_RUNTIME_SRC_MAPPEDFILE_H
+#ifndef FILES_MAPPEDFILE_H
+#define FILES_MAPPEDFILE_H
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 
-namespace dsrt {
+namespace files {
 
 /// A regular file mapped read-only. Movable; unmapped by the destructor.
 class MappedFile {
 public:
   MappedFile() = default;
-  /// Throws Error(DS_ERROR_FILE) naming the path and the system's reason.
+  /// Throws Error(Fault::File) naming the path and the system's reason.
   explicit MappedFile(const std::string &path);
   MappedFile(MappedFile &&other) noexcept { swap(other); }
   MappedFile &operator=(MappedFile &&other) noexcept {
@@ -33,6 +33,6 @@ private:
   size_t size = 0;
 };
 
-} // namespace dsrt
+} // namespace files
 
-#endif // DS_RUNTIME_SRC_MAPPEDFILE_H
+#endif // FILES_MAPPEDFILE_H

@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace dsrt {
+namespace files {
 
 MappedFile::MappedFile(const std::string &path) {
   auto fail = [&](const std::string &what) {
-    throw Error(DS_ERROR_FILE, "'" + path + "': " + what);
+    throw Error(Fault::File, "'" + path + "': " + what);
   };
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
@@ -44,4 +44,4 @@ MappedFile::~MappedFile() {
     ::munmap(const_cast<uint8_t *>(data), size);
 }
 
-} // namespace dsrt
+} // namespace files
