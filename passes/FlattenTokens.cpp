@@ -38,9 +38,9 @@ Value TokenFlattener::appendCache(CacheTensor &cache) {
   if (!rows)
     return nullptr;
   Value before = cacheOf.lookup(cache.past);
-  Value after =
-      CacheAppendOp::create(builder, cache.appended.getLoc(), before.getType(),
-                            rows, before, rowStart, pastLength, cacheSlot);
+  Value after = CacheAppendOp::create(
+      builder, cache.appended.getLoc(), before.getType(), rows, before,
+      step.rowStart, step.pastLength, step.cacheSlot);
   cacheOf[cache.past] = after;
   return after;
 }
@@ -88,91 +88,44 @@ Value TokenFlattener::flattenAttention(AttentionOp op) {
   shape.back() = layer->value.width;
   return CachedAttentionOp::create(
       builder, op.getLoc(), RankedTensorType::get(shape, f32), query, key,
-      value, rowStart, pastLength, cacheSlot, op.getScaleAttr());
+      value, step.rowStart, step.pastLength, step.cacheSlot, op.getScaleAttr());
 }
 
 func::FuncOp TokenFlattener::run() {
-  MLIRContext *context = builder.getContext();
-  int64_t dynamic = ShapedType::kDynamic;
-  auto i32s = RankedTensorType::get({dynamic}, builder.getI32Type());
-  SmallVector<Type> inputs(5, i32s);
-  SmallVector<std::string> inputNames{"tokens", "row_start", "past_length",
-                                      "cache_slot", "logit_rows"};
   SmallVector<CacheTensor *> caches;
-  SmallVector<std::string> cacheNames;
-  for (auto [i, layer] : llvm::enumerate(model.layers)) {
-    caches.push_back(&layer.key);
-    caches.push_back(&layer.value);
-    cacheNames.push_back(("cache." + Twine(i) + ".k").str());
-    cacheNames.push_back(("cache." + Twine(i) + ".v").str());
-  }
-  SmallVector<Type> cacheTypes;
-  for (CacheTensor *cache : caches)
-    cacheTypes.push_back(RankedTensorType::get(
-        {dynamic, cache->heads, dynamic, cache->width}, f32));
-  llvm::append_range(inputs, cacheTypes);
-  llvm::append_range(inputNames, cacheNames);
-
-  int64_t vocabulary = tensorType(model.logits).getShape().back();
-  int64_t hiddenSize = tensorType(model.head.getInput()).getShape().back();
-  SmallVector<Type> results{RankedTensorType::get({dynamic, vocabulary}, f32),
-                            RankedTensorType::get({dynamic, hiddenSize}, f32)};
-  llvm::append_range(results, cacheTypes);
-
+  SmallVector<StepCache> stepCaches;
+  for (auto [i, layer] : llvm::enumerate(model.layers))
+    for (auto [name, cache] :
+         {std::pair(".k", &layer.key), std::pair(".v", &layer.value)}) {
+      caches.push_back(cache);
+      stepCaches.push_back(
+          {("cache." + Twine(i) + name).str(), cache->heads, cache->width});
+    }
   builder.setInsertionPoint(model.function);
-  auto step = func::FuncOp::create(builder, model.function.getLoc(), "step",
-                                   builder.getFunctionType(inputs, results));
-  step->setAttr("ds.entry", builder.getStringAttr("step"));
-  for (auto [i, name] : llvm::enumerate(inputNames))
-    step.setArgAttr(i, "ds.name", builder.getStringAttr(name));
-  step.setResultAttr(0, "ds.name", builder.getStringAttr("logits"));
-  step.setResultAttr(1, "ds.name", builder.getStringAttr("hidden"));
-  for (auto [i, name] : llvm::enumerate(cacheNames))
-    step.setResultAttr(2 + i, "ds.name", builder.getStringAttr(name));
-  Block *body = step.addEntryBlock();
-  builder.setInsertionPointToStart(body);
-  tokens = body->getArgument(0);
-  rowStart = body->getArgument(1);
-  pastLength = body->getArgument(2);
-  cacheSlot = body->getArgument(3);
-  logitRows = body->getArgument(4);
-  for (auto [i, cache] : llvm::enumerate(caches))
-    cacheOf[cache->past] = body->getArgument(5 + i);
   loc = model.function.getLoc();
-  positions = TokenPositionsOp::create(builder, loc, i32s, rowStart, pastLength,
-                                       tokenCount(tokens));
+  step = StepFunction::create(
+      builder, loc, stepCaches, tensorType(model.logits).getShape().back(),
+      tensorType(model.head.getInput()).getShape().back());
+  for (auto [cache, argument] : llvm::zip_equal(caches, step.caches))
+    cacheOf[cache->past] = argument;
 
   Value hidden = flatten(model.head.getInput());
   Value logits;
   if (hidden) {
     // From here on only the rows whose logits are asked for.
-    Value rows = GatherOp::create(
-        builder, loc,
-        RankedTensorType::get({dynamic, hiddenSize},
-                              tensorType(hidden).getElementType()),
-        hidden, logitRows, builder.getI64IntegerAttr(0));
-    flat[model.head.getInput()] = rows;
+    flat[model.head.getInput()] = step.rowsForLogits(builder, loc, hidden);
     logits = flatten(model.logits);
   }
   if (!hidden || !logits || failed) {
-    step.erase();
+    step.function.erase();
     return nullptr;
   }
-  SmallVector<Value> outputs{logits, hidden};
+  SmallVector<Value> outputs;
   for (CacheTensor *cache : caches)
     outputs.push_back(cacheOf.lookup(cache->past));
-  func::ReturnOp::create(builder, loc, outputs);
-
-  SmallVector<NamedAttribute> facts{
-      {StringAttr::get(context, "vocabulary"),
-       builder.getI64IntegerAttr(vocabulary)},
-      {StringAttr::get(context, "hidden_size"),
-       builder.getI64IntegerAttr(hiddenSize)},
-      {StringAttr::get(context, "layers"),
-       builder.getI64IntegerAttr(model.layers.size())}};
-  model.function->getParentOfType<ModuleOp>()->setAttr(
-      "ds.model", builder.getDictionaryAttr(facts));
-  return step;
+  step.finish(builder, loc, model.function->getParentOfType<ModuleOp>(), logits,
+              hidden, outputs, model.layers.size());
+  return step.function;
 }
 
 namespace {

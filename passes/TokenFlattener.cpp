@@ -52,12 +52,12 @@ Value TokenFlattener::asF32(Value value) {
 }
 
 Value TokenFlattener::positionsAs(Type type, int64_t offset) {
-  RankedTensorType from = tensorType(positions);
-  Value result = positions;
+  RankedTensorType from = tensorType(step.positions);
+  Value result = step.positions;
   if (type != from.getElementType())
     result = CastOp::create(builder, loc,
                             RankedTensorType::get(from.getShape(), type),
-                            positions, true);
+                            step.positions, true);
   if (offset != 0) {
     auto scalar = RankedTensorType::get({}, type);
     Attribute number = isa<FloatType>(type)
@@ -136,7 +136,7 @@ Value TokenFlattener::flattenOp(Value value) {
   }
   Operation *op = value.getDefiningOp();
   if (value == model.tokens)
-    return tokens;
+    return step.tokens;
   if (!op)
     return fail(value, "an input takes part in the computation in a way that "
                        "is not token by token");

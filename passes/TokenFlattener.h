@@ -10,6 +10,7 @@
 
 #include "passes/LanguageModel.h"
 #include "passes/Match.h"
+#include "passes/StepFunction.h"
 
 namespace mlir::ds {
 
@@ -72,7 +73,7 @@ private:
 
   DenseMap<Value, Value> flat, imported;
   DenseMap<Value, Value> cacheOf; // past argument → newest cache value
-  Value tokens, rowStart, pastLength, cacheSlot, logitRows, positions;
+  StepFunction step;
 };
 
 } // namespace mlir::ds

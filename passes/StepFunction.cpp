@@ -1,0 +1,80 @@
+//===- StepFunction.cpp - the step of a language model --------------------===//
+//
+// See StepFunction.h.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/StepFunction.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+static constexpr int64_t dynamic = ShapedType::kDynamic;
+
+StepFunction StepFunction::create(OpBuilder &builder, Location loc,
+                                  ArrayRef<StepCache> caches,
+                                  int64_t vocabulary, int64_t hiddenSize) {
+  Type f32 = builder.getF32Type();
+  auto i32s = RankedTensorType::get({dynamic}, builder.getI32Type());
+  SmallVector<Type> inputs(5, i32s);
+  SmallVector<StringRef> inputNames{"tokens", "row_start", "past_length",
+                                    "cache_slot", "logit_rows"};
+  SmallVector<Type> results{RankedTensorType::get({dynamic, vocabulary}, f32),
+                            RankedTensorType::get({dynamic, hiddenSize}, f32)};
+  SmallVector<StringRef> resultNames{"logits", "hidden"};
+  for (const StepCache &cache : caches) {
+    auto type = RankedTensorType::get(
+        {dynamic, cache.heads, dynamic, cache.width}, f32);
+    inputs.push_back(type);
+    results.push_back(type);
+    inputNames.push_back(cache.name);
+    resultNames.push_back(cache.name);
+  }
+  StepFunction step;
+  step.function = func::FuncOp::create(
+      builder, loc, "step", builder.getFunctionType(inputs, results));
+  step.function->setAttr("ds.entry", builder.getStringAttr("step"));
+  for (auto [i, name] : llvm::enumerate(inputNames))
+    step.function.setArgAttr(i, "ds.name", builder.getStringAttr(name));
+  for (auto [i, name] : llvm::enumerate(resultNames))
+    step.function.setResultAttr(i, "ds.name", builder.getStringAttr(name));
+
+  Block *body = step.function.addEntryBlock();
+  builder.setInsertionPointToStart(body);
+  step.tokens = body->getArgument(0);
+  step.rowStart = body->getArgument(1);
+  step.pastLength = body->getArgument(2);
+  step.cacheSlot = body->getArgument(3);
+  step.logitRows = body->getArgument(4);
+  llvm::append_range(step.caches, body->getArguments().drop_front(5));
+  step.positions = TokenPositionsOp::create(
+      builder, loc, i32s, step.rowStart, step.pastLength,
+      tensor::DimOp::create(builder, loc, step.tokens, 0));
+  return step;
+}
+
+Value StepFunction::rowsForLogits(OpBuilder &builder, Location loc,
+                                  Value hidden) const {
+  auto type = cast<RankedTensorType>(hidden.getType());
+  return GatherOp::create(builder, loc,
+                          type.clone({dynamic, type.getShape().back()}), hidden,
+                          logitRows, builder.getI64IntegerAttr(0));
+}
+
+void StepFunction::finish(OpBuilder &builder, Location loc, ModuleOp module,
+                          Value logits, Value hidden, ArrayRef<Value> caches,
+                          int64_t layers) const {
+  SmallVector<Value> outputs{logits, hidden};
+  llvm::append_range(outputs, caches);
+  func::ReturnOp::create(builder, loc, outputs);
+  auto sizeOf = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getShape().back();
+  };
+  auto fact = [&](StringRef name, int64_t value) {
+    return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
+  };
+  module->setAttr("ds.model", builder.getDictionaryAttr(
+                                  {fact("vocabulary", sizeOf(logits)),
+                                   fact("hidden_size", sizeOf(hidden)),
+                                   fact("layers", layers)}));
+}
