@@ -82,6 +82,15 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
 }
 
+/// The end of every front door.
+static void finishModel(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(ds::createReportRaised());
+  pm.addNestedPass<func::FuncOp>(ds::createExpandQuantize());
+  // Parameters that nothing reads any more (tables of positions, say).
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createSymbolDCEPass());
+}
+
 void ds::buildModelPipeline(OpPassManager &pm, Mode mode) {
   pm.addPass(onnx::createConvertOnnxToDs());
   if (mode != Mode::Graph) {
@@ -99,11 +108,14 @@ void ds::buildModelPipeline(OpPassManager &pm, Mode mode) {
     pm.addPass(createCSEPass());
     pm.addPass(createCountWork());
   }
-  pm.addNestedPass<func::FuncOp>(createReportRaised());
-  pm.addNestedPass<func::FuncOp>(createExpandQuantize());
-  // Parameters that nothing reads any more (tables of positions, say).
+  finishModel(pm);
+}
+
+void ds::buildCheckpointPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
-  pm.addPass(createSymbolDCEPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createCountWork());
+  finishModel(pm);
 }
 
 void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,

@@ -22,6 +22,9 @@ void buildRaisePipeline(OpPassManager &pm);
 /// onnx → ds → raised, and flattened to @step as the mode asks.
 void buildModelPipeline(OpPassManager &pm, Mode mode);
 
+/// What importCheckpoint() built → the same stage as buildModelPipeline().
+void buildCheckpointPipeline(OpPassManager &pm);
+
 struct OptimiseOptions {
   /// "fast" rounds activations to what the dot instruction of the weight's type
   /// wants, "exact" keeps them f32.

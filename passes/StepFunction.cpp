@@ -34,10 +34,15 @@ StepFunction StepFunction::create(OpBuilder &builder, Location loc,
   step.function = func::FuncOp::create(
       builder, loc, "step", builder.getFunctionType(inputs, results));
   step.function->setAttr("ds.entry", builder.getStringAttr("step"));
-  for (auto [i, name] : llvm::enumerate(inputNames))
-    step.function.setArgAttr(i, "ds.name", builder.getStringAttr(name));
-  for (auto [i, name] : llvm::enumerate(resultNames))
-    step.function.setResultAttr(i, "ds.name", builder.getStringAttr(name));
+  // All at once: one by one takes time that grows with their square.
+  auto named = [&](ArrayRef<StringRef> names) {
+    return llvm::map_to_vector(names, [&](StringRef name) {
+      return builder.getDictionaryAttr(
+          builder.getNamedAttr("ds.name", builder.getStringAttr(name)));
+    });
+  };
+  step.function.setAllArgAttrs(named(inputNames));
+  step.function.setAllResultAttrs(named(resultNames));
 
   Block *body = step.function.addEntryBlock();
   builder.setInsertionPointToStart(body);

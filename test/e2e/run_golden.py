@@ -1,10 +1,11 @@
-"""Compiles every golden ONNX file and compares with what its README promises.
+"""Compiles every golden model from its ONNX files and from its checkpoint folder, and compares with what its README promises.
 
 usage: run_golden.py DS_COMPILE GOLDEN [--mode graph|lm|all] [--only TEXT] [--work DIR]
 
 graph: outputs of each run of io.safetensors within the tolerance of about.json, padded tokens left out.
 lm:    golden.safetensors of the case (all prompt logits, generated ids, a long prompt, two sequences in a batch) for files that
        hold the whole model in f32; the `single` run of io.safetensors for the others.
+folder: golden.safetensors of the case, compiled from config.json and model.safetensors (with --mode=lm and all).
 fast:  with lm, --precision=fast of files with 16-bit weights within what bf16 arithmetic costs.
 Files of not_yet.txt are expected to fail and are counted apart. Prints a line per failure and, last, `N passed, N failed`.
 """
@@ -123,21 +124,35 @@ def greedy(session, prompt, count, slot=0, size=None):
     return np.stack(rows), ids
 
 
+def compile_exact(compiler, source, library):
+    """None, or why it failed."""
+    result = subprocess.run([compiler, source, "--mode=lm", "--cpu=native", "--precision=exact", "-o", library], capture_output=True, text=True)
+    return result.stderr.strip()[:300] if result.returncode else None
+
+
 def language_model(compiler, folder, work):
     about = json.load(open(os.path.join(folder, "about.json")))
     library = os.path.join(work, "lm.so")
-    result = subprocess.run([compiler, os.path.join(folder, "model.onnx"), "--mode=lm", "--cpu=native", "--precision=exact", "-o", library],
-                            capture_output=True, text=True)
-    if result.returncode:
-        return [result.stderr.strip()[:300]]
-    model = abi.Model(library)
+    if why := compile_exact(compiler, os.path.join(folder, "model.onnx"), library):
+        return [why]
     if about["layers"] != "all" or about["arithmetic"] != "f32":
         io = read(os.path.join(folder, "io.safetensors"))
         ids, want = io["single.input.input_ids"], io["single.output.logits"]
-        logits, _ = abi.Session(model, 1, 64).step([ids[0]], [0], [0])
+        logits, _ = abi.Session(abi.Model(library), 1, 64).step([ids[0]], [0], [0])
         why = compare("single.logits", logits, want[0], about["tolerance"])
         return [why] if why else []
-    case = os.path.dirname(os.path.dirname(folder))
+    return golden_case(library, os.path.dirname(os.path.dirname(folder)))
+
+
+def checkpoint_folder(compiler, case, work):
+    library = os.path.join(work, "folder.so")
+    why = compile_exact(compiler, case, library)
+    return [why] if why else golden_case(library, case)
+
+
+def golden_case(library, case):
+    """golden.safetensors of the case against a library that has the whole model in f32."""
+    model = abi.Model(library)
     golden = read(os.path.join(case, "golden.safetensors"))
     problems = []
 
@@ -246,13 +261,16 @@ def main():
     not_yet = {" ".join(line.split()[:2]) for line in open(os.path.join(os.path.dirname(__file__), "not_yet.txt"))
                if line.strip() and not line.startswith("#")}
     passed = failed = skipped = 0
-    for path in sorted(glob.glob(os.path.join(args.golden, "*", "onnx", "*", "model.onnx"))):
+    paths = glob.glob(os.path.join(args.golden, "*", "onnx", "*", "model.onnx")) + glob.glob(os.path.join(args.golden, "*", "config.json"))
+    for path in sorted(paths):
         folder = os.path.dirname(path)
         name = os.path.relpath(folder, args.golden)
         if args.only not in name:
             continue
         kinds = [("graph", graph)] if args.mode != "lm" else []
-        if args.mode != "graph" and os.path.basename(folder) not in GRAPH_ONLY:
+        if path.endswith("config.json"):
+            kinds = [("folder", checkpoint_folder)] if args.mode != "graph" else []
+        elif args.mode != "graph" and os.path.basename(folder) not in GRAPH_ONLY:
             kinds.append(("lm", language_model))
             if json.load(open(os.path.join(folder, "about.json")))["arithmetic"] in ("bf16", "f16"):
                 kinds.append(("fast", fast))

@@ -2,8 +2,8 @@
 
 usage: run_reference.py DS_COMPILE GOLDEN EXAMPLE
 
-GOLDEN: language-model files of v1-mha and v1-gqa against golden.safetensors (files cut to one layer: first_layer.safetensors, which
-make_first_layer.py wrote) within the float64 row of the golden data's README. EXAMPLE: the greedy text of a trained model and the
+GOLDEN: the checkpoint folders of v1-mha and v1-gqa and language-model files of them against golden.safetensors (files cut to one layer:
+first_layer.safetensors, which make_first_layer.py wrote) within the float64 row of the golden data's README. EXAMPLE: the greedy text of a trained model and the
 smallest distance of its two best logits, which expected.json has from a float64 program. Prints a line per failure and, last,
 `N passed, N failed`.
 """
@@ -20,13 +20,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import abi  # noqa: E402
 from run_golden import apart, greedy, read  # noqa: E402
 
-# Logits: 2e-5 from ONNX. Hidden states and caches: 1e-6 where the file computes its rotation from frequencies; where it stores cosines
+# Logits: 2e-6 from a checkpoint folder, whose frequencies are computed in float64; 2e-5 from ONNX. Hidden states and caches: 1e-6 where the file computes its rotation from frequencies; where it stores cosines
 # and sines, those are rounded to f32, 2^-24 each, which a key of size s turns into 2^-24 · s · sqrt(2): keys reach 14, so
 # 1.2e-6 a layer, and hidden states follow.
 COMPUTED, STORED = 1e-6, 4e-6
 FILES = {"v1-mha/onnx/dynamo": COMPUTED, "v1-mha/onnx/mobius": STORED, "v1-mha/onnx/genai": STORED,
          "v1-gqa/onnx/dynamo": COMPUTED, "v1-gqa/onnx/mobius": STORED}
-LOGITS = 2e-5
+FOLDERS = "v1-mha", "v1-gqa"
+LOGITS, FOLDER_LOGITS = 2e-5, 2e-6
 
 
 def compile_model(compiler, source, library, *options):
@@ -48,13 +49,13 @@ def golden_of(folder):
     return read(os.path.join(case, "golden.safetensors" if layers == "all" else "first_layer.safetensors"))
 
 
-def compare(model, golden, states):
+def compare(model, golden, states, limit=LOGITS):
     """Everything that golden has of a model's logits, states and ids."""
     problems, prompt = [], golden["single.ids"]
     d = model.model
     session = abi.Session(model, 2, 128)
     logits, hidden = session.step([prompt], [0], [0])
-    check(problems, "single.logits", logits, golden["single.logits"], LOGITS)
+    check(problems, "single.logits", logits, golden["single.logits"], limit)
     check(problems, "single.hidden", hidden, golden["single.hidden"], states)
     for i in range(d.cache_count):
         name = d.caches[i].name.decode()
@@ -64,15 +65,20 @@ def compare(model, golden, states):
             check(problems, name, session.caches[i][0, :, : len(prompt)].transpose(1, 0, 2), golden[name], states)
     if "gen.ids" in golden:
         rows, ids = greedy(session, prompt, len(golden["gen.ids"]), 1)
-        check(problems, "gen.logits", rows, golden["gen.logits"], LOGITS)
+        check(problems, "gen.logits", rows, golden["gen.logits"], limit)
         if ids != list(golden["gen.ids"]):
             problems.append("gen.ids differ")
     logits, _ = abi.Session(model, 1, 300).step([golden["long.ids"]], [0], [0], False)
-    check(problems, "long", logits[0], golden["long.logits"], LOGITS)
+    check(problems, "long", logits[0], golden["long.logits"], limit)
     short = golden["batch.ids"][1][golden["batch.mask"][1] != 0]
     both, _ = abi.Session(model, 2, 64).step([prompt, short], [0, 0], [1, 0])
-    check(problems, "batch.short", both[len(prompt):], golden["batch.logits_short"], LOGITS)
+    check(problems, "batch.short", both[len(prompt):], golden["batch.logits_short"], limit)
     return problems
+
+
+def checkpoint_folder(compiler, case, work):
+    model = compile_model(compiler, case, os.path.join(work, "f64.so"), "--ds-reference=f64")
+    return compare(model, read(os.path.join(case, "golden.safetensors")), COMPUTED, FOLDER_LOGITS)
 
 
 def golden_file(compiler, folder, work):
@@ -126,6 +132,7 @@ def example(compiler, folder, work):
 def main():
     compiler, golden, folder = (os.path.abspath(path) for path in sys.argv[1:])
     tests = [(f"f64 {name}", golden_file, os.path.join(golden, name)) for name in FILES]
+    tests += [(f"f64 {name}", checkpoint_folder, os.path.join(golden, name)) for name in FOLDERS]
     tests += [("wrong epsilon", poisoned, os.path.join(golden, "v1-gqa/onnx/dynamo")), ("f64 " + os.path.basename(folder), example, folder)]
     passed = failed = 0
     for name, test, where in tests:

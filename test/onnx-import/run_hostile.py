@@ -387,14 +387,28 @@ def config_is_a_folder(folder):
     return model(initializers=[weight()])
 
 
-@case("config.json.*is no JSON")
+@case("config.json.*bad JSON")
 def config_damaged(folder):
     with open(os.path.join(folder, "config.json"), "w") as file:
         file.write('{"max_position_embeddings": 1')
     return model(initializers=[weight()])
 
 
-@case("generation_config.json.*is no JSON object")
+@case("config.json.*(bad JSON|nested more)")
+def config_nested_deeply(folder):
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        file.write('{"rope_scaling": ' + "[" * 1000000)
+    return model(initializers=[weight()])
+
+
+@case("config.json.*'eos_token_id' is no whole number")
+def config_with_an_odd_id(folder):
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        file.write('{"eos_token_id": [1, "two"]}')
+    return model(initializers=[weight()])
+
+
+@case("generation_config.json.*a JSON object was expected")
 def config_is_a_list(folder):
     with open(os.path.join(folder, "generation_config.json"), "w") as file:
         file.write("[1]")

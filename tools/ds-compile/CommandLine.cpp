@@ -8,12 +8,17 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
       "Compiles a DeepSeek language model to one shared library.\n\n"
       "  ds-compile model.onnx -o model.so     writes model.so and "
       "model.weights.safetensors\n"
+      "  ds-compile FOLDER -o model.so         the same from a Hugging Face "
+      "checkpoint\n"
       "  ds-run model.so -p 'Once upon'        runs it\n\n"
       "The tokenizer and the configuration beside the model are found by "
       "themselves.",
       "ds-compile"};
   app.option_defaults()->always_capture_default();
-  app.add_option("MODEL", command.model, "x.onnx or x.mlir")->type_name("FILE");
+  app.add_option("MODEL", command.model,
+                 "x.onnx, x.mlir, or a folder with config.json and "
+                 "model.safetensors (or its shards and their index)")
+      ->type_name("PATH");
   app.add_option("-o", command.output,
                  "the library to write; its weights go beside it")
       ->type_name("FILE");

@@ -7,6 +7,8 @@
 #include "dialects/ds/IR/DsDialect.h"
 #include "dialects/onnx/IR/OnnxDialect.h"
 #include "dialects/onnx/Import/OnnxImport.h"
+#include "lowering/CheckpointToDs/CheckpointToDs.h"
+#include "lowering/CheckpointToDs/ModelConfig.h"
 #include "lowering/Link/Link.h"
 #include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Pipelines.h"
@@ -126,13 +128,21 @@ struct Stages {
 };
 } // namespace
 
+/// Whether the model is a checkpoint folder.
+static bool isFolder(StringRef model) {
+  return llvm::sys::fs::is_directory(model);
+}
+
 /// Tokenizer and configuration: those named, else those beside the model.
 static bool readModelFiles(const tool::CompileCommand &command,
                            ds::LinkOptions &link) {
   namespace path = llvm::sys::path;
-  StringRef folder = path::parent_path(command.model);
-  link.name =
-      path::stem(folder.empty() ? StringRef(command.model) : folder).str();
+  SmallString<128> folder(path::parent_path(command.model));
+  if (isFolder(command.model))
+    // The name that "." or a path ending in "/" stands for.
+    llvm::sys::fs::real_path(command.model, folder);
+  link.name = folder.empty() ? path::stem(command.model).str()
+                             : path::filename(folder).str();
   auto beside = [&](StringRef name) {
     SmallString<128> full(folder);
     path::append(full, name);
@@ -175,33 +185,20 @@ static bool readModelFiles(const tool::CompileCommand &command,
     }
   }
   // The generation's ids win over the configuration's.
-  std::pair<StringRef, std::optional<std::string>> files[] = {
-      {command.config.empty() ? "config.json" : StringRef(command.config),
-       config},
-      {"generation_config.json", generation}};
-  for (const auto &[name, text] : files) {
-    if (!text)
-      continue;
-    auto parsed = llvm::json::parse(*text);
-    if (!parsed)
-      return error("'" + name +
-                   "' is no JSON: " + llvm::toString(parsed.takeError()));
-    const llvm::json::Object *object = parsed->getAsObject();
-    if (!object)
-      return error("'" + name + "' is no JSON object");
-    if (auto length = object->getInteger("max_position_embeddings"))
-      link.maxLength = *length;
-    if (auto bos = object->getInteger("bos_token_id"))
-      link.bosId = int32_t(*bos);
-    if (auto eos = object->getInteger("eos_token_id"))
-      link.eosIds = {int32_t(*eos)};
-    else if (const llvm::json::Array *list = object->getArray("eos_token_id")) {
-      link.eosIds.clear();
-      for (const llvm::json::Value &id : *list)
-        if (auto number = id.getAsInteger())
-          link.eosIds.push_back(int32_t(*number));
-    }
-  }
+  checkpoint::GenerationFacts facts;
+  std::string problem;
+  auto read = [&](StringRef file, const std::optional<std::string> &text) {
+    return !text || checkpoint::readGenerationFacts(
+                        *text, "'" + file.str() + "'", facts, problem);
+  };
+  if (!read(command.config.empty() ? StringRef(beside("config.json"))
+                                   : command.config,
+            config) ||
+      !read(beside("generation_config.json"), generation))
+    return error(problem);
+  link.maxLength = facts.maxLength;
+  link.bosId = facts.bosId;
+  link.eosIds = facts.eosIds;
   if (command.maxLength > 0)
     link.maxLength = command.maxLength;
   return true;
@@ -221,28 +218,46 @@ static int compileModel(const tool::CompileCommand &command) {
   if (command.emit == "so" && !readModelFiles(command, link))
     return 1;
   StringRef model = command.model;
+  ds::Mode mode = command.mode == "graph" ? ds::Mode::Graph
+                  : command.mode == "lm"  ? ds::Mode::LanguageModel
+                                          : ds::Mode::Auto;
+  bool reference = !command.reference.empty();
+  bool folder = isFolder(model);
+  if (folder && (mode == ds::Mode::Graph || command.emit == "onnx")) {
+    llvm::errs() << "ds-compile: error: " << model
+                 << ": a checkpoint folder is a language model and no ONNX "
+                    "graph; "
+                 << (command.emit == "onnx" ? "--emit=ds shows what it becomes"
+                                            : "leave --mode=graph out")
+                 << "\n";
+    return 1;
+  }
   OwningOpRef<ModuleOp> module =
-      model.ends_with(".mlir") ? parseSourceFile<ModuleOp>(model, &context)
-                               : onnx::importOnnx(model, &context);
+      folder
+          ? ds::importCheckpoint(
+                model, {reference, command.maxLength, command.config}, &context)
+      : model.ends_with(".mlir") ? parseSourceFile<ModuleOp>(model, &context)
+                                 : onnx::importOnnx(model, &context);
   if (!module)
     return 1;
   if (command.emit == "onnx")
     return emitText(*module, command.output);
 
-  ds::Mode mode = command.mode == "graph" ? ds::Mode::Graph
-                  : command.mode == "lm"  ? ds::Mode::LanguageModel
-                                          : ds::Mode::Auto;
-  bool reference = !command.reference.empty();
   Stages stages{*module, command};
   if (command.emit == "ds")
     return stages.run("ds",
-                      [](PassManager &pm) {
-                        pm.addPass(onnx::createConvertOnnxToDs());
+                      [&](PassManager &pm) {
+                        if (!folder)
+                          pm.addPass(onnx::createConvertOnnxToDs());
                       })
                ? emitText(*module, command.output)
                : 1;
-  if (!stages.run("raised",
-                  [&](PassManager &pm) { ds::buildModelPipeline(pm, mode); }))
+  if (!stages.run("raised", [&](PassManager &pm) {
+        if (folder)
+          ds::buildCheckpointPipeline(pm);
+        else
+          ds::buildModelPipeline(pm, mode);
+      }))
     return 1;
   bool isStep = module->lookupSymbol("step");
   if (mode == ds::Mode::LanguageModel && !isStep) {
