@@ -53,8 +53,9 @@ public:
     depth = tensor::DimOp::create(
         b, loc, lhs, cast<RankedTensorType>(lhs.getType()).getRank() - 1);
     SmallVector<OpFoldResult> bounds(sizes.drop_back(2));
-    bounds.push_back(ceilDiv(sizes[rank - 2], chunkRows));
-    bounds.push_back(ceilDiv(sizes[rank - 1], parts * lanes));
+    RowVectors vectors{b, loc, lanes};
+    bounds.push_back(vectors.panelCount(sizes[rank - 2], chunkRows));
+    bounds.push_back(vectors.panelCount(sizes[rank - 1], parts * lanes));
     Value init = tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
     auto loop =
         scf::ForallOp::create(b, loc, bounds, init, std::nullopt,
@@ -76,12 +77,6 @@ private:
   }
   Value add(Value a, Value x) { return arith::AddIOp::create(b, loc, a, x); }
   Value add(Value a, int64_t x) { return x == 0 ? a : add(a, index(x)); }
-  OpFoldResult ceilDiv(OpFoldResult size, int64_t by) {
-    if (std::optional<int64_t> known = getConstantIntValue(size))
-      return b.getIndexAttr(llvm::divideCeil(*known, by));
-    return arith::CeilDivUIOp::create(b, loc, asValue(size), index(by))
-        .getResult();
-  }
 
   /// The batch indices of an operand: its dimensions of size 1 are broadcast.
   SmallVector<Value> batchOf(Value operand, ValueRange batch) {
@@ -104,8 +99,7 @@ private:
         b, loc, arith::SubIOp::create(b, loc, rows, first), index(chunkRows));
     Value left = arith::SubIOp::create(b, loc, columns, column);
     OpFoldResult width = b.getIndexAttr(panel);
-    bool alwaysWhole = !ShapedType::isDynamic(n) && n % panel == 0,
-         neverWhole = !ShapedType::isDynamic(n) && n < panel;
+    bool alwaysWhole = RowVectors::allWhole(n, panel);
     if (!alwaysWhole)
       width = arith::MinUIOp::create(b, loc, left, index(panel)).getResult();
     int64_t rank = type.getRank();
@@ -121,23 +115,10 @@ private:
                                                 sizes, strides);
     lhsAt = batchOf(lhs, batch);
     rhsAt = batchOf(rhs, batch);
-    if (alwaysWhole || neverWhole) {
-      tile = emitRows(tile, first, count, neverWhole);
-    } else {
-      Value whole = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge,
-                                          left, index(panel));
-      auto branch = scf::IfOp::create(b, loc, tileType, whole,
-                                      /*withElseRegion=*/true);
-      for (Region *region :
-           {&branch.getThenRegion(), &branch.getElseRegion()}) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToStart(&region->front());
-        scf::YieldOp::create(
-            b, loc,
-            emitRows(tile, first, count, region == &branch.getElseRegion()));
-      }
-      tile = branch.getResult(0);
-    }
+    tile = RowVectors{b, loc, lanes}.wholeOrPartial(
+        n, panel, left, tileType, [&](RowVectors &, bool partial) {
+          return emitRows(tile, first, count, partial);
+        });
     auto terminator = scf::InParallelOp::create(b, loc);
     b.setInsertionPointToStart(terminator.getBody());
     tensor::ParallelInsertSliceOp::create(b, loc, tile, out, offsets, sizes,

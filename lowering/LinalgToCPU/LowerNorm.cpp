@@ -1,7 +1,6 @@
 //===- LowerNorm.cpp - rms_norm in vectors --------------------------------===//
 //
-// See Passes.td. A row's sum of squares is kept in 4 vectors of 16 lanes,
-// added as a tree at the end: one order for every machine and company.
+// See Passes.td.
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/RowVectors.h"
@@ -18,8 +17,6 @@ using namespace mlir::ds;
 
 namespace {
 
-constexpr int64_t sums = 4;
-
 struct LowerNorm : ds::impl::LowerNormBase<LowerNorm> {
   void runOnOperation() override {
     SmallVector<RmsNormOp> ops;
@@ -28,9 +25,7 @@ struct LowerNorm : ds::impl::LowerNormBase<LowerNorm> {
       Type weight =
           cast<RankedTensorType>(op.getWeight().getType()).getElementType();
       auto result = cast<RankedTensorType>(op.getResult().getType());
-      if (type.getRank() >= 2 && !type.isDynamicDim(type.getRank() - 1) &&
-          result.getShape().back() == type.getShape().back() &&
-          RowVectors::isSupported(type.getElementType()) &&
+      if (RowVectors::isSupported(type.getElementType()) &&
           RowVectors::isSupported(weight) &&
           RowVectors::isSupported(result.getElementType()))
         ops.push_back(op);
@@ -55,9 +50,11 @@ private:
         RowVectors::isSupported(getElementTypeOrSelf(cast.getType())))
       output = cast.getResult();
     auto type = llvm::cast<RankedTensorType>(output.getType());
-    int64_t length = type.getShape().back();
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(builder, op.getLoc(), input);
+    OpFoldResult length = sizes.back();
     Value result = rows.forEachRow(
-        type, input, 1, [&](RowVectors &r, ValueRange at, Value row) {
+        type, sizes, 1, [&](RowVectors &r, ValueRange at, Value row) {
           auto here = [&](Value offset) {
             SmallVector<Value> where(at);
             where.push_back(offset);
@@ -85,45 +82,29 @@ private:
   }
 
   /// 1 / sqrt(mean of squares + ε), in every lane.
-  static Value scaleOf(RowVectors &r, RmsNormOp op, int64_t length,
+  static Value scaleOf(RowVectors &r, RmsNormOp op, OpFoldResult length,
                        llvm::function_ref<SmallVector<Value>(Value)> here) {
     OpBuilder &b = r.b;
     Location loc = r.loc;
-    auto addSquare = [&](RowVectors &v, Value sum, Value offset, bool partial) {
-      Value x = v.read(op.getInput(), here(offset), partial);
-      return vector::FMAOp::create(v.b, v.loc, x, x, sum).getResult();
-    };
-    SmallVector<Value> parts(sums, r.splat(0));
-    int64_t block = sums * r.lanes, whole = length / block * block;
-    if (whole > 0) {
-      auto loop = scf::ForOp::create(
-          b, loc, r.index(0), r.index(whole), r.index(block), parts,
-          [&](OpBuilder &inner, Location l, Value offset, ValueRange carried) {
-            RowVectors v{inner, l, r.lanes};
-            SmallVector<Value> next;
-            for (int64_t i = 0; i < sums; ++i) {
-              Value at =
-                  arith::AddIOp::create(inner, l, offset, v.index(i * r.lanes));
-              next.push_back(addSquare(v, carried[i], at, false));
-            }
-            scf::YieldOp::create(inner, l, next);
-          });
-      parts.assign(loop.result_begin(), loop.result_end());
-    }
-    for (int64_t i = 0; whole + i * r.lanes < length; ++i) {
-      int64_t at = whole + i * r.lanes;
-      parts[i] = addSquare(r, parts[i], r.index(at),
-                           /*partial=*/at + r.lanes > length);
-    }
-    for (int64_t half = sums / 2; half >= 1; half /= 2)
-      for (int64_t i = 0; i < half; ++i)
-        parts[i] = arith::AddFOp::create(b, loc, parts[i], parts[half + i]);
-    Value total = vector::ExtractOp::create(
-        b, loc, sumOfLanes(b, loc, parts[0]), ArrayRef<int64_t>{0});
+    Value total =
+        r.fold(
+             length, r.splat(0),
+             [&](RowVectors &v, ValueRange sum, ValueRange at, bool partial,
+                 MutableArrayRef<Value>) -> SmallVector<Value> {
+               Value x = v.read(op.getInput(), here(at[0]), partial);
+               return {vector::FMAOp::create(v.b, v.loc, x, x, sum[0])};
+             },
+             [&](ValueRange x, ValueRange y) -> SmallVector<Value> {
+               return {arith::AddFOp::create(b, loc, x[0], y[0])};
+             })
+            .front();
+    Value count = getValueOrCreateConstantIndexOp(b, loc, length);
+    count = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), count);
+    count = arith::UIToFPOp::create(b, loc, b.getF32Type(), count);
     auto number = [&](double value) -> Value {
       return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(float(value)));
     };
-    Value mean = arith::DivFOp::create(b, loc, total, number(length));
+    Value mean = arith::DivFOp::create(b, loc, r.first(total), count);
     Value root = math::SqrtOp::create(
         b, loc,
         arith::AddFOp::create(b, loc, mean,

@@ -51,7 +51,8 @@ private:
     int64_t lanes = std::min<int64_t>(16, half & -half);
     RowVectors rows{builder, op.getLoc(), lanes};
     Value result = rows.forEachRow(
-        type, op.getInput(), 2, [&](RowVectors &r, ValueRange at, Value row) {
+        type, tensor::getMixedSizes(builder, op.getLoc(), op.getInput()), 2,
+        [&](RowVectors &r, ValueRange at, Value row) {
           auto loop = scf::ForOp::create(
               r.b, r.loc, r.index(0), r.index(heads), r.index(1), row,
               [&](OpBuilder &inner, Location loc, Value head,

@@ -85,28 +85,36 @@ Value mlir::ds::expandExp(OpBuilder &b, Location loc, Value x) {
   return arith::MulFOp::create(b, loc, y, power);
 }
 
-static Value overLanes(OpBuilder &b, Location loc, Value vector,
-                       llvm::function_ref<Value(Value, Value)> combine) {
-  int64_t lanes = cast<VectorType>(vector.getType()).getNumElements();
+void mlir::ds::foldLanes(
+    OpBuilder &b, Location loc, MutableArrayRef<Value> vectors,
+    llvm::function_ref<SmallVector<Value>(ValueRange, ValueRange)> join) {
+  int64_t lanes = cast<VectorType>(vectors[0].getType()).getNumElements();
   for (int64_t half = lanes / 2; half > 0; half /= 2) {
     SmallVector<int64_t> order;
     for (int64_t lane = 0; lane < lanes; ++lane)
       order.push_back(lane ^ half);
-    Value other = vector::ShuffleOp::create(b, loc, vector, vector, order);
-    vector = combine(vector, other);
+    SmallVector<Value> others;
+    for (Value vector : vectors)
+      others.push_back(
+          vector::ShuffleOp::create(b, loc, vector, vector, order));
+    llvm::copy(join(vectors, others), vectors.begin());
   }
-  return vector;
 }
 
 Value mlir::ds::sumOfLanes(OpBuilder &b, Location loc, Value vector) {
-  return overLanes(b, loc, vector, [&](Value x, Value y) -> Value {
-    return arith::AddFOp::create(b, loc, x, y);
-  });
+  foldLanes(b, loc, vector,
+            [&](ValueRange x, ValueRange y) -> SmallVector<Value> {
+              return {arith::AddFOp::create(b, loc, x[0], y[0])};
+            });
+  return vector;
 }
 
 Value mlir::ds::largestOfLanes(OpBuilder &b, Location loc, Value vector) {
-  return overLanes(b, loc, vector,
-                   [&](Value x, Value y) { return largerOf(b, loc, x, y); });
+  foldLanes(b, loc, vector,
+            [&](ValueRange x, ValueRange y) -> SmallVector<Value> {
+              return {largerOf(b, loc, x[0], y[0])};
+            });
+  return vector;
 }
 
 std::pair<Value, Value> mlir::ds::rotated(OpBuilder &b, Location loc, Value x,

@@ -23,8 +23,14 @@ Value expandExp(OpBuilder &b, Location loc, Value x);
 /// The larger of each pair of elements, the second where one is NaN.
 Value largerOf(OpBuilder &b, Location loc, Value x, Value y);
 
-/// The sum, or the largest, of the lanes of `vector`, in every lane. The number
-/// of lanes is a power of two; lanes are combined as a tree: halves first.
+/// Joins the lanes of `vectors`, which have one number of lanes, a power of
+/// two, and move together; as a tree, halves first. All lanes become equal.
+/// `join` makes one of two; it must not mind which of them comes first.
+void foldLanes(
+    OpBuilder &b, Location loc, MutableArrayRef<Value> vectors,
+    llvm::function_ref<SmallVector<Value>(ValueRange, ValueRange)> join);
+
+/// The sum, or the largest, of the lanes of `vector`, in every lane.
 Value sumOfLanes(OpBuilder &b, Location loc, Value vector);
 Value largestOfLanes(OpBuilder &b, Location loc, Value vector);
 

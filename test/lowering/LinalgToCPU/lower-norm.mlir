@@ -38,12 +38,28 @@ func.func @narrow(%x: tensor<2x?x64xbf16>, %w: tensor<64xbf16>) -> tensor<2x?x64
 
 // -----
 
-// Rows of unknown length are not this pass's.
+// A row of unknown length: blocks of 4 vectors, the rest in 4 masked ones, and the same tree.
 // CHECK-LABEL: func.func @dynamic
-// CHECK: ds.rms_norm
+// CHECK: scf.for {{.+}} step %c64 iter_args
+// CHECK-COUNT-4: vector.fma
+// CHECK: scf.yield
+// CHECK-COUNT-4: vector.fma
+// CHECK-COUNT-4: vector.shuffle
+// CHECK: scf.for {{.+}} step %c16 iter_args
+// CHECK-NOT: ds.rms_norm
 func.func @dynamic(%x: tensor<2x?xf32>, %w: tensor<?xf32>) -> tensor<2x?xf32> {
   %y = ds.rms_norm %x, %w epsilon 1.0e-6 : tensor<2x?xf32>, tensor<?xf32> to tensor<2x?xf32>
   return %y : tensor<2x?xf32>
+}
+
+// -----
+
+// Doubles are not this pass's.
+// CHECK-LABEL: func.func @double
+// CHECK: ds.rms_norm
+func.func @double(%x: tensor<2x8xf64>, %w: tensor<8xf64>) -> tensor<2x8xf64> {
+  %y = ds.rms_norm %x, %w epsilon 1.0e-6 : tensor<2x8xf64>, tensor<8xf64> to tensor<2x8xf64>
+  return %y : tensor<2x8xf64>
 }
 
 // -----
