@@ -138,6 +138,15 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
   pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
   pm.addNestedPass<func::FuncOp>(createLowerNorm());
   pm.addNestedPass<func::FuncOp>(createLowerRope());
+  LowerReduceOptions reduce;
+  reduce.vectorLanes = variant.lanes;
+  pm.addNestedPass<func::FuncOp>(createLowerReduce(reduce));
+  LowerSoftmaxOptions softmax;
+  softmax.vectorLanes = variant.lanes;
+  pm.addNestedPass<func::FuncOp>(createLowerSoftmax(softmax));
+  LowerCumulativeOptions cumulative;
+  cumulative.vectorLanes = variant.lanes;
+  pm.addNestedPass<func::FuncOp>(createLowerCumulative(cumulative));
   CountSlowOpsOptions count;
   count.requireFast = requireFast;
   pm.addPass(createCountSlowOps(count));

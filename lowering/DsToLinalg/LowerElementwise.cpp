@@ -107,6 +107,10 @@ struct LowerBitcast : OpConversionPattern<BitcastOp> {
   matchAndRewrite(BitcastOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Type to = signless(elementOf(op.getResult()));
+    if (to == tensorType(adaptor.getInput()).getElementType()) {
+      rewriter.replaceOp(op, adaptor.getInput());
+      return success();
+    }
     retype(rewriter, op, adaptor.getInput(),
            [&](OpBuilder &b, Location loc, Value x) -> Value {
              return arith::BitcastOp::create(b, loc, to, x);

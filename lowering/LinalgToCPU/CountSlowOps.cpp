@@ -15,6 +15,12 @@ using namespace mlir::ds;
 
 namespace {
 
+/// Whether a type says that there are no elements.
+bool isEmpty(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && llvm::is_contained(tensor.getShape(), 0);
+}
+
 struct CountSlowOps : ds::impl::CountSlowOpsBase<CountSlowOps> {
   using CountSlowOpsBase::CountSlowOpsBase;
 
@@ -27,7 +33,9 @@ struct CountSlowOps : ds::impl::CountSlowOpsBase<CountSlowOps> {
         continue;
       function.walk([&](Operation *op) {
         if (!isa<LinearOp, GroupedLinearOp, MatmulOp, RmsNormOp, RopeOp,
-                 AttentionOp, CachedAttentionOp, MlaOp, MlaAbsorbedOp>(op))
+                 AttentionOp, CachedAttentionOp, MlaOp, MlaAbsorbedOp,
+                 SoftmaxOp, ReduceOp, ArgReduceOp, CumulativeOp>(op) ||
+            llvm::any_of(op->getOperandTypes(), isEmpty))
           return;
         ++count;
         StringRef why = " has no vector kernel for its types and shapes and "

@@ -69,7 +69,7 @@ def LowerNorm : Pass<"ds-cpu-norm"> {
   let summary = "rms_norm becomes a parallel loop over rows, in vectors";
   let description = [{
     The sum of squares of a row is kept in 4 × 16 lanes and added as a tree, so that its bits depend on the row alone. f32, f16 and bf16
-    are computed in f32. A norm whose only use is a cast writes the type of the cast. Rows of dynamic length and f64 stay for ds-to-linalg.
+    are computed in f32. A norm whose only use is a cast writes the type of the cast. f64 stays for ds-to-linalg.
     Run on tensors, before ds-to-linalg.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
@@ -83,6 +83,44 @@ def LowerRope : Pass<"ds-cpu-rope"> {
     ds-to-linalg.
     Run on tensors, before ds-to-linalg.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def LowerReduce : Pass<"ds-cpu-reduce"> {
+  let summary = "reductions become parallel loops of vector code";
+  let description = [{
+    `ds.reduce` and `ds.arg_reduce` → `scf.forall` over what they keep. Where the last dimension goes, lanes lie along it: 4 accumulators of
+    16 lanes take turns, then are joined as a tree, accumulators first, lanes after. Where it stays, each lane combines its own column in
+    ascending order. Neither threads nor other rows change a bit. f16 and bf16 are read as they are stored and computed in f32; integers wrap
+    in their own type. f64, f8, bools, integers below 8 bits and tensors without elements by their type stay for ds-to-linalg.
+    Run on tensors, before ds-to-linalg.
+  }];
+  let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def LowerSoftmax : Pass<"ds-cpu-softmax"> {
+  let summary = "softmax becomes parallel loops of vector code";
+  let description = [{
+    `ds.softmax` → `scf.forall` over lines, with lanes and order of summation as in `ds-cpu-reduce`. Powers are kept in an f32 result until
+    their sum is known; a result of 16 bits, and a logarithm, compute them again.
+    f64 and tensors without elements by their type stay for ds-to-linalg. Run on tensors, before ds-to-linalg.
+  }];
+  let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerCumulative : Pass<"ds-cpu-cumulative"> {
+  let summary = "running sums and products become parallel loops of vector code";
+  let description = [{
+    `ds.cumulative` → `scf.forall` over lines. Along the last dimension 16 elements are combined in 4 steps, each with the one 1, 2, 4, 8
+    before it, then with all before the 16; along another one each lane combines its own column in order. Types as in `ds-cpu-reduce`.
+    Run on tensors, before ds-to-linalg.
+  }];
+  let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::vector::VectorDialect"];
 }
@@ -214,9 +252,11 @@ def LowerQuantizeGroups : Pass<"ds-cpu-quantize-groups"> {
 def CountSlowOps : Pass<"ds-count-slow-ops", "ModuleOp"> {
   let summary = "counts the model ops that no kernel has taken";
   let description = [{
-    Products, norms, RoPE and attention of an entry that are still ds ops go through plain loops. Each gets a remark, and their number
-    stands in the module attribute `ds.slow_ops`, from which the descriptor has it. With `require-fast` each is an error.
-    Functions of the parameter program are left out. Run after the ds-cpu-… passes, before ds-to-linalg.
+    Products, norms, RoPE, attention, softmax, reductions and running sums of an entry that are still ds ops go through plain loops. Each
+    gets a remark, and their number stands in the module attribute `ds.slow_ops`, from which the descriptor has it. With `require-fast`
+    each is an error.
+    Not counted: elementwise ops, casts, views and indexing, whose loops LLVM vectorises or which only move elements; what has no elements
+    by its type; functions of the parameter program, which run while compiling. Run after the ds-cpu-… passes, before ds-to-linalg.
   }];
   let options = [
     Option<"requireFast", "require-fast", "bool", "false", "an op that no kernel has taken is an error">

@@ -25,6 +25,8 @@ NIBBLES = ["i4", "ui4"]
 SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 31, 32, 33]
 # Lengths of reductions, for which vectors and blocks of K matter.
 LONG = [0, 1, 2, 3, 7, 8, 15, 16, 17, 32, 33, 61, 64, 67, 128, 131]
+# Sizes of dimensions that lanes lie along while another is reduced: about panels of 64 and 128 columns.
+COLUMNS = [0, 1, 3, 15, 16, 17, 31, 64, 67, 96, 127, 128, 131]
 # Sizes of tensors with many dimensions.
 SMALL = [0, 1, 2, 3, 5, 7]
 
