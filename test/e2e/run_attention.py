@@ -51,6 +51,49 @@ def same(a, b):
     return a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
+def cached_inputs(parts, past, slots):
+    starts = np.cumsum([0] + [len(p) for p in parts])
+    return {"q": np.concatenate(parts), "starts": starts.astype(np.int32), "past": np.asarray(past, np.int32), "slots": np.asarray(slots, np.int32)}
+
+
+def seen_of(caches, slot, seen):
+    """The first `seen` rows of the slot; rows behind them, and all other slots, hold NaN."""
+    kept = [np.full_like(c, np.nan) for c in caches]
+    for new, old in zip(kept, caches):
+        new[slot, :, :seen] = old[slot, :, :seen]
+    return kept
+
+
+def rows_of(run, queries):
+    """The rows of every sequence; their bits depend on nothing but the sequence. run(parts, past, slots, which model, rows seen)."""
+    whole = run(queries, [0] * len(SLOTS), SLOTS, 0)
+    assert same(whole, run(queries, [0] * len(SLOTS), SLOTS, 1)), "bits depend on threads"
+    rows = np.split(whole, np.cumsum(LENGTHS)[:-1])
+    for chunk in (1, 7, 64):
+        for slot, n, q, want in zip(SLOTS, LENGTHS, queries, rows):
+            for first in range(0, n, chunk):
+                if chunk == 1 and first % 64 not in (0, 1, 63) and first % 17:
+                    continue
+                end = min(n, first + chunk)
+                got = run([q[first:end]], [first], [slot], chunk % 2, seen=end)
+                assert same(got, want[first:end]), f"bits depend on chunks of {chunk}: row {first} of {n}"
+    got = run([q[-1:] for q in queries], [n - 1 for n in LENGTHS], SLOTS, 1)
+    assert same(got, np.stack([r[-1] for r in rows])), "bits depend on the batch"
+    return rows
+
+
+def filled_caches(rng, heads, widths, dtype, spreads):
+    caches = [np.full((6, heads, ROOM, w), np.nan, dtype) for w in widths]
+    for slot, n in zip(SLOTS, LENGTHS):
+        for cache, width, spread in zip(caches, widths, spreads):
+            cache[slot, :, :n] = random(rng, (heads, n, width), dtype, spread)
+    return caches
+
+
+def wide(x):
+    return x.astype(np.float64)
+
+
 def cached(cpu, heads, kv_heads, width, value_width, kind, result_kind):
     q, k, v = (f"tensor<?x{heads}x{width}x{result_kind}>", f"tensor<?x{kv_heads}x?x{width}x{kind}>",
                f"tensor<?x{kv_heads}x?x{value_width}x{kind}>")
@@ -60,43 +103,53 @@ def cached(cpu, heads, kv_heads, width, value_width, kind, result_kind):
                     f"ds.cached_attention %q, %k, %v at %starts, %past, %slots scale {scale} : {q}, {k}, {v}, {i}, {i}, {i} to {out}", out)
     models = abi.Model(path, 1), abi.Model(path, 2)
     rng = np.random.default_rng(1)
-    keys = np.full((6, kv_heads, ROOM, width), np.nan, TYPES[kind])
-    values = np.full((6, kv_heads, ROOM, value_width), np.nan, TYPES[kind])
     queries = [random(rng, (n, heads, width), TYPES[result_kind], 2) for n in LENGTHS]
-    for slot, n in zip(SLOTS, LENGTHS):
-        keys[slot, :, :n] = random(rng, (kv_heads, n, width), TYPES[kind], 2)
-        values[slot, :, :n] = random(rng, (kv_heads, n, value_width), TYPES[kind])
+    keys, values = filled_caches(rng, kv_heads, (width, value_width), TYPES[kind], (2, 1))
 
     def run(parts, past, slots, model, seen=None):
-        k, v = keys, values
-        if seen is not None:  # rows behind the keys, and all other slots, hold NaN
-            k, v = np.full_like(keys, np.nan), np.full_like(values, np.nan)
-            k[slots[0], :, :seen], v[slots[0], :, :seen] = keys[slots[0], :, :seen], values[slots[0], :, :seen]
-        starts = np.cumsum([0] + [len(p) for p in parts])
-        return model.graph({"q": np.concatenate(parts), "k": k, "v": v, "starts": starts.astype(np.int32),
-                            "past": np.asarray(past, np.int32), "slots": np.asarray(slots, np.int32)})["result"]
-
-    whole = run(queries, [0] * len(SLOTS), SLOTS, models[0])
-    assert same(whole, run(queries, [0] * len(SLOTS), SLOTS, models[1])), "bits depend on threads"
-    rows = np.split(whole, np.cumsum(LENGTHS)[:-1])
-    wide = lambda x: x.astype(np.float64)
-    for slot, n, q, got in zip(SLOTS, LENGTHS, queries, rows):
+        k, v = (keys, values) if seen is None else seen_of((keys, values), slots[0], seen)
+        return models[model].graph(cached_inputs(parts, past, slots) | {"k": k, "v": v})["result"]
+    for slot, n, q, got in zip(SLOTS, LENGTHS, queries, rows_of(run, queries)):
         for row in range(n):
             for h in range(heads):
                 at = slot, h * kv_heads // heads, slice(row + 1)
                 want = softmax_mix(wide(q[row, h]), wide(keys[at]), wide(values[at]), scale)
                 error = np.abs(wide(got[row, h]) - want).max()
                 assert error <= TOLERANCE[result_kind], f"row {row} of {n}, head {h}: error {error}"
-    for chunk in (1, 7, 64):
-        for slot, n, q, want in zip(SLOTS, LENGTHS, queries, rows):
-            for first in range(0, n, chunk):
-                if chunk == 1 and first % 64 not in (0, 1, 63) and first % 17:
-                    continue
-                end = min(n, first + chunk)
-                got = run([q[first:end]], [first], [slot], models[chunk % 2], seen=end)
-                assert same(got, want[first:end]), f"bits depend on chunks of {chunk}: row {first} of {n}"
-    got = run([q[-1:] for q in queries], [n - 1 for n in LENGTHS], SLOTS, models[1])
-    assert same(got, np.stack([r[-1] for r in rows])), "bits depend on the batch"
+
+
+def latent(cpu, heads, plain, rotated, rank, width, kind):
+    """Both forms of latent attention, f32 in between, against each other too: the query times W_UK, the result times W_UV."""
+    scale, i = 1.3 * (plain + rotated) ** -0.5, "tensor<?xi32>"
+    rng = np.random.default_rng(3)
+    of_keys, of_values = (random(rng, (heads, n, rank), np.float32, rank ** -0.5) for n in (plain, width))
+    caches = filled_caches(rng, 1, (rank, rotated), TYPES[kind], (1, 2))
+    queries = [random(rng, (n, heads, plain + rotated), np.float32, 2) for n in LENGTHS]
+    absorbed = [np.concatenate([np.einsum("nhp,hpc->nhc", q[..., :plain], of_keys), q[..., plain:]], -1) for q in queries]
+    kinds = {"c": f"tensor<?x1x?x{rank}x{kind}>", "r": f"tensor<?x1x?x{rotated}x{kind}>"}
+    weights = {"k": f"tensor<{heads}x{plain}x{rank}xf32>", "v": f"tensor<{heads}x{width}x{rank}xf32>"}
+
+    def form(op, q_width, out_width, text, extra, values):
+        arguments = {"q": f"tensor<?x{heads}x{q_width}xf32>"} | kinds | extra | {"starts": i, "past": i, "slots": i}
+        out = f"tensor<?x{heads}x{out_width}xf32>"
+        path = compiled(f"{op}-{heads}-{plain}-{rotated}-{rank}-{width}-{kind}", cpu, arguments,
+                        f"ds.{op} %q, %c, %r{text} at %starts, %past, %slots scale {scale} : {', '.join(arguments.values())} to {out}", out)
+        models = abi.Model(path, 1), abi.Model(path, 2)
+
+        def run(parts, past, slots, model, seen=None):
+            c, r = caches if seen is None else seen_of(caches, slots[0], seen)
+            return models[model].graph(cached_inputs(parts, past, slots) | {"c": c, "r": r} | values)["result"]
+        return run
+    first = rows_of(form("mla", plain + rotated, width, " expand %k, %v", weights, {"k": of_keys, "v": of_values}), queries)
+    second = rows_of(form("mla_absorbed", rank + rotated, rank, "", {}, {}), absorbed)
+    for slot, n, q, expanded, mixed in zip(SLOTS, LENGTHS, queries, first, second):
+        latents, ropes = (wide(c[slot, 0]) for c in caches)
+        for row, h in np.ndindex(n, heads):
+            c, r = latents[:row + 1], ropes[:row + 1]
+            want = softmax_mix(wide(q[row, h]), np.concatenate([c @ wide(of_keys[h]).T, r], -1), c @ wide(of_values[h]).T, scale)
+            for name, got in (("expanded", wide(expanded[row, h])), ("absorbed", wide(of_values[h]) @ wide(mixed[row, h]))):
+                error = np.abs(got - want).max()
+                assert error <= TOLERANCE["f32"], f"{name}: row {row} of {n}, head {h}: error {error}"
 
 
 def dense(cpu, heads, kv_heads, width, value_width, kind, causal, mask_kind, mask_shape):
@@ -152,6 +205,7 @@ CASES = []
 for cpu in ("native", "x86-64-v3"):
     CASES += [(cached, (cpu, 9, 3, 64, 64, "f32", "f32")), (cached, (cpu, 4, 4, 12, 24, "bf16", "f32")), (cached, (cpu, 6, 2, 64, 64, "bf16", "f32")),
               (cached, (cpu, 8, 1, 80, 40, "f16", "f16")), (cached, (cpu, 7, 1, 5, 3, "f32", "f32")),
+              (latent, (cpu, 3, 8, 6, 20, 5, "f32")), (latent, (cpu, 1, 5, 2, 7, 9, "bf16")),
               (dense, (cpu, 4, 2, 24, 24, "f32", True, None, "")), (dense, (cpu, 3, 3, 16, 80, "f32", False, "i1", "?1??")),
               (dense, (cpu, 6, 1, 16, 16, "f32", False, "f32", "??"))]
 

@@ -335,6 +335,28 @@ def projections(case):
         case.output(out, "f32", [rows, n], tolerance)
 
 
+def fp8_projections(case):
+    """Products of one input with FP8 weights and a scale per block, as checkpoints have them; rows and columns end inside a block."""
+    stored, block = case.pick(["f32", "bf16"]), case.pick([[128, 128], [16, 32], [3, 5]])
+    rows, k = case.dim(ROWS, static=0.2), case.pick([1, 31, 64, 129])
+    x = case.input("f32", [rows, k], normal())
+    case.by_row = [x]
+    for _ in range(case.pick([1, 2])):
+        n = case.pick([1, 16, 33, 130])
+        scales = [-(-n // block[0]), -(-k // block[1])]
+        data, scale = case.parameter("f8E4M3FN", [n, k], normal(30)), case.parameter("f32", scales, uniform(1e-3, 1e-2))
+        w = case.emit(f"ds.dequantize_blocks {data} scale {scale} blocks {block} : {tensor('f8E4M3FN', [n, k])}, {tensor('f32', scales)} to "
+                      f"{tensor(stored, [n, k])}")
+        out = case.emit(f"ds.linear {x}, {w} : {tensor('f32', [rows, k])}, {tensor(stored, [n, k])} to {tensor('f32', [rows, n])}")
+
+        def tolerance(run, want, data=data, scale=scale, n=n):
+            by_element = np.repeat(np.repeat(run.values[scale].astype(np.float64), block[0], 0), block[1], 1)[:n, :k]
+            total = magnitudes(run, x)[0] @ (magnitudes(run, data)[0] * by_element).T
+            of_weight = EPSILON["bf16"] if stored == "bf16" else 0
+            return ((k + 4) * EPSILON["f32"] + of_weight + rounded_inputs(run, "f32", stored)) * total + TINY["f32"]
+        case.output(out, "f32", [rows, n], tolerance)
+
+
 # ----- packed -----------------------------------------------------------------------------------------------------------
 def packed_shape(n, k, p):
     return [-(-n // 32), -(-k // p), 32 * p]
@@ -555,5 +577,5 @@ def packed_quantized_linear(case):
 
 OPS = {"embedding": embedding, "rms_norm": rms_norm, "rope": rope, "linear": linear, "swiglu": swiglu, "attention": attention,
        "token_positions": token_positions, "cache_append": cache_append, "cached_attention": cached_attention,
-       "half_layer": half_layer, "projections": projections, "pack": pack, "packed_linear": packed_linear, "quantize_groups": quantize_groups,
+       "half_layer": half_layer, "projections": projections, "fp8_projections": fp8_projections, "pack": pack, "packed_linear": packed_linear, "quantize_groups": quantize_groups,
        "packed_quantized_linear": packed_quantized_linear}
