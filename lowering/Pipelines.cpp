@@ -57,7 +57,10 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
 
 void ds::buildOptimisePipeline(OpPassManager &pm,
                                const OptimiseOptions &options) {
-  pm.addNestedPass<func::FuncOp>(createDecomposeMoe());
+  DecomposeMoeOptions moe;
+  // As many rows of an expert as stay in cache beside a panel.
+  moe.tileRows = 64;
+  pm.addNestedPass<func::FuncOp>(createDecomposeMoe(moe));
   pm.addNestedPass<func::FuncOp>(createDecomposeMtpInput());
   pm.addNestedPass<func::FuncOp>(createMergeLinears());
   pm.addNestedPass<func::FuncOp>(createCSEPass());

@@ -3,6 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 
@@ -30,8 +31,33 @@ static void decompose(MoeOp op, int64_t tileRows) {
         b, loc, RankedTensorType::get({rows, width}, wide), input, numbers,
         weight, group.getTiles(), group.getCount());
   };
-  Value gate = product(op.getInput(), group.getTokens(), op.getGate()),
-        up = product(op.getInput(), group.getTokens(), op.getUp());
+  Value gate, up;
+  if (isParameterValue(op.getGate()) && isParameterValue(op.getUp()) &&
+      op.getGate().getType() == op.getUp().getType() &&
+      tensorType(op.getGate()).hasStaticShape()) {
+    // One product that reads the tokens once; joining parameters costs nothing
+    // at run time.
+    SmallVector<int64_t> shape(tensorType(op.getGate()).getShape());
+    int64_t width = shape[1];
+    shape[1] *= 2;
+    Value both = product(
+        op.getInput(), group.getTokens(),
+        ConcatOp::create(b, loc,
+                         RankedTensorType::get(
+                             shape, tensorType(op.getGate()).getElementType()),
+                         uint64_t(1), ValueRange{op.getGate(), op.getUp()}));
+    OpFoldResult size = tensor::getMixedSize(b, loc, group.getTokens(), 0),
+                 zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+    auto columns = [&](int64_t first) -> Value {
+      return SliceOp::create(b, loc, both, {zero, b.getIndexAttr(first)},
+                             {size, b.getIndexAttr(width)}, {one, one});
+    };
+    gate = columns(0);
+    up = columns(width);
+  } else {
+    gate = product(op.getInput(), group.getTokens(), op.getGate());
+    up = product(op.getInput(), group.getTokens(), op.getUp());
+  }
   Value hidden = SwigluOp::create(b, loc, gate, up);
   Value values = product(hidden, Value(), op.getDown());
   auto result = CombineOp::create(b, loc, op.getType(), values,

@@ -105,16 +105,17 @@ private:
   static Value interleaved(OpBuilder &b, Location loc, Value value) {
     RankedTensorType type = tensorType(value);
     constexpr int64_t block = PackOp::panelRows / 2;
-    int64_t half = type.getDimSize(0) / 2, blocks = (half + block - 1) / block;
+    int64_t dim = outputDim(type), half = type.getDimSize(dim) / 2,
+            blocks = (half + block - 1) / block;
     if (half % block != 0) {
       SmallVector<Value> halves;
       for (int64_t first : {int64_t(0), half})
         halves.push_back(padded(b, loc, value, first, half, blocks * block));
       SmallVector<int64_t> shape(type.getShape());
-      shape[0] = 2 * blocks * block;
+      shape[dim] = 2 * blocks * block;
       value = ConcatOp::create(
           b, loc, RankedTensorType::get(shape, type.getElementType()),
-          uint64_t(0), halves);
+          uint64_t(dim), halves);
     }
     return membersInPanels(b, loc, value, /*groups=*/1, /*inPairs=*/false);
   }
@@ -123,11 +124,12 @@ private:
   static Value padded(OpBuilder &b, Location loc, Value value, int64_t first,
                       int64_t count, int64_t rows) {
     RankedTensorType type = tensorType(value);
+    int64_t dim = outputDim(type);
     SmallVector<Value> low, high;
     for (int64_t d = 0; d < type.getRank(); ++d) {
       low.push_back(arith::ConstantIndexOp::create(b, loc, 0));
       high.push_back(
-          arith::ConstantIndexOp::create(b, loc, d == 0 ? rows - count : 0));
+          arith::ConstantIndexOp::create(b, loc, d == dim ? rows - count : 0));
     }
     Value part = sliceOfRows(b, loc, value, first, count);
     auto scalar = RankedTensorType::get({}, type.getElementType());
@@ -135,7 +137,7 @@ private:
         b, loc,
         DenseElementsAttr::get(scalar, b.getZeroAttr(type.getElementType())));
     SmallVector<int64_t> shape(type.getShape());
-    shape[0] = rows;
+    shape[dim] = rows;
     return PadOp::create(b, loc,
                          RankedTensorType::get(shape, type.getElementType()),
                          part, zero, low, high, PadMode::Constant);
@@ -181,7 +183,7 @@ private:
 
   /// The sum with another tensor of the same shape, in f32.
   template <typename Product> static void addResidual(Product op) {
-    if (!op->hasOneUse() || op.getResidual() || op.getCos())
+    if (!op->hasOneUse() || op.getResidual() || op.getCos() || isGrouped(op))
       return;
     Value value = op.getResult();
     auto view = dyn_cast<ReshapeOp>(*value.user_begin());

@@ -87,7 +87,7 @@ private:
       return product &&
              (product.getSwiglu() || product.getResidual() || product.getCos());
     };
-    return has(dyn_cast<PackedLinearOp>(op)) ||
+    return isGrouped(op) || has(dyn_cast<PackedLinearOp>(op)) ||
            has(dyn_cast<PackedQuantizedLinearOp>(op));
   }
 

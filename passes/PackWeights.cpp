@@ -29,40 +29,80 @@ struct PackWeights : ds::impl::PackWeightsBase<PackWeights> {
   }
 
   void runOnOperation() override {
-    SmallVector<LinearOp> linears;
-    getOperation()->walk([&](LinearOp op) { linears.push_back(op); });
-    for (LinearOp op : linears)
-      pack(op);
+    SmallVector<Operation *> products;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<LinearOp, GroupedLinearOp>(op))
+        products.push_back(op);
+    });
+    for (Operation *op : products) {
+      if (auto linear = dyn_cast<LinearOp>(op))
+        pack(linear);
+      else
+        pack(cast<GroupedLinearOp>(op));
+    }
   }
 
 private:
-  void pack(LinearOp op) {
-    RankedTensorType weight = tensorType(op.getWeight()),
-                     input = tensorType(op.getInput()), result = tensorType(op);
-    Type stored = weight.getElementType(), given = input.getElementType();
-    auto fits = [](Type type) {
+  /// Whether the product can have a packed weight.
+  template <typename Product> static bool isPackable(Product op) {
+    auto fits = [](Value value) {
+      Type type = tensorType(value).getElementType();
       return type.isF32() || type.isBF16() || type.isF16();
     };
-    if (!weight.hasStaticShape() || !isParameterValue(op.getWeight()) ||
-        !fits(stored) || !fits(given) || !fits(result.getElementType()))
+    return tensorType(op.getWeight()).hasStaticShape() &&
+           isParameterValue(op.getWeight()) && fits(op.getWeight()) &&
+           fits(op.getInput()) && fits(op.getResult());
+  }
+
+  bool isPairs(Value weight) {
+    return tensorType(weight).getElementType().isBF16();
+  }
+
+  Value packed(OpBuilder &b, Location loc, Value weight) {
+    return PackOp::create(
+        b, loc, PackOp::packedType(tensorType(weight), isPairs(weight) ? 2 : 1),
+        weight);
+  }
+
+  /// The type in which a product takes its input. Rounding what is bf16 already
+  /// changes nothing: no widening first.
+  Type inputType(OpBuilder &b, Value weight) {
+    if (isPairs(weight) && precision == "fast")
+      return b.getBF16Type();
+    return b.getF32Type();
+  }
+
+  void pack(LinearOp op) {
+    if (!isPackable(op))
       return;
     OpBuilder b(op);
     Location loc = op.getLoc();
     Type f32 = b.getF32Type();
-    bool pairs = stored.isBF16();
-    // Rounding what is bf16 already changes nothing: no widening first.
-    bool dot = pairs && precision == "fast";
     Value x = castTo(b, loc, asRows(b, loc, op.getInput()),
-                     dot ? b.getBF16Type() : f32);
-    Value packed = PackOp::create(
-        b, loc, PackOp::packedType(weight, pairs ? 2 : 1), op.getWeight());
+                     inputType(b, op.getWeight()));
     Value bias = op.getBias() ? castTo(b, loc, op.getBias(), f32) : Value();
-    Value product = PackedLinearOp::create(
-        b, loc,
-        RankedTensorType::get(
-            {tensorType(x).getDimSize(0), weight.getDimSize(0)}, f32),
-        x, packed, bias);
-    replaceByRows(b, op, product);
+    auto type = RankedTensorType::get(
+        {tensorType(x).getDimSize(0), tensorType(op.getWeight()).getDimSize(0)},
+        f32);
+    replaceByRows(b, op,
+                  PackedLinearOp::create(b, loc, type, x,
+                                         packed(b, loc, op.getWeight()), bias));
+  }
+
+  void pack(GroupedLinearOp op) {
+    if (!isPackable(op) || tensorType(op.getInput()).isDynamicDim(1))
+      return;
+    OpBuilder b(op);
+    Location loc = op.getLoc();
+    Value x = castTo(b, loc, op.getInput(), inputType(b, op.getWeight()));
+    auto type =
+        RankedTensorType::get(tensorType(op).getShape(), b.getF32Type());
+    Value product = PackedLinearOp::create(b, loc, type, x, op.getRows(),
+                                           packed(b, loc, op.getWeight()),
+                                           op.getTiles(), op.getCount());
+    op.replaceAllUsesWith(
+        castTo(b, loc, product, tensorType(op).getElementType()));
+    op.erase();
   }
 };
 

@@ -29,6 +29,15 @@ bool mlir::ds::hasOwnPackedWeights(Operation *op) {
   });
 }
 
+bool mlir::ds::isGrouped(Operation *product) {
+  auto linear = dyn_cast<PackedLinearOp>(product);
+  return linear && linear.getTiles();
+}
+
+int64_t mlir::ds::outputDim(RankedTensorType type) {
+  return type.getRank() == 3 ? 1 : 0;
+}
+
 void mlir::ds::reorderOutputs(Operation *product, RowOrder order) {
   OpBuilder b(product);
   Location loc = product->getLoc();
@@ -65,12 +74,14 @@ std::optional<Columns> mlir::ds::columnsOf(SymbolicElements &symbols,
 
 Value mlir::ds::sliceOfRows(OpBuilder &b, Location loc, Value value,
                             int64_t first, int64_t count) {
-  SmallVector<OpFoldResult> offsets, sizes, strides;
-  for (auto [d, size] : llvm::enumerate(tensorType(value).getShape())) {
-    offsets.push_back(b.getIndexAttr(d == 0 ? first : 0));
-    sizes.push_back(b.getIndexAttr(d == 0 ? count : size));
-    strides.push_back(b.getIndexAttr(1));
-  }
+  RankedTensorType type = tensorType(value);
+  int64_t dim = outputDim(type);
+  SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes,
+      strides(type.getRank(), b.getIndexAttr(1));
+  for (int64_t size : type.getShape())
+    sizes.push_back(b.getIndexAttr(size));
+  offsets[dim] = b.getIndexAttr(first);
+  sizes[dim] = b.getIndexAttr(count);
   return SliceOp::create(b, loc, value, offsets, sizes, strides);
 }
 
@@ -78,6 +89,18 @@ Value mlir::ds::membersInPanels(OpBuilder &b, Location loc, Value value,
                                 int64_t groups, bool inPairs) {
   constexpr int64_t block = PackOp::panelRows / 2;
   RankedTensorType type = tensorType(value);
+  auto shaped = [&](ArrayRef<int64_t> shape) {
+    return RankedTensorType::get(shape, type.getElementType());
+  };
+  if (outputDim(type) == 1) {
+    // Experts are groups that lie one behind the other.
+    int64_t experts = type.getDimSize(0);
+    Value flat = ReshapeOp::create(
+        b, loc, shaped({experts * type.getDimSize(1), type.getDimSize(2)}),
+        value, ValueRange());
+    flat = membersInPanels(b, loc, flat, experts * groups, inPairs);
+    return ReshapeOp::create(b, loc, type, flat, ValueRange());
+  }
   int64_t blocks = type.getDimSize(0) / (groups * PackOp::panelRows);
   SmallVector<int64_t> given{groups, 2, blocks, block}, order{0, 2, 1, 3};
   if (inPairs) {
@@ -90,9 +113,6 @@ Value mlir::ds::membersInPanels(OpBuilder &b, Location loc, Value value,
     given.push_back(size);
     wanted.push_back(size);
   }
-  auto shaped = [&](ArrayRef<int64_t> shape) {
-    return RankedTensorType::get(shape, type.getElementType());
-  };
   value = ReshapeOp::create(b, loc, shaped(given), value, ValueRange());
   value = TransposeOp::create(b, loc, shaped(wanted), value, order);
   return ReshapeOp::create(b, loc, type, value, ValueRange());

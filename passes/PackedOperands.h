@@ -17,8 +17,15 @@ namespace mlir::ds {
 /// reordered.
 bool hasOwnPackedWeights(Operation *op);
 
-/// Packs `order` of the rows of each operand that has something for each output
-/// ([N, …] before packing), and of the bias. `product` satisfies
+/// Whether `product` takes the rows of each expert by that expert's weight.
+bool isGrouped(Operation *product);
+
+/// The dimension of the outputs of an operand before packing: [N, …], or
+/// [E, N, K] of experts. "Rows" below are along it.
+int64_t outputDim(RankedTensorType type);
+
+/// Packs `order` of the rows of each operand that has something for each
+/// output, and of the bias. `product` satisfies
 /// `hasOwnPackedWeights`; new values stand before it.
 using RowOrder = llvm::function_ref<Value(OpBuilder &, Location, Value rows)>;
 void reorderOutputs(Operation *product, RowOrder order);

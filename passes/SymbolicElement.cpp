@@ -162,6 +162,9 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
   if (isa_and_nonnull<CastOp, QuantizeOp, DequantizeOp, SoftmaxOp, CumulativeOp,
                       RmsNormOp, RopeOp, SwigluOp>(op))
     return sizeOf(op->getOperand(0), dim);
+  if (auto linear = dyn_cast_or_null<PackedLinearOp>(op);
+      linear && linear.getRows() && dim == 0)
+    return sizeOf(linear.getRows(), 0);
   if (isa_and_nonnull<LinearOp, EmbeddingOp, PackedLinearOp,
                       PackedQuantizedLinearOp, QuantizeGroupsOp>(op) &&
       dim != type.getRank() - 1)

@@ -214,6 +214,9 @@ Nums without(ArrayRef<Num> at, ArrayRef<int64_t> axes);
 
 // Elementwise.cpp, used where other ops say "as ds.elementwise".
 Num elementwise(Emitter &e, ElementwiseKind kind, ArrayRef<Num> args);
+/// The expert of each of `rows` grouped rows, i32; 0 where no tile holds it.
+/// Experts.cpp.
+Value expertsOfRows(Emitter &e, Num rows, Value tiles, Value count);
 // Model.cpp, used where a product says "as ds.swiglu".
 Num swiglu(Emitter &e, Num gate, Num up);
 /// Indices into an operand that broadcasts statically to a result read at `at`.

@@ -265,24 +265,28 @@ static SmallVector<Value> lower(Emitter &e, GroupTokensOp op,
   return {tokens, places, offsets, tiles, all};
 }
 
+Value expertsOfRows(Emitter &e, Num rows, Value tiles, Value count) {
+  auto fact = [&](Num i, int64_t which) {
+    return e.toIndex(e.read(tiles, {i, e.index(which)}));
+  };
+  Num tileCount = e.toIndex(e.read(count, {}));
+  return e.generate(scratch(e.b.getI32Type(), 1), {rows}, [&](Nums row) {
+    return toI32(e.fold({tileCount}, e.index(0), [&](Nums at, Num found) {
+      Num first = fact(at[0], 1);
+      Num isIts = (first <= row[0]) & (row[0] < first + fact(at[0], 2));
+      return select(isIts, fact(at[0], 0), found);
+    }));
+  });
+}
+
 static SmallVector<Value> lower(Emitter &e, GroupedLinearOp op,
                                 GroupedLinearOp::Adaptor adaptor,
                                 RankedTensorType type) {
   Value input = adaptor.getInput(), numbers = adaptor.getRows(),
-        weight = adaptor.getWeight(), tiles = adaptor.getTiles();
-  Num rows = e.size(numbers ? numbers : input, 0), columns = e.size(input, 1),
-      tileCount = e.toIndex(e.read(adaptor.getCount(), {}));
-  auto fact = [&](Num i, int64_t which) {
-    return e.toIndex(e.read(tiles, {i, e.index(which)}));
-  };
+        weight = adaptor.getWeight();
+  Num rows = e.size(numbers ? numbers : input, 0), columns = e.size(input, 1);
   Value experts =
-      e.generate(scratch(e.b.getI32Type(), 1), {rows}, [&](Nums row) {
-        return toI32(e.fold({tileCount}, e.index(0), [&](Nums at, Num found) {
-          Num first = fact(at[0], 1);
-          Num isIts = (first <= row[0]) & (row[0] < first + fact(at[0], 2));
-          return select(isIts, fact(at[0], 0), found);
-        }));
-      });
+      expertsOfRows(e, rows, adaptor.getTiles(), adaptor.getCount());
   return {e.generate(type, {rows, e.size(weight, 1)}, [&](Nums at) {
     Num expert = e.toIndex(e.read(experts, {at[0]})),
         source = numbers ? e.toIndex(e.read(numbers, {at[0]})) : at[0];

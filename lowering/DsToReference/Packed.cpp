@@ -12,12 +12,17 @@ namespace mlir::ds::reference {
 static SmallVector<Value> lower(Emitter &e, PackOp op, PackOp::Adaptor adaptor,
                                 RankedTensorType type) {
   Value weight = adaptor.getWeight();
-  int64_t p = PackOp::interleaving(type);
-  Num rows = e.size(weight, 0), columns = e.size(weight, 1);
+  int64_t p = PackOp::interleaving(type), rank = type.getRank();
+  Num rows = e.size(weight, rank - 3), columns = e.size(weight, rank - 2);
   return {e.generate(type, e.sizes(type, {}), [&](Nums at) {
-    Num n = at[0] * PackOp::panelRows + at[2] / p, k = at[1] * p + at[2] % p;
+    Num panel = at[rank - 3], step = at[rank - 2], place = at[rank - 1];
+    Num n = panel * PackOp::panelRows + place / p, k = step * p + place % p;
+    Nums from{n, k};
+    // The expert.
+    if (rank == 4)
+      from.insert(from.begin(), at[0]);
     bool isUnsignedWeight = isUnsigned(op.getWeight());
-    return e.readIf((n < rows) & (k < columns), weight, {n, k},
+    return e.readIf((n < rows) & (k < columns), weight, from,
                     e.number(type.getElementType(), 0, isUnsignedWeight));
   })};
 }
@@ -40,15 +45,16 @@ static Num rotated(Emitter &e, Value cos, Value sin, RopeLayout layout, Num m,
 /// The result of a product from its sums y(m, n): bias, SwiGLU, residual,
 /// rotation.
 template <typename Product>
-static SmallVector<Value>
-finish(Emitter &e, Product op, typename Product::Adaptor adaptor,
-       RankedTensorType type, llvm::function_ref<Num(Num m, Num n)> sums) {
+static SmallVector<Value> finish(Emitter &e, Product op,
+                                 typename Product::Adaptor adaptor,
+                                 RankedTensorType type, Num rows,
+                                 llvm::function_ref<Num(Num m, Num n)> sums) {
   Value bias = adaptor.getBias(), residual = adaptor.getResidual();
   auto y = [&](Num m, Num n) {
     Num sum = sums(m, n);
     return bias ? sum + e.read(bias, {n}) : sum;
   };
-  Nums sizes{e.size(adaptor.getInput(), 0), e.index(type.getDimSize(1))};
+  Nums sizes{rows, e.index(type.getDimSize(1))};
   return {e.generate(type, sizes, [&](Nums at) {
     Num m = at[0], n = at[1];
     if (Value cos = adaptor.getCos()) {
@@ -69,14 +75,21 @@ finish(Emitter &e, Product op, typename Product::Adaptor adaptor,
 static SmallVector<Value> lower(Emitter &e, PackedLinearOp op,
                                 PackedLinearOp::Adaptor adaptor,
                                 RankedTensorType type) {
-  Value input = adaptor.getInput(), weight = adaptor.getWeight();
+  Value input = adaptor.getInput(), weight = adaptor.getWeight(),
+        numbers = adaptor.getRows();
   int64_t p = PackOp::interleaving(tensorType(weight));
-  Num columns = e.size(input, 1);
-  return finish(e, op, adaptor, type, [&](Num m, Num n) {
+  Num columns = e.size(input, 1), rows = e.size(numbers ? numbers : input, 0);
+  Value experts;
+  if (Value tiles = adaptor.getTiles())
+    experts = expertsOfRows(e, rows, tiles, adaptor.getCount());
+  return finish(e, op, adaptor, type, rows, [&](Num m, Num n) {
     Num panel = n / PackOp::panelRows, lane = n % PackOp::panelRows;
+    Num source = numbers ? e.toIndex(e.read(numbers, {m})) : m;
     return e.sum(columns, [&](Num k) {
-      return e.read(input, {m, k}) *
-             e.read(weight, {panel, k / p, lane * p + k % p});
+      Nums at{panel, k / p, lane * p + k % p};
+      if (experts)
+        at.insert(at.begin(), e.toIndex(e.read(experts, {m})));
+      return e.read(input, {source, k}) * e.read(weight, at);
     });
   });
 }
@@ -157,7 +170,7 @@ static SmallVector<Value> lower(Emitter &e, PackedQuantizedLinearOp op,
     Num high = (k / 4 % 2) != 0;
     return e.toReal(select(high, value / 16, value % 16));
   };
-  return finish(e, op, adaptor, type, [&](Num m, Num n) {
+  return finish(e, op, adaptor, type, e.size(input, 0), [&](Num m, Num n) {
     return e.sum(columns, [&](Num k) {
       Num g = k / group;
       Num zero = zeroPoints

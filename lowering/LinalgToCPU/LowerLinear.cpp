@@ -22,19 +22,26 @@ namespace {
 class LinearEmitter : public PanelProduct {
 public:
   LinearEmitter(OpBuilder &b, PackedLinearOp op, Value input, int64_t maxRows)
-      : PanelProduct(b, op.getLoc(), Epilogue::of(op), maxRows), input(input),
-        weight(op.getWeight()),
+      : PanelProduct(b, op.getLoc(), Epilogue::of(op), maxRows,
+                     {op.getTiles(), op.getCount(), op.getRows()}),
+        input(input), weight(panelsOf(b, op)),
         k(cast<RankedTensorType>(input.getType()).getShape().back()),
         interleaving(PackOp::interleaving(
             cast<RankedTensorType>(op.getWeight().getType()))) {}
 
 private:
-  SmallVector<Value> emitTile(Value row, Value panel, int64_t height) override {
-    SmallVector<Value> rows;
-    for (int64_t r = 0; r < height; ++r)
-      rows.push_back(add(row, r));
+  /// The weight as [panels, Q, 32·p], those of experts one behind the other.
+  static Value panelsOf(OpBuilder &b, PackedLinearOp op) {
+    if (!op.getTiles())
+      return op.getWeight();
+    return tensor::CollapseShapeOp::create(
+        b, op.getLoc(), op.getWeight(),
+        SmallVector<ReassociationIndices>{{0, 1}, {2}, {3}});
+  }
+
+  SmallVector<Value> emitTile(ArrayRef<Value> rows, Value panel) override {
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(sum));
-    SmallVector<Value> sums(height * parts, zero);
+    SmallVector<Value> sums(rows.size() * parts, zero);
     int64_t whole = k / interleaving, turns = whole / unrolling * unrolling;
     if (turns > 0) {
       auto loop = scf::ForOp::create(b, loc, index(0), index(turns),
@@ -183,8 +190,10 @@ private:
     // Registers: 8 rows of 2 sums, 2 weights and an input of 32; 2 rows of
     // 4 sums, 4 weights and an input of 16.
     int64_t rows = vectorLanes == 16 ? 8 : 2;
-    Value result = LinearEmitter(b, op, input, rows)
-                       .emit(tensor::DimOp::create(b, loc, input, 0));
+    Value result =
+        LinearEmitter(b, op, input, rows)
+            .emit(tensor::DimOp::create(
+                b, loc, op.getRows() ? Value(op.getRows()) : input, 0));
     if (result.getType() != op.getType())
       result = tensor::CastOp::create(b, loc, op.getType(), result);
     op.replaceAllUsesWith(result);

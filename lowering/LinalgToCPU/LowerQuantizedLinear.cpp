@@ -50,12 +50,9 @@ private:
     return cast<RankedTensorType>(packed.getType()).getDimSize(1);
   }
 
-  SmallVector<Value> emitTile(Value row, Value panel, int64_t height) override {
-    SmallVector<Value> rows;
-    for (int64_t r = 0; r < height; ++r)
-      rows.push_back(add(row, r));
+  SmallVector<Value> emitTile(ArrayRef<Value> rows, Value panel) override {
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(sum));
-    SmallVector<Value> sums(height * parts, zero);
+    SmallVector<Value> sums(rows.size() * parts, zero);
     int64_t steps = (columns + stepColumns - 1) / stepColumns,
             groupSteps = group / stepColumns, whole = steps / groupSteps;
     // A group that only exists in part goes last, out of the loop; so does one

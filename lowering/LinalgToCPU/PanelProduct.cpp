@@ -27,8 +27,19 @@ Value PanelProduct::mul(Value a, int64_t x) {
   return arith::MulIOp::create(b, loc, a, index(x));
 }
 
+Value PanelProduct::number(Value tensor, ValueRange at) {
+  Value value = tensor::ExtractOp::create(b, loc, tensor, at);
+  return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), value);
+}
+
+Value PanelProduct::inputRow(Value row) {
+  return groups.rows ? number(groups.rows, row) : row;
+}
+
 Value PanelProduct::emit(Value rows) {
-  Value chunks = arith::CeilDivUIOp::create(b, loc, rows, index(chunkRows));
+  Value chunks =
+      groups.tiles ? number(groups.count, {})
+                   : arith::CeilDivUIOp::create(b, loc, rows, index(chunkRows));
   int64_t panels = (n + width - 1) / width;
   SmallVector<int64_t> shape{ShapedType::kDynamic};
   if (epilogue.cos)
@@ -105,15 +116,31 @@ SmallVector<Value> PanelProduct::placeOf(Value row, int64_t part) {
   return {row, index(part * lanes)};
 }
 
-/// Body of the parallel loop: rows [64·chunk, …) of one panel.
-void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
-  Panel here;
-  here.first = mul(chunk, chunkRows);
-  Value count = arith::MinUIOp::create(
-      b, loc, arith::SubIOp::create(b, loc, rows, here.first),
+PanelProduct::Panel PanelProduct::panelOf(Value chunk, Value panel,
+                                          Value rows) {
+  Panel result;
+  if (groups.tiles) {
+    auto fact = [&](int64_t i) {
+      return number(groups.tiles, {chunk, index(i)});
+    };
+    int64_t panels = (n + width - 1) / width;
+    result.number = add(mul(fact(0), panels), panel);
+    result.first = fact(1);
+    result.count = fact(2);
+    return result;
+  }
+  result.number = panel;
+  result.first = mul(chunk, chunkRows);
+  result.count = arith::MinUIOp::create(
+      b, loc, arith::SubIOp::create(b, loc, rows, result.first),
       index(chunkRows));
-  Window window = epilogue.cos ? rotatedWindowOf(panel, here.first, count)
-                               : windowOf(panel, here.first, count);
+  return result;
+}
+
+void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
+  Panel here = panelOf(chunk, panel, rows);
+  Window window = epilogue.cos ? rotatedWindowOf(panel, here.first, here.count)
+                               : windowOf(panel, here.first, here.count);
   Value tile = window.extract(b, loc, out);
   here.biases = loadBias(panel);
   if (epilogue.residual)
@@ -127,15 +154,18 @@ void PanelProduct::emitPanel(Value chunk, Value panel, Value out, Value rows) {
   // Tiles as high as they go, then the rest by halves.
   Value done = index(0);
   for (int64_t height = maxRows; height >= 1; height /= 2) {
-    Value end = count;
+    Value end = here.count;
     if (height > 1)
-      end = mul(arith::DivUIOp::create(b, loc, count, index(height)), height);
+      end = mul(arith::DivUIOp::create(b, loc, end, index(height)), height);
     auto loop = scf::ForOp::create(b, loc, done, end, index(height), tile);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
       Value row = loop.getInductionVar();
-      SmallVector<Value> sums = emitTile(add(here.first, row), panel, height);
+      SmallVector<Value> inputs;
+      for (int64_t r = 0; r < height; ++r)
+        inputs.push_back(inputRow(add(here.first, add(row, r))));
+      SmallVector<Value> sums = emitTile(inputs, here.number);
       RowVectors vectors{b, loc, lanes};
       Value written = loop.getRegionIterArg(0);
       for (int64_t r = 0; r < height; ++r) {

@@ -40,6 +40,14 @@ struct Epilogue {
   }
 };
 
+/// Which rows of the input go with which weight: ds.group_tokens.
+struct RowGroups {
+  /// [T, 3] and [] i32; null: all rows with one weight.
+  Value tiles, count;
+  /// [R] i32, the input row of each result row; null: the same.
+  Value rows;
+};
+
 class PanelProduct {
 public:
   /// f32 lanes of one vector op. A panel has two; where registers are narrower
@@ -49,19 +57,21 @@ public:
   static constexpr int64_t parts = PackOp::panelRows / lanes;
 
   /// Tiles have `maxRows` rows (a power of two) or fewer.
-  PanelProduct(OpBuilder &b, Location loc, Epilogue epilogue, int64_t maxRows)
+  PanelProduct(OpBuilder &b, Location loc, Epilogue epilogue, int64_t maxRows,
+               RowGroups groups = {})
       : b(b), loc(loc), sum(VectorType::get({lanes}, b.getF32Type())),
-        epilogue(epilogue), n(epilogue.result.getShape().back()),
+        epilogue(epilogue), groups(groups),
+        n(epilogue.result.getShape().back()),
         width(epilogue.swiglu ? lanes : PackOp::panelRows), maxRows(maxRows) {}
   virtual ~PanelProduct() = default;
 
-  /// The result, with a dynamic first size.
+  /// The result of `rows` rows, with a dynamic first size.
   Value emit(Value rows);
 
 protected:
-  /// Sums of `height` rows from `row` on with one panel: [height][parts].
-  virtual SmallVector<Value> emitTile(Value row, Value panel,
-                                      int64_t height) = 0;
+  /// Sums of some input rows with one panel: [rows][parts]. Panels of experts
+  /// lie one behind the other.
+  virtual SmallVector<Value> emitTile(ArrayRef<Value> rows, Value panel) = 0;
 
   Value index(int64_t value);
   Value add(Value a, Value x);
@@ -81,10 +91,12 @@ private:
     SmallVector<OpFoldResult> offsets, sizes, strides;
     Value extract(OpBuilder &b, Location loc, Value tensor) const;
   };
-  /// What is the same for all rows of one panel.
+  /// What is the same for all rows of a chunk with one panel.
   struct Panel {
-    /// First row of the chunk.
-    Value first;
+    /// The panel's number among all of the weight's.
+    Value number;
+    /// First row of the chunk, and how many there are.
+    Value first, count;
     SmallVector<Value> biases;
     /// The window's part of the residual; null: none.
     Value residual;
@@ -92,7 +104,15 @@ private:
     Value isRotated, angle;
   };
 
+  /// Body of the parallel loop: the rows of one chunk, or of one tile of one
+  /// expert, with one of its panels.
   void emitPanel(Value chunk, Value panel, Value out, Value rows);
+  /// Number and rows of a panel.
+  Panel panelOf(Value chunk, Value panel, Value rows);
+  /// The input row of result row `row`.
+  Value inputRow(Value row);
+  /// An element of an i32 tensor as an index.
+  Value number(Value tensor, ValueRange at);
   Window windowOf(Value panel, Value first, Value count);
   Window rotatedWindowOf(Value panel, Value first, Value count);
   SmallVector<Value> loadBias(Value panel);
@@ -110,6 +130,7 @@ private:
   bool isWhole() const { return n % width == 0; }
 
   Epilogue epilogue;
+  RowGroups groups;
   /// Columns of the result, and those that one panel makes.
   int64_t n, width;
   int64_t maxRows;

@@ -31,3 +31,22 @@ func.func @one(%x: tensor<5x8xf64>, %w: tensor<5x1xf32>, %e: tensor<5x1xi64>, %g
   %0 = ds.moe %x weights %w experts %e gate %g up %g down %d : tensor<5x8xf64>, tensor<5x1xf32>, tensor<5x1xi64>, tensor<1x16x8xf32>, tensor<1x16x8xf32>, tensor<1x8x16xf32> to tensor<5x8xf64>
   return %0 : tensor<5x8xf64>
 }
+
+// Parameters: gate and up are one product of joined weights.
+ds.parameter @gate : tensor<3x16x8xbf16> = [#ds.file_range<"w", 0, 768>]
+ds.parameter @up : tensor<3x16x8xbf16> = [#ds.file_range<"w", 768, 768>]
+ds.parameter @down : tensor<3x8x16xbf16> = [#ds.file_range<"w", 1536, 768>]
+// CHECK-LABEL: func.func @parameters(
+func.func @parameters(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) -> tensor<?x8xf32> {
+  // CHECK: %[[BOTH:.*]] = ds.concat 1 {{.*}} -> tensor<3x32x8xbf16>
+  // CHECK: %[[Y:.*]] = ds.grouped_linear %{{.*}} rows {{.*}}, %[[BOTH]] in {{.*}} to tensor<?x32xf32>
+  // CHECK: %[[G:.*]] = ds.slice %[[Y]] [0, 0]
+  // CHECK: %[[U:.*]] = ds.slice %[[Y]] [0, 16]
+  // CHECK: ds.swiglu %[[G]], %[[U]]
+  // CHECK: ds.grouped_linear {{.*}} to tensor<?x8xf32>
+  %g = ds.load_parameter @gate : tensor<3x16x8xbf16>
+  %u = ds.load_parameter @up : tensor<3x16x8xbf16>
+  %d = ds.load_parameter @down : tensor<3x8x16xbf16>
+  %0 = ds.moe %x weights %w experts %e gate %g up %u down %d : tensor<?x8xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<3x16x8xbf16>, tensor<3x16x8xbf16>, tensor<3x8x16xbf16> to tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}

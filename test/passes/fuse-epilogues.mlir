@@ -111,3 +111,28 @@ func.func @no_residual(%x: tensor<?x8xf32>, %p: tensor<1x8x32xf32>, %row: tensor
   %h = ds.cast %g : tensor<?x32xf32> to tensor<?x32xf16>
   return %b, %d, %e, %f, %h : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf16>
 }
+
+// -----
+
+// Gates and ups of experts: blocks of each expert's own rows, with zeros behind them. A residual of grouped rows stays.
+// CHECK-LABEL: func @experts
+// CHECK-COUNT-2: ds.pad {{.*}} : tensor<3x3x8xf32>, tensor<f32> to tensor<3x16x8xf32>
+// CHECK: ds.concat 1 {{.*}} -> tensor<3x32x8xf32>
+// CHECK: ds.reshape %{{.*}} : tensor<3x32x8xf32> to tensor<96x8xf32>
+// CHECK: ds.reshape %{{.*}} : tensor<96x8xf32> to tensor<3x2x1x16x8xf32>
+// CHECK: ds.pack %{{.*}} : tensor<3x32x8xf32> to tensor<3x1x8x32xf32>
+// CHECK: ds.packed_linear {{.*}} swiglu : {{.*}} to tensor<?x3xf32>
+// CHECK-NEXT: ds.elementwise {{ *}}add
+ds.parameter @w : tensor<3x6x8xf32> = [#ds.file_range<"w", 0, 576>]
+func.func @experts(%x: tensor<?x8xf32>, %tiles: tensor<?x3xi32>, %count: tensor<i32>, %r: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %w = ds.load_parameter @w : tensor<3x6x8xf32>
+  %p = ds.pack %w : tensor<3x6x8xf32> to tensor<3x1x8x32xf32>
+  %y = ds.packed_linear %x, %p in %tiles, %count : tensor<?x8xf32>, tensor<3x1x8x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<?x6xf32>
+  %g = ds.slice %y [0, 0] [%n, 3] [1, 1] : tensor<?x6xf32> to tensor<?x3xf32>
+  %u = ds.slice %y [0, 3] [%n, 3] [1, 1] : tensor<?x6xf32> to tensor<?x3xf32>
+  %s = ds.swiglu %g, %u : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %a = ds.elementwise add %s, %r : (tensor<?x3xf32>, tensor<?x3xf32>) -> tensor<?x3xf32>
+  return %a : tensor<?x3xf32>
+}

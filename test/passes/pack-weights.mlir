@@ -48,3 +48,15 @@ func.func @no(%x: tensor<?x8xf32>, %w: tensor<48x8xf32>) -> tensor<?x48xf32> {
   %0 = ds.linear %x, %w : tensor<?x8xf32>, tensor<48x8xf32> to tensor<?x48xf32>
   return %0 : tensor<?x48xf32>
 }
+
+// Weights of experts, each in panels of its own.
+// CHECK-LABEL: func @experts
+// CHECK: %[[W:.*]] = ds.pack %{{.*}} : tensor<3x48x8xf32> to tensor<3x2x8x32xf32>
+// CHECK: ds.packed_linear %arg0 rows %arg1, %[[W]] in %arg2, %arg3 :
+// CHECK-NOT: ds.grouped_linear
+ds.parameter @expert_weights : tensor<3x48x8xf32> = [#ds.file_range<"w", 0, 4608>]
+func.func @experts(%x: tensor<?x8xf32>, %rows: tensor<?xi32>, %tiles: tensor<?x3xi32>, %count: tensor<i32>) -> tensor<?x48xf32> {
+  %w = ds.load_parameter @expert_weights : tensor<3x48x8xf32>
+  %0 = ds.grouped_linear %x rows %rows : tensor<?xi32>, %w in %tiles, %count : tensor<?x8xf32>, tensor<3x48x8xf32>, tensor<?x3xi32>, tensor<i32> to tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}

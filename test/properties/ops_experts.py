@@ -1,8 +1,8 @@
 """Properties of routing and of routed experts (DsExpertOps.td)."""
 import numpy as np
 
-from case import EPSILON, TINY, integers, normal, rounding, tensor, uniform
-from ops_model import ROWS, magnitudes, own, weight
+from case import DTYPES, EPSILON, TINY, integers, normal, rounding, tensor, uniform
+from ops_model import ROWS, gated, magnitudes, own, packed, packed_shape, rounded_inputs, weight
 
 
 def emit_many(case, text, kinds):
@@ -185,7 +185,37 @@ def grouped_linear(case):
         value = magnitudes(run, x if by_number else spread)[0]
         value = value[order // choice.k] if by_number else value.reshape(ids.size, columns)
         total = np.einsum("rk,rnk->rn", value, magnitudes(run, w)[0][ids[order]])
-        return (columns + 3) * own(element) * total + EPSILON[result] * np.abs(want) + TINY[result]
+        relative = (columns + 3) * own(element) + rounded_inputs(run, element, stored)
+        return relative * total + EPSILON[result] * np.abs(want) + TINY[result]
+    case.outputs.append((out, out_kind, result, tolerance))
+
+
+def packed_grouped_linear(case):
+    """ds.packed_linear of grouped rows: SwiGLU and the result's type may follow."""
+    rows = case.dims(1, ROWS)
+    choice = Choice(case, rows)
+    element, stored = case.pick([("f32", "f32"), ("f32", "bf16"), ("f32", "f16"), ("bf16", "bf16")])
+    p = 2 if stored == "bf16" else 1
+    swiglu, result = case.chance(0.5), case.pick(["f32", "bf16"])
+    n, columns = case.pick([1, 7, 16, 33]), case.pick([1, 8, 17, 64])
+    outputs = -(-n // 16) * 32 if swiglu else n
+    (tokens, _, _, tiles, count), kinds = choice.group(tile_rows(case))
+    shape = [choice.experts] + packed_shape(outputs, columns, p)
+    plain = case.rng.normal(size=(choice.experts, outputs, columns)).astype(DTYPES[stored])
+    w = weight(case, stored, shape, lambda run, shape: np.stack([packed(expert, p) for expert in plain]))
+    x = case.input(element, rows + [columns], normal())
+    out_kind = kinds[0].replace("xi32", f"x{n}x{result}")
+    out = case.emit(f"ds.packed_linear {x} rows {tokens}, {w} in {tiles}, {count}{' swiglu' if swiglu else ''} : {tensor(element, rows + [columns])} "
+                    f"rows {kinds[0]}, {tensor(stored, shape)} in {kinds[3]}, tensor<i32> to {out_kind}")
+
+    def tolerance(run, want):
+        ids = choice.of(run).reshape(-1)
+        order = np.argsort(ids, kind="stable")
+        total = np.einsum("rk,rnk->rn", magnitudes(run, x)[0][order // choice.k], np.abs(plain.astype(np.float64))[ids[order]])
+        error = (columns + 3) * EPSILON["f32"] * total
+        if swiglu:
+            error = gated(total, error, n)
+        return error + EPSILON[result] * np.abs(want) + TINY[result]
     case.outputs.append((out, out_kind, result, tolerance))
 
 
@@ -234,9 +264,12 @@ def moe(case):
         # As of half_layer, expert by expert.
         hidden = np.einsum("nd,nkid->nki", value, g[ids]) * np.einsum("nd,nkid->nki", value, u[ids])
         total = np.einsum("nki,nkdi,nk->nd", hidden, d_[ids], share)
-        return 1.1 * (2 * (d + 8) + inner + choice.k + 16) * own(element) * total + EPSILON[element] * np.abs(want) + TINY[element]
+        relative = (2 * (d + 8) + inner + choice.k + 16) * own(element)
+        # Tokens twice, for gate and up, and what lies between.
+        relative += 2 * rounded_inputs(run, element, stored) + rounded_inputs(run, "f32", stored)
+        return 1.1 * relative * total + EPSILON[element] * np.abs(want) + TINY[element]
     case.output(out, element, rows + [d], tolerance)
 
 
 OPS = {"route": route, "update_route_bias": update_route_bias, "group_tokens": group_tokens, "grouped_linear": grouped_linear,
-       "combine": combine, "moe": moe}
+       "packed_grouped_linear": packed_grouped_linear, "combine": combine, "moe": moe}

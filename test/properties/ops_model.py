@@ -371,6 +371,16 @@ def packed(weight, p):
     return full.reshape(panels, 32, steps, p).transpose(0, 2, 1, 3).reshape(panels, steps, 32 * p)
 
 
+def gated(y, error, n):
+    """How far SwiGLU of sums of at most this size, in blocks of 16 gates and 16 ups, may be off: [rows, n]."""
+    blocks = y.shape[0], y.shape[1] // 32, 2, 16
+    gate, up = np.moveaxis(y.reshape(blocks), 2, 0)
+    gate_error, up_error = np.moveaxis(error.reshape(blocks), 2, 0)
+    # |g · sigmoid(g)| is at most |g|, its derivative at most 1.1; exp, two products, a quotient.
+    error = 1.1 * gate_error * (up + up_error) + gate * up_error + 8 * EPSILON["f32"] * gate * up
+    return error.reshape(y.shape[0], y.shape[1] // 2)[:, :n]
+
+
 class Epilogue:
     """What may follow the sums y of a product: SwiGLU of blocks of 16 gates and 16 ups or a residual, rotation of heads, rounding to bf16."""
 
@@ -411,12 +421,7 @@ class Epilogue:
     def tolerance(self, run, want, y, error):
         """Of the result, from the largest size of each sum and how far it may be off."""
         if self.swiglu:
-            blocks = y.shape[0], y.shape[1] // 32, 2, 16
-            gate, up = np.moveaxis(y.reshape(blocks), 2, 0)
-            gate_error, up_error = np.moveaxis(error.reshape(blocks), 2, 0)
-            # |g · sigmoid(g)| is at most |g|, its derivative at most 1.1; exp, two products, a quotient.
-            error = 1.1 * gate_error * (up + up_error) + gate * up_error + 8 * EPSILON["f32"] * gate * up
-            error = error.reshape(y.shape[0], y.shape[1] // 2)[:, :self.n]
+            error = gated(y, error, self.n)
         if self.half:
             # Errors and sizes of both members meet; two products and a sum.
             cos, sin = (magnitudes(run, table)[0] for table in self.tables)

@@ -10,33 +10,54 @@ RankedTensorType PackOp::packedType(RankedTensorType weight,
   auto ceil = [](int64_t a, int64_t b) {
     return int64_t(llvm::divideCeil(uint64_t(a), uint64_t(b)));
   };
-  return RankedTensorType::get({ceil(weight.getDimSize(0), panelRows),
-                                ceil(weight.getDimSize(1), interleaving),
-                                panelRows * interleaving},
-                               weight.getElementType());
+  // Experts before rows and columns stay where they are.
+  Shape shape(weight.getShape().drop_back(2));
+  shape.append({ceil(weight.getShape().end()[-2], panelRows),
+                ceil(weight.getShape().back(), interleaving),
+                panelRows * interleaving});
+  return RankedTensorType::get(shape, weight.getElementType());
 }
 
-/// Whether `packed` is [N, K] packed by one of the legal interleavings.
-static bool isPacked(RankedTensorType packed, int64_t n, int64_t k) {
-  if (packed.getRank() != 3 || !packed.hasStaticShape())
-    return false;
+/// Whether `packed` is a weight of shape [N, K] or [E, N, K] packed by one of
+/// the legal interleavings.
+static bool isPacked(RankedTensorType packed, ArrayRef<int64_t> shape) {
   for (int64_t interleaving : {1, 2, 4})
     if (PackOp::packedType(
-            RankedTensorType::get({n, k}, packed.getElementType()),
+            RankedTensorType::get(shape, packed.getElementType()),
             interleaving) == packed)
       return true;
   return false;
 }
 
+/// C5 of ds.packed_linear.
+static LogicalResult verifyGroups(PackedLinearOp op) {
+  auto isI32 = [](Value value, int64_t rank) {
+    return ranked(value).getElementType().isSignlessInteger(32) &&
+           ranked(value).getRank() == rank;
+  };
+  Value tiles = op.getTiles(), count = op.getCount(), rows = op.getRows();
+  if (!tiles && !count && !rows)
+    return success();
+  if (!tiles || !count || !isI32(tiles, 2) || shapeOf(tiles)[1] != 3 ||
+      !isI32(count, 0) || (rows && !isI32(rows, 1)))
+    return op.emitOpError("C5: expected tiles of i32 [T, 3], a count of i32 "
+                          "[] and rows, if there, of i32 [R]");
+  if (op.getBias() || op.getResidual() || op.getCos())
+    return op.emitOpError(
+        "C5: a grouped product has no bias, residual or rope");
+  return success();
+}
+
 LogicalResult PackOp::verify() {
   auto weight = cast<RankedTensorType>(getWeight().getType());
   auto result = cast<RankedTensorType>(getType());
-  if (weight.getRank() != 2 || !weight.hasStaticShape())
-    return emitOpError("C1: expected a weight of rank 2 and static sizes, "
-                       "found ")
+  if ((weight.getRank() != 2 && weight.getRank() != 3) ||
+      !weight.hasStaticShape())
+    return emitOpError("C1: expected a weight of rank 2 or 3 and static "
+                       "sizes, found ")
            << weight;
   if (weight.getElementType() != result.getElementType() ||
-      !isPacked(result, weight.getDimSize(0), weight.getDimSize(1)))
+      !isPacked(result, weight.getShape()))
     return emitOpError("C2: expected a result like ")
            << packedType(weight, 1) << " (1, 2 or 4 k side by side), found "
            << result;
@@ -65,13 +86,18 @@ LogicalResult PackedLinearOp::verify() {
     return emitOpError("C3: expected input and result of rank 2 with static "
                        "last sizes, found ")
            << input << " and " << result;
-  if (failed(expectSize(*this, "C3", "the result", getResult(), 0,
-                        input.getDimSize(0), "the input's rows")))
+  if (failed(verifyGroups(*this)) ||
+      failed(expectSize(*this, "C3", "the result", getResult(), 0,
+                        shapeOf(getRows() ? getRows() : getInput())[0],
+                        getRows() ? "rows" : "the input's rows")))
     return failure();
   int64_t k = input.getShape().back(), n = weightRows();
-  if (!isPacked(weight, n, k))
+  Shape shape{n, k};
+  if (getTiles() && weight.getRank() > 0)
+    shape.insert(shape.begin(), weight.getDimSize(0));
+  if (!weight.hasStaticShape() || !isPacked(weight, shape))
     return emitOpError("C2: expected a weight like ")
-           << PackOp::packedType(RankedTensorType::get({n, k}, w), 1)
+           << PackOp::packedType(RankedTensorType::get(shape, w), 1)
            << " (1, 2 or 4 k side by side), found " << weight;
   if (getBias() && cast<RankedTensorType>(getBias().getType()).getShape() !=
                        ArrayRef<int64_t>{n})
@@ -95,8 +121,8 @@ LogicalResult PackOp::reifyResultShapes(OpBuilder &b,
 LogicalResult
 PackedLinearOp::reifyResultShapes(OpBuilder &b,
                                   ReifiedRankedShapedTypeDims &shapes) {
-  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
-    return sizeOf(b, getLoc(), getInput(), d);
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t) {
+    return sizeOf(b, getLoc(), getRows() ? getRows() : getInput(), 0);
   }));
   return success();
 }

@@ -15,12 +15,14 @@ def Ds_PackOp : Ds_Op<"pack", [Pure, Ds_Reify]> {
 
         result[i, j, l·p + s] = weight[32·i + l, p·j + s],   0 where 32·i + l ≥ N or p·j + s ≥ K
 
+    and weights [E, N, K] of experts become [E, P, Q, 32·p], each as if alone.
+
     A panel holds 32 outputs for all of K, in the order in which a product adds: one vector load brings p successive k of 16 or
     more outputs. p is 1 where the product is a fused multiply-add per k (f32, f16), 2 for bf16 (vdpbf16ps adds pairs), 4
     for bytes (vpdpbusd adds fours). One layout serves every number of input rows.
 
     **Constraints**
-    * `C1`: `weight` has rank 2 and static sizes.
+    * `C1`: `weight` has rank 2 or 3 and static sizes.
     * `C2`: the result has the shape above for a p of 1, 2 or 4, and the element type of `weight`.
   }];
   let arguments = (ins AnyRankedTensor:$weight);
@@ -38,7 +40,7 @@ def Ds_PackOp : Ds_Op<"pack", [Pure, Ds_Reify]> {
     static int64_t weightRows(int64_t n, bool swiglu) {
       return swiglu ? (n + panelRows / 2 - 1) / (panelRows / 2) * panelRows : n;
     }
-    /// The type of `weight` [N, K] packed with `interleaving`.
+    /// The type of `weight` [N, K] or [E, N, K] packed with `interleaving`.
     static RankedTensorType packedType(RankedTensorType weight, int64_t interleaving);
   }];
 }
@@ -69,29 +71,42 @@ def Ds_PackedLinearOp : Ds_Op<"packed_linear", [Pure, AttrSizedOperandSegments, 
         result[m, R·h + i], result[m, R·h + C + i] = a', b'        `halves`
         result[m, R·h + 2·i], result[m, R·h + 2·i + 1] = a', b'    `pairs`
 
+    With `tiles` and `count` of `ds.group_tokens` the product is grouped, as `ds.grouped_linear`: `weight` [E, P, Q, 32·p] holds the weights of E
+    experts, row r of the result is of `input` row `rows[r]` (without `rows`: r) and the weight of the expert whose tile holds r. Experts
+    without a tile are not read; rows that no tile holds are undefined. Then there are no tiles over M.
+
     **Constraints**
-    * `C1`: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3; `bias` and
+    * `C1`: `input` is f32, or bf16 with a bf16 weight; `weight` is f32, bf16 or f16, rank 3, or 4 where grouped; `bias` and
       `residual` are f32, the result is f32 or bf16.
     * `C2`: `weight` has the shape of `ds.pack` for [`weightRows()`, K].
     * `C3`: `input` and result have rank 2, static K and N, and agree in M; `bias` is [`weightRows()`]; `residual` has the shape of the result.
     * `C4`: `cos` and `sin` are f32 [M, C] with C a positive multiple of 16; `rope_columns` is a positive multiple of 2·C, at most N; N is a multiple
       of 32; neither `swiglu` nor `residual` is there. Without `cos` and `sin`, `rope_columns` is 0.
+    * `C5`: `tiles` is i32 [T, 3] and `count` i32 [], both or neither; `rows` is i32 of rank 1 and there only with them; then M is the size of
+      `rows`, if there, and there is no `bias`, `residual` or `rope`.
   }];
-  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias,
+  let arguments = (ins AnyRankedTensor:$input, Optional<AnyRankedTensor>:$rows, AnyRankedTensor:$weight,
+                       Optional<AnyRankedTensor>:$tiles, Optional<AnyRankedTensor>:$count, Optional<AnyRankedTensor>:$bias,
                        Optional<AnyRankedTensor>:$residual, Optional<AnyRankedTensor>:$cos, Optional<AnyRankedTensor>:$sin,
                        UnitAttr:$swiglu, DefaultValuedAttr<I64Attr, "0">:$rope_columns,
                        DefaultValuedAttr<Ds_RopeLayoutAttr, "RopeLayout::Halves">:$rope_layout);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $input `,` $weight (`bias` $bias^)? (`swiglu` $swiglu^)? (`residual` $residual^)?
-    (`rope` $cos^ `,` $sin `columns` $rope_columns $rope_layout)? attr-dict `:` type($input) `,` type($weight)
-    (`bias` type($bias)^)? (`residual` type($residual)^)? (`rope` type($cos)^ `,` type($sin))? `to` type($result)
+    $input (`rows` $rows^)? `,` $weight (`in` $tiles^ `,` $count)? (`bias` $bias^)? (`swiglu` $swiglu^)? (`residual` $residual^)?
+    (`rope` $cos^ `,` $sin `columns` $rope_columns $rope_layout)? attr-dict `:` type($input) (`rows` type($rows)^)? `,` type($weight)
+    (`in` type($tiles)^ `,` type($count))? (`bias` type($bias)^)? (`residual` type($residual)^)? (`rope` type($cos)^ `,` type($sin))? `to` type($result)
   }];
   let hasVerifier = 1;
   let builders = [
     /// The sums alone.
     OpBuilder<(ins "Type":$result, "Value":$input, "Value":$weight, "Value":$bias), [{
-      build($_builder, $_state, result, input, weight, bias, /*residual=*/Value(), /*cos=*/Value(), /*sin=*/Value());
+      build($_builder, $_state, result, input, /*rows=*/Value(), weight, /*tiles=*/Value(), /*count=*/Value(), bias, /*residual=*/Value(),
+            /*cos=*/Value(), /*sin=*/Value());
+    }]>,
+    /// The sums alone, grouped. `rows` may be null.
+    OpBuilder<(ins "Type":$result, "Value":$input, "Value":$rows, "Value":$weight, "Value":$tiles, "Value":$count), [{
+      build($_builder, $_state, result, input, rows, weight, tiles, count, /*bias=*/Value(), /*residual=*/Value(), /*cos=*/Value(),
+            /*sin=*/Value());
     }]>];
   let extraClassDeclaration = [{
     /// Outputs that the weight holds.

@@ -59,6 +59,9 @@ static Value sliceRows(OpBuilder &b, Location loc, Value source,
 //===----------------------------------------------------------------------===//
 
 static int64_t wholeDims(Operation *op) {
+  // Rows of one expert do not follow each other in tiles of any size.
+  if (auto linear = dyn_cast<PackedLinearOp>(op); linear && linear.getTiles())
+    return 2;
   return isa<RmsNormOp, RopeOp, PackedLinearOp, QuantizeGroupsOp,
              PackedQuantizedLinearOp>(op)
              ? 1

@@ -1758,9 +1758,9 @@ func.func @f(%x: tensor<2x4xf32>) {
 
 // -----
 
-func.func @rank(%w: tensor<4x8x2xf32>) -> tensor<1x8x32xf32> {
-  // expected-error @+1 {{'ds.pack' op C1: expected a weight of rank 2 and static sizes, found 'tensor<4x8x2xf32>'}}
-  %0 = ds.pack %w : tensor<4x8x2xf32> to tensor<1x8x32xf32>
+func.func @rank(%w: tensor<4xf32>) -> tensor<1x8x32xf32> {
+  // expected-error @+1 {{'ds.pack' op C1: expected a weight of rank 2 or 3 and static sizes, found 'tensor<4xf32>'}}
+  %0 = ds.pack %w : tensor<4xf32> to tensor<1x8x32xf32>
   return %0 : tensor<1x8x32xf32>
 }
 
@@ -1996,5 +1996,45 @@ func.func @packed_linear_rope_residual(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf3
 func.func @packed_quantized_linear_rope(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>, %t: tensor<?x16xf32>) {
   // expected-error @+1 {{'ds.packed_quantized_linear' op C5: expected cos and sin}}
   %0 = ds.packed_quantized_linear %x, %w scale %s rope %t, %t columns 64 halves {bits = 8 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> rope tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_tiles(%x: tensor<?x8xf32>, %w: tensor<3x2x8x32xf32>, %t: tensor<?x2xi32>, %c: tensor<i32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C5: expected tiles of i32 [T, 3], a count of i32 [] and rows, if there, of i32 [R]}}
+  %0 = ds.packed_linear %x, %w in %t, %c : tensor<?x8xf32>, tensor<3x2x8x32xf32> in tensor<?x2xi32>, tensor<i32> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_rows_alone(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %r: tensor<?xi32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C5: expected tiles of i32 [T, 3]}}
+  %0 = ds.packed_linear %x rows %r, %w : tensor<?x8xf32> rows tensor<?xi32>, tensor<2x8x32xf32> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_grouped_bias(%x: tensor<?x8xf32>, %w: tensor<3x2x8x32xf32>, %t: tensor<?x3xi32>, %c: tensor<i32>, %b: tensor<64xf32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C5: a grouped product has no bias, residual or rope}}
+  %0 = ds.packed_linear %x, %w in %t, %c bias %b : tensor<?x8xf32>, tensor<3x2x8x32xf32> in tensor<?x3xi32>, tensor<i32> bias tensor<64xf32> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_grouped_weight(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf32>, %t: tensor<?x3xi32>, %c: tensor<i32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C2: expected a weight like 'tensor<2x2x8x32xf32>'}}
+  %0 = ds.packed_linear %x, %w in %t, %c : tensor<?x8xf32>, tensor<2x8x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_linear_grouped_rows(%x: tensor<?x8xf32>, %w: tensor<3x2x8x32xf32>, %t: tensor<?x3xi32>, %c: tensor<i32>, %r: tensor<4xi32>) {
+  // expected-error @+1 {{'ds.packed_linear' op C3: the result has size 5 in dimension 0, expected 4 (rows)}}
+  %0 = ds.packed_linear %x rows %r, %w in %t, %c : tensor<?x8xf32> rows tensor<4xi32>, tensor<3x2x8x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<5x64xf32>
   return
 }

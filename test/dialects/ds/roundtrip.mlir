@@ -221,6 +221,17 @@ func.func @linear(%x: tensor<?x5xbf16>, %w: tensor<3x3x64xbf16>, %bias: tensor<7
   return %0, %1 : tensor<?x70xf32>, tensor<?x40xbf16>
 }
 
+// CHECK-LABEL: func @grouped
+// CHECK: ds.pack %{{.*}} : tensor<3x70x5xbf16> to tensor<3x3x3x64xbf16>
+// CHECK: ds.packed_linear %{{.*}} rows %{{.*}}, %{{.*}} in %{{.*}}, %{{.*}} swiglu : tensor<?x5xbf16> rows tensor<?xi32>, tensor<3x3x3x64xbf16> in tensor<?x3xi32>, tensor<i32> to tensor<?x40xbf16>
+// CHECK: ds.packed_linear %{{.*}}, %{{.*}} in %{{.*}}, %{{.*}} : tensor<?x5xbf16>, tensor<3x3x3x64xbf16> in tensor<?x3xi32>, tensor<i32> to tensor<?x70xf32>
+func.func @grouped(%x: tensor<?x5xbf16>, %r: tensor<?xi32>, %a: tensor<3x70x5xbf16>, %t: tensor<?x3xi32>, %c: tensor<i32>) -> (tensor<?x40xbf16>, tensor<?x70xf32>) {
+  %w = ds.pack %a : tensor<3x70x5xbf16> to tensor<3x3x3x64xbf16>
+  %0 = ds.packed_linear %x rows %r, %w in %t, %c swiglu : tensor<?x5xbf16> rows tensor<?xi32>, tensor<3x3x3x64xbf16> in tensor<?x3xi32>, tensor<i32> to tensor<?x40xbf16>
+  %1 = ds.packed_linear %x, %w in %t, %c : tensor<?x5xbf16>, tensor<3x3x3x64xbf16> in tensor<?x3xi32>, tensor<i32> to tensor<?x70xf32>
+  return %0, %1 : tensor<?x40xbf16>, tensor<?x70xf32>
+}
+
 // CHECK-LABEL: func @rotated
 // CHECK: ds.packed_linear %{{.*}}, %{{.*}} rope %{{.*}}, %{{.*}} columns 32 {{ *}}pairs : tensor<?x5xbf16>, tensor<2x3x64xbf16> rope tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x64xf32>
 func.func @rotated(%x: tensor<?x5xbf16>, %w: tensor<2x3x64xbf16>, %t: tensor<?x16xf32>) -> tensor<?x64xf32> {

@@ -72,3 +72,21 @@ func.func @rotated(%x: tensor<?x8xf32>, %w: tensor<5x8x32xf32>, %cos: tensor<?x3
   %0 = ds.packed_linear %x, %w rope %cos, %sin columns 128 halves : tensor<?x8xf32>, tensor<5x8x32xf32> rope tensor<?x32xf32>, tensor<?x32xf32> to tensor<?x160xf32>
   return %0 : tensor<?x160xf32>
 }
+
+// Rows of experts: as many tiles as there are, each with the panels of its expert; rows of the input by number, none copied.
+// CHECK-LABEL: func @grouped
+// CHECK-SAME: %[[X:[^:]*]]: tensor<?x8xf32>, %[[ROWS:[^:]*]]: tensor<?xi32>, %[[W:[^:]*]]: tensor<3x2x8x32xf32>, %[[TILES:[^:]*]]: tensor<?x3xi32>, %[[COUNT:[^:]*]]: tensor<i32>
+// CHECK: %[[PANELS:.*]] = tensor.collapse_shape %[[W]] {{.*}} into tensor<6x8x32xf32>
+// CHECK: tensor.extract %[[COUNT]][]
+// CHECK: %[[N:.*]] = arith.index_castui
+// CHECK: scf.forall (%[[TILE:.*]], %{{.*}}) in (%[[N]], 2)
+// CHECK: tensor.extract %[[TILES]][%[[TILE]], %c0
+// CHECK: tensor.extract %[[TILES]][%[[TILE]], %c1
+// CHECK: tensor.extract %[[TILES]][%[[TILE]], %c2
+// CHECK: tensor.extract %[[ROWS]]
+// CHECK: vector.transfer_read %[[PANELS]]
+// CHECK: tensor.extract %[[X]]
+func.func @grouped(%x: tensor<?x8xf32>, %rows: tensor<?xi32>, %w: tensor<3x2x8x32xf32>, %t: tensor<?x3xi32>, %c: tensor<i32>) -> tensor<?x64xf32> {
+  %0 = ds.packed_linear %x rows %rows, %w in %t, %c : tensor<?x8xf32> rows tensor<?xi32>, tensor<3x2x8x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
