@@ -239,30 +239,20 @@ private:
     if (failed(reifyResultShapes(b, op, sizes)))
       return op.emitError("has a result whose sizes are not known");
     Location loc = op.getLoc();
-    auto widened = [&](Value value) -> Value {
-      auto type = cast<RankedTensorType>(value.getType());
-      auto wide = RankedTensorType::get(type.getShape(), b.getF32Type());
-      return type == wide ? value : CastOp::create(b, loc, wide, value);
-    };
     // An element of the left side is used for few columns at a time: widened
     // once, not at each use.
-    Value lhs = widened(op.getLhs()), rhs = op.getRhs();
+    Value lhs = op.getLhs();
+    auto narrow = cast<RankedTensorType>(lhs.getType());
+    if (!narrow.getElementType().isF32())
+      lhs = CastOp::create(
+          b, loc, RankedTensorType::get(narrow.getShape(), b.getF32Type()),
+          lhs);
     auto type = cast<RankedTensorType>(op.getType());
-    // LLVM takes masked accesses of bf16 apart where there is no instruction
-    // for them, and rounds each element by a call of libgcc.
-    int64_t n = type.getShape().back();
-    if (ShapedType::isDynamic(n) || n % lanes != 0) {
-      if (getElementTypeOrSelf(rhs.getType()).isBF16())
-        rhs = widened(rhs);
-      if (type.getElementType().isBF16())
-        type = RankedTensorType::get(type.getShape(), b.getF32Type());
-    }
     int64_t parts = vectorLanes == 16 ? 4 : 1;
-    Value result = MatmulEmitter(b, op, lhs, rhs, type, parts).emit(sizes[0]);
+    Value result =
+        MatmulEmitter(b, op, lhs, op.getRhs(), type, parts).emit(sizes[0]);
     if (result.getType() != type)
       result = tensor::CastOp::create(b, loc, type, result);
-    if (type != op.getType())
-      result = CastOp::create(b, loc, op.getType(), result);
     op.replaceAllUsesWith(result);
     op.erase();
     return success();

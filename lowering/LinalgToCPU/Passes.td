@@ -214,7 +214,7 @@ def LowerMatmul : Pass<"ds-cpu-matmul"> {
     `ds.matmul` → `scf.forall` over batch, chunks of 48 rows and panels of columns; inside, tiles of 6, 2 and 1 rows whose sums stay in
     registers while k ascends, one fused multiply-add per k and element. Columns beyond the last are masked. An element's bits depend on
     its row and its column only, not on sizes, tiles, threads or `lanes`. All in f32: f16 and bf16 are widened, a narrow left side once
-    before the loop, and bf16 outside the loop wherever columns are masked.
+    before the loop.
     Integers, f64 and f8 stay for ds-to-linalg. Run on tensors, before ds-to-linalg.
   }];
   let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">];
