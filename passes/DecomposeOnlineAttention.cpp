@@ -3,6 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/ds/IR/DsSizes.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 #include "passes/ProductRows.h"
@@ -38,23 +39,6 @@ struct Ops {
   }
   OpFoldResult size(Value value, int64_t dim) {
     return tensor::getMixedSize(b, loc, value, dim);
-  }
-  Value index(OpFoldResult size) {
-    return getValueOrCreateConstantIndexOp(b, loc, size);
-  }
-  OpFoldResult product(OpFoldResult x, OpFoldResult y) {
-    std::optional<int64_t> p = getConstantIntValue(x),
-                           q = getConstantIntValue(y);
-    if (p && q)
-      return b.getIndexAttr(*p * *q);
-    return arith::MulIOp::create(b, loc, index(x), index(y)).getResult();
-  }
-  OpFoldResult quotient(OpFoldResult x, OpFoldResult y) {
-    std::optional<int64_t> p = getConstantIntValue(x),
-                           q = getConstantIntValue(y);
-    if (p && q)
-      return b.getIndexAttr(*p / *q);
-    return arith::DivUIOp::create(b, loc, index(x), index(y)).getResult();
   }
   Value reshape(Value value, ArrayRef<OpFoldResult> sizes) {
     SmallVector<Value> dims;
@@ -97,7 +81,9 @@ struct Decompose : OpRewritePattern<OnlineAttentionOp> {
                  heads = ops.size(query, 2), width = ops.size(query, 3),
                  kvHeads = ops.size(key, 1), keys = ops.size(key, 2);
     // The heads that share a key, one below the other.
-    OpFoldResult stacked = ops.product(ops.quotient(heads, kvHeads), rows);
+    OpFoldResult stacked =
+        times(rewriter, op.getLoc(),
+              quotient(rewriter, op.getLoc(), heads, kvHeads), rows);
     static const int64_t swapRowsAndHeads[] = {0, 2, 1, 3},
                          swapLast[] = {0, 1, 3, 2};
     Value left = ops.reshape(ops.transpose(query, swapRowsAndHeads),

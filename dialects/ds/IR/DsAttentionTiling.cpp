@@ -13,59 +13,10 @@ using namespace mlir;
 using namespace mlir::ds;
 using EK = ElementwiseKind;
 
-//===----------------------------------------------------------------------===//
-// Numbers that are known where they can be
-//===----------------------------------------------------------------------===//
-
-static Value asValue(OpBuilder &b, Location loc, OpFoldResult number) {
-  return getValueOrCreateConstantIndexOp(b, loc, number);
-}
-
-static OpFoldResult plus(OpBuilder &b, Location loc, OpFoldResult x,
-                         OpFoldResult y) {
-  std::optional<int64_t> p = getConstantIntValue(x), q = getConstantIntValue(y);
-  if (p && q)
-    return b.getIndexAttr(*p + *q);
-  if (p == 0 || q == 0)
-    return p == 0 ? y : x;
-  return arith::AddIOp::create(b, loc, asValue(b, loc, x), asValue(b, loc, y))
-      .getResult();
-}
-
-static OpFoldResult minus(OpBuilder &b, Location loc, OpFoldResult x,
-                          OpFoldResult y) {
-  std::optional<int64_t> p = getConstantIntValue(x), q = getConstantIntValue(y);
-  if (p && q)
-    return b.getIndexAttr(*p - *q);
-  if (q == 0)
-    return x;
-  return arith::SubIOp::create(b, loc, asValue(b, loc, x), asValue(b, loc, y))
-      .getResult();
-}
-
-static OpFoldResult times(OpBuilder &b, Location loc, OpFoldResult x,
-                          OpFoldResult y) {
-  std::optional<int64_t> p = getConstantIntValue(x), q = getConstantIntValue(y);
-  if (p && q)
-    return b.getIndexAttr(*p * *q);
-  if (p == 1 || q == 1)
-    return p == 1 ? y : x;
-  return arith::MulIOp::create(b, loc, asValue(b, loc, x), asValue(b, loc, y))
-      .getResult();
-}
-
 /// Query heads, dimension `dim` of `query`, for each head of `key`.
 static OpFoldResult groupOf(OpBuilder &b, Location loc, Value query,
                             int64_t dim, Value key) {
-  OpFoldResult heads = sizeOf(b, loc, query, dim),
-               kvHeads = sizeOf(b, loc, key, 1);
-  std::optional<int64_t> p = getConstantIntValue(heads),
-                         q = getConstantIntValue(kvHeads);
-  if (p && q)
-    return b.getIndexAttr(*p / *q);
-  return arith::DivUIOp::create(b, loc, asValue(b, loc, heads),
-                                asValue(b, loc, kvHeads))
-      .getResult();
+  return quotient(b, loc, sizeOf(b, loc, query, dim), sizeOf(b, loc, key, 1));
 }
 
 /// Whether [offset, offset + size) is all of dimension `dim`, as far as one can
@@ -159,16 +110,15 @@ static Value maskTile(OpBuilder &b, Location loc, Value mask,
       size = b.getIndexAttr(1);
     } else if (ShapedType::isDynamic(known)) {
       // May be 1 at run time, and then repeats.
-      Value all = asValue(b, loc, sizeOf(b, loc, mask, d)),
-            zero = arith::ConstantIndexOp::create(b, loc, 0),
-            one = arith::ConstantIndexOp::create(b, loc, 1);
-      Value repeats =
-          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, all, one);
-      offset = arith::SelectOp::create(b, loc, repeats, zero,
+      OpFoldResult all = sizeOf(b, loc, mask, d);
+      Value repeats = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                            asValue(b, loc, all),
+                                            asValue(b, loc, b.getIndexAttr(1)));
+      offset = arith::SelectOp::create(b, loc, repeats,
+                                       asValue(b, loc, b.getIndexAttr(0)),
                                        asValue(b, loc, offset))
                    .getResult();
-      size = arith::MinSIOp::create(b, loc, asValue(b, loc, size), all)
-                 .getResult();
+      size = combine<arith::MinSIOp>(b, loc, size, all);
     }
     tile.add(offset, size);
   }
@@ -214,9 +164,7 @@ static Operation *tiled(OpBuilder &b, AttentionOp op, const Tile &loops) {
     // the tile's rows are the last ones again. None if that is negative.
     OpFoldResult end = plus(b, loc, first, count);
     keys = plus(b, loc, minus(b, loc, keys, sizeOf(b, loc, query, 1)), end);
-    keys = arith::MaxSIOp::create(b, loc, asValue(b, loc, keys),
-                                  asValue(b, loc, zero))
-               .getResult();
+    keys = combine<arith::MaxSIOp>(b, loc, keys, zero);
   }
   Tile rows = rowsTile(b, op, loops);
   auto made = AttentionOp::create(

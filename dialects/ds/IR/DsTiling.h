@@ -7,9 +7,9 @@
 #ifndef DIALECTS_DS_IR_DSTILING_H
 #define DIALECTS_DS_IR_DSTILING_H
 
+#include "dialects/ds/IR/DsSizes.h"
 #include "dialects/ds/IR/DsVerify.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 namespace mlir::ds {
 
