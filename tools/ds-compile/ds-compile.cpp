@@ -12,6 +12,7 @@
 #include "lowering/Link/Link.h"
 #include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Pipelines.h"
+#include "tools/StandardOutput.h"
 #include "tools/ds-compile/CommandLine.h"
 #include "tools/ds-compile/TokenizerCheck.h"
 
@@ -58,9 +59,9 @@ static void printDiagnostics(MLIRContext &context, bool remarks) {
 static int writeOutput(StringRef path,
                        llvm::function_ref<void(llvm::raw_ostream &)> write) {
   auto error = [&](std::error_code code) {
-    llvm::errs() << "ds-compile: error: cannot write "
-                 << (path.empty() ? "standard output" : "'" + path.str() + "'")
-                 << ": " << code.message() << "\n";
+    tool::reportUnwritable(
+        "ds-compile", path.empty() ? "standard output" : "'" + path.str() + "'",
+        code);
     return 1;
   };
   std::error_code code;

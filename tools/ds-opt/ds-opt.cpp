@@ -10,6 +10,7 @@
 #include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Pipelines.h"
 #include "passes/Passes.h"
+#include "tools/StandardOutput.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -39,10 +40,9 @@ static mlir::LogicalResult transform(llvm::StringRef input,
                         mlir::MlirOptMainConfig::createFromCLOptions());
   file->os().flush();
   if (file->os().has_error()) {
-    llvm::errs() << "ds-opt: error: cannot write "
-                 << (output == "-" ? "standard output"
-                                   : "'" + output.str() + "'")
-                 << ": " << file->os().error().message() << "\n";
+    tool::reportUnwritable(
+        "ds-opt", output == "-" ? "standard output" : "'" + output.str() + "'",
+        file->os().error());
     file->os().clear_error();
     return mlir::failure();
   }
@@ -53,6 +53,7 @@ static mlir::LogicalResult transform(llvm::StringRef input,
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  tool::checkStandardOutputAtExit("ds-opt");
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
