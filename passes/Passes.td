@@ -312,8 +312,9 @@ def SinkTransposes : Pass<"ds-sink-transposes"> {
 def SplitParameterProgram : Pass<"ds-split-parameter-program", "ModuleOp"> {
   let summary = "what depends on parameters alone becomes a parameter";
   let description = [{
-    Every maximal expression of pure ops in an entry function that depends on `ds.load_parameter` and constants alone and has
-    a static shape becomes a `ds.parameter`, loaded where the expression stood, so that no step computes it again:
+    Every maximal expression of ops without side effects in an entry function that depends on `ds.load_parameter` and constants
+    alone and has a static shape becomes a `ds.parameter`, loaded where the expression stood, so that no step computes it again
+    (in a branch or loop: of ops that cannot fail, for it may not be taken):
 
     * whole bytes of files, one after the other (reshapes; slices and concatenations of whole rows): its `source` is a list
       of `#ds.file_range`; nothing runs;

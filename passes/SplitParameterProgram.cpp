@@ -138,7 +138,11 @@ private:
     }
     if (!isa<DsDialect, arith::ArithDialect, tensor::TensorDialect>(
             op->getDialect()) ||
-        op->getNumOperands() == 0 || op->getNumRegions() != 0 || !isPure(op))
+        op->getNumOperands() == 0 || op->getNumRegions() != 0 ||
+        !isMemoryEffectFree(op))
+      return;
+    // What may fail in a branch that is not taken must not fail here.
+    if (!isa<func::FuncOp>(op->getParentOp()) && !isSpeculatable(op))
       return;
     for (Type type : op->getResultTypes()) {
       auto shaped = dyn_cast<ShapedType>(type);

@@ -193,3 +193,39 @@ module @dynamic {
     return %0 : tensor<?x4xf32>
   }
 }
+
+// -----
+
+// A gather that may read outside runs where the model runs it, not in a branch
+// that is not taken; one that always runs, and what cannot fail, is computed.
+// CHECK-LABEL: module @branch
+// CHECK-DAG: ds.parameter @table.computed : tensor<8x4xf32> = #ds.computed<@parameter_0(@table)>
+// CHECK-DAG: ds.parameter @table.computed{{.*}} : tensor<2x4xf32> = #ds.computed<@parameter_1(@table, @ids)>
+// CHECK: func.func @graph
+// CHECK: scf.if
+// CHECK: %[[T:.*]] = ds.load_parameter @table.computed : tensor<8x4xf32>
+// CHECK: ds.gather %[[T]]
+// CHECK: ds.load_parameter @table.computed{{.*}} : tensor<2x4xf32>
+// CHECK: func.func private @parameter_0
+// CHECK-NEXT: ds.elementwise exp
+// CHECK: func.func private @parameter_1
+// CHECK-NEXT: ds.gather
+module @branch {
+  ds.parameter @table : tensor<8x4xf32> = [#ds.file_range<"w", 0, 128>]
+  ds.parameter @ids : tensor<2xi64> = [#ds.file_range<"w", 128, 16>]
+  func.func @graph(%c: tensor<i1> {ds.name = "c"}, %x: tensor<2x4xf32> {ds.name = "x"}) -> (tensor<2x4xf32> {ds.name = "r"}, tensor<2x4xf32> {ds.name = "s"}) attributes {ds.entry = "graph"} {
+    %t = ds.load_parameter @table : tensor<8x4xf32>
+    %i = ds.load_parameter @ids : tensor<2xi64>
+    %taken = tensor.extract %c[] : tensor<i1>
+    %0 = scf.if %taken -> tensor<2x4xf32> {
+      %e = ds.elementwise exp %t : (tensor<8x4xf32>) -> tensor<8x4xf32>
+      %g = ds.gather %e, %i 0 : tensor<8x4xf32>, tensor<2xi64> to tensor<2x4xf32>
+      scf.yield %g : tensor<2x4xf32>
+    } else {
+      scf.yield %x : tensor<2x4xf32>
+    }
+    %h = ds.gather %t, %i 0 : tensor<8x4xf32>, tensor<2xi64> to tensor<2x4xf32>
+    %1 = ds.elementwise mul %x, %h : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+    return %0, %1 : tensor<2x4xf32>, tensor<2x4xf32>
+  }
+}

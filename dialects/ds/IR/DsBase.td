@@ -32,7 +32,9 @@ def Ds_Dialect : Dialect {
     (`test/dialects/check_constraints.py` holds them together). `[B, S, ?]` are shapes, `…` any number of dimensions. Two sizes
     **agree** if they are equal or one of them is dynamic; shapes agree if they have one rank and all sizes agree. A
     promise about values that only a run shows (indices in range, dynamic sizes that are equal) stands in the text without a
-    number. Formulas are those of the papers named as source; where frameworks differ in rounding, the op has an attribute.
+    number. An error of the call (DS_STATUS_INDEX) belongs to the result of the op that finds it: where nobody reads the
+    result the op may go, error and all, but it never runs where the model would not run it. Formulas are those of the
+    papers named as source; where frameworks differ in rounding, the op has an attribute.
 
     Attributes that the dialect puts on foreign ops:
     * on func.func: `ds.entry = "graph" | "step"`, the entry point kind of the artefact, or `"parameter"`: a function that
@@ -56,6 +58,11 @@ def Ds_Dialect : Dialect {
 }
 
 class Ds_Op<string mnemonic, list<Trait> traits = []> : Op<Ds_Dialect, mnemonic, traits>;
+
+// An op that may end in DS_STATUS_INDEX. Unlike one that is Pure, no pass may move it out of a branch.
+class Ds_CheckedOp<string mnemonic, list<Trait> traits = []> : Ds_Op<mnemonic, !listconcat([NoMemoryEffect], traits)> {
+  let hasVerifier = 1;
+}
 
 // The sizes of the results follow from the operands: `tensor.dim` of a result folds to sizes of operands, and tiling knows
 // what to allocate.

@@ -43,7 +43,7 @@ def Ds_LoadParameterOp : Ds_Op<"load_parameter", [Pure, DeclareOpInterfaceMethod
 }
 
 // ----- token-wise ops ----------------------------------------------------------------------------------------------
-def Ds_EmbeddingOp : Ds_ModelOp<"embedding", [Ds_Reify, Ds_Tiling]> {
+def Ds_EmbeddingOp : Ds_CheckedOp<"embedding", [Ds_Reify, Ds_Tiling]> {
   let summary = "rows of a table: `result[…, :] = table[ids[…], :]`, widened to the result's type";
   let description = [{
     `ids` […], `table` [V, d], result […, d]. A negative id counts from the end; an id outside the table is an error at run

@@ -80,7 +80,7 @@ def Ds_BitcastOp : Ds_TensorOp<"bitcast", [Ds_Reify]> {
   let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
 }
 
-def Ds_RequireOp : Ds_TensorOp<"require"> {
+def Ds_RequireOp : Ds_CheckedOp<"require"> {
   let summary = "a size that stands under a condition which only the call can decide";
   let description = [{
     `size` where `condition` holds; elsewhere 0, and the entry returns DS_STATUS_INDEX. So a tensor whose shape the call gives
@@ -345,7 +345,7 @@ def Ds_SoftmaxOp : Ds_TensorOp<"softmax", [Ds_InferTypes, Ds_Reify]> {
 // ----- indexing ----------------------------------------------------------------------------------------------------
 // Indices: a negative one counts from the end. One outside its tensor is an error at run time (the entry returns
 // DS_STATUS_INDEX), never a read or write outside.
-def Ds_GatherOp : Ds_TensorOp<"gather", [Ds_InferTypes, Ds_Reify]> {
+def Ds_GatherOp : Ds_CheckedOp<"gather", [Ds_InferTypes, Ds_Reify]> {
   let summary = "`input` with dimension `axis` replaced by the dimensions of `indices`";
   let description = [{
     `result[a…, i…, b…] = input[a…, indices[i…], b…]`. A negative index counts from the end. An index out of range is an error
@@ -364,7 +364,7 @@ def Ds_GatherOp : Ds_TensorOp<"gather", [Ds_InferTypes, Ds_Reify]> {
   let assemblyFormat = "$input `,` $indices $axis attr-dict `:` type($input) `,` type($indices) `to` type($result)";
 }
 
-def Ds_GatherElementsOp : Ds_TensorOp<"gather_elements", [Ds_InferTypes, Ds_Reify]> {
+def Ds_GatherElementsOp : Ds_CheckedOp<"gather_elements", [Ds_InferTypes, Ds_Reify]> {
   let summary = "one element of `input` per index: `result[i] = input[i, but indices[i] along axis]`";
   let description = [{
     `result[a…, i, b…] = input[a…, indices[a…, i, b…], b…]`. Indices as in `ds.gather`.
@@ -381,7 +381,7 @@ def Ds_GatherElementsOp : Ds_TensorOp<"gather_elements", [Ds_InferTypes, Ds_Reif
   let assemblyFormat = "$input `,` $indices $axis attr-dict `:` type($input) `,` type($indices) `to` type($result)";
 }
 
-def Ds_GatherNdOp : Ds_TensorOp<"gather_nd", [Ds_InferTypes, Ds_Reify]> {
+def Ds_GatherNdOp : Ds_CheckedOp<"gather_nd", [Ds_InferTypes, Ds_Reify]> {
   let summary = "slices of `input` at tuples of indices";
   let description = [{
     With `batch_dims` = p and depth = the last size of `indices`,
@@ -402,7 +402,7 @@ def Ds_GatherNdOp : Ds_TensorOp<"gather_nd", [Ds_InferTypes, Ds_Reify]> {
   let assemblyFormat = "$input `,` $indices attr-dict `:` type($input) `,` type($indices) `to` type($result)";
 }
 
-def Ds_ScatterElementsOp : Ds_TensorOp<"scatter_elements", [Ds_InferTypes, Ds_Reify]> {
+def Ds_ScatterElementsOp : Ds_CheckedOp<"scatter_elements", [Ds_InferTypes, Ds_Reify]> {
   let summary = "`input` with one element replaced (or combined) per update";
   let description = [{
     result = input; then, in row-major order of i,
@@ -422,7 +422,7 @@ def Ds_ScatterElementsOp : Ds_TensorOp<"scatter_elements", [Ds_InferTypes, Ds_Re
   let assemblyFormat = "$kind $input `,` $indices `,` $updates $axis attr-dict `:` type($input) `,` type($indices) `,` type($updates) `to` type($result)";
 }
 
-def Ds_ScatterNdOp : Ds_TensorOp<"scatter_nd", [Ds_InferTypes, Ds_Reify]> {
+def Ds_ScatterNdOp : Ds_CheckedOp<"scatter_nd", [Ds_InferTypes, Ds_Reify]> {
   let summary = "`input` with slices replaced (or combined) at tuples of indices";
   let description = [{
     result = input; then, in row-major order, with depth = the last size of `indices`,
