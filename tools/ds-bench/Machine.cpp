@@ -1,11 +1,14 @@
 //===- Machine.cpp - what this machine can do at most ---------------------===//
 #include "tools/ds-bench/Machine.h"
 
+#include <barrier>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <immintrin.h>
 #include <new>
+#include <sys/mman.h>
 #include <thread>
 
 namespace bench {
@@ -18,16 +21,26 @@ double now() {
       .count();
 }
 
-/// Runs work(i) on `threads` threads and returns the seconds it took.
+/// Runs work(i) on `threads` threads and returns the seconds from when all have
+/// started until all are done.
 double inParallel(unsigned threads, const std::function<void(unsigned)> &work) {
-  double start = now();
+  std::barrier together(threads);
+  auto run = [&](unsigned i) {
+    together.arrive_and_wait();
+    work(i);
+    together.arrive_and_wait();
+  };
   std::vector<std::thread> others;
   for (unsigned i = 1; i < threads; ++i)
-    others.emplace_back(work, i);
+    others.emplace_back(run, i);
+  together.arrive_and_wait();
+  double start = now();
   work(0);
+  together.arrive_and_wait();
+  double seconds = now() - start;
   for (std::thread &other : others)
     other.join();
-  return now() - start;
+  return seconds;
 }
 
 /// Keeps a value alive, so that what made it is not left out.
@@ -39,32 +52,32 @@ template <typename T> void keep(const T &value) {
 // Reading
 //===----------------------------------------------------------------------===//
 
-__attribute__((target("avx512f"))) uint64_t readWide(const uint64_t *data,
-                                                     size_t count) {
-  __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
-  for (size_t i = 0; i + 32 <= count; i += 32) {
-    a = _mm512_xor_si512(a, _mm512_load_si512(data + i));
-    b = _mm512_xor_si512(b, _mm512_load_si512(data + i + 8));
-    c = _mm512_xor_si512(c, _mm512_load_si512(data + i + 16));
-    d = _mm512_xor_si512(d, _mm512_load_si512(data + i + 24));
-  }
-  a = _mm512_xor_si512(_mm512_xor_si512(a, b), _mm512_xor_si512(c, d));
-  alignas(64) uint64_t parts[8];
-  _mm512_store_si512(parts, a);
-  return parts[0] ^ parts[7];
+/// A cache line; where registers are narrower the compiler splits it.
+typedef uint64_t Line __attribute__((vector_size(64)));
+
+/// Reads `lines` as `streams` sequences side by side, four lines of each in
+/// turn.
+[[gnu::always_inline]] inline void readLines(const Line *data, size_t lines,
+                                             size_t streams) {
+  size_t length = lines / streams;
+  Line sums[4] = {};
+  for (size_t at = 0; at + 4 <= length; at += 4)
+    for (size_t stream = 0; stream < streams; ++stream) {
+      const Line *next = data + stream * length + at;
+      for (size_t i = 0; i < 4; ++i)
+        sums[i] ^= next[i];
+    }
+  keep(sums);
 }
 
-__attribute__((target("avx2"))) uint64_t readNarrow(const uint64_t *data,
-                                                    size_t count) {
-  __m256i sums[4] = {};
-  for (size_t i = 0; i + 16 <= count; i += 16)
-    for (size_t part = 0; part < 4; ++part)
-      sums[part] = _mm256_xor_si256(
-          sums[part], _mm256_load_si256(reinterpret_cast<const __m256i *>(
-                          data + i + 4 * part)));
-  __m256i all = _mm256_xor_si256(_mm256_xor_si256(sums[0], sums[1]),
-                                 _mm256_xor_si256(sums[2], sums[3]));
-  return static_cast<uint64_t>(_mm256_extract_epi64(all, 0));
+[[gnu::target("avx512f")]] void readWide(const Line *data, size_t lines,
+                                         size_t streams) {
+  readLines(data, lines, streams);
+}
+
+[[gnu::target("avx2")]] void readNarrow(const Line *data, size_t lines,
+                                        size_t streams) {
+  readLines(data, lines, streams);
 }
 
 //===----------------------------------------------------------------------===//
@@ -125,32 +138,32 @@ const PeakLoop &loopOf(Instruction instruction) {
 
 } // namespace
 
-ReadStream::ReadStream(size_t bytes, unsigned threads)
-    : bytes(bytes), threads(threads),
-      data(static_cast<uint64_t *>(std::aligned_alloc(4096, bytes))) {
+ReadBuffer::ReadBuffer(size_t bytes, unsigned threads)
+    : lines(bytes / sizeof(Line)), threads(threads) {
+  constexpr size_t hugePage = size_t(2) << 20;
+  bytes = (bytes + hugePage - 1) / hugePage * hugePage;
+  data = std::aligned_alloc(hugePage, bytes);
   if (!data)
     throw std::bad_alloc();
+  // Fewer pages, fewer misses of the TLB; without them it is a slower read.
+  madvise(data, bytes, MADV_HUGEPAGE);
   // Pages exist only once they are written to, near the thread that does it.
   inParallel(threads, [&](unsigned i) {
-    size_t words = bytes / 8, first = words * i / threads,
-           last = words * (i + 1) / threads;
-    for (size_t word = first; word < last; ++word)
-      data[word] = word;
+    std::memset(static_cast<Line *>(data) + lines * i / threads, int(i + 1),
+                (lines * (i + 1) / threads - lines * i / threads) *
+                    sizeof(Line));
   });
 }
 
-ReadStream::~ReadStream() { std::free(data); }
+ReadBuffer::~ReadBuffer() { std::free(data); }
 
-double ReadStream::measure() {
-  bool wide = __builtin_cpu_supports("avx512f");
+double ReadBuffer::measure(unsigned streams) {
+  auto read = __builtin_cpu_supports("avx512f") ? readWide : readNarrow;
   double seconds = inParallel(threads, [&](unsigned i) {
-    // Pieces begin at cache lines.
-    size_t lines = bytes / 64, first = lines * i / threads,
-           last = lines * (i + 1) / threads;
-    auto read = wide ? readWide : readNarrow;
-    keep(read(data + first * 8, (last - first) * 8));
+    size_t first = lines * i / threads, last = lines * (i + 1) / threads;
+    read(static_cast<const Line *>(data) + first, last - first, streams);
   });
-  return static_cast<double>(bytes) / seconds;
+  return double(lines) * sizeof(Line) / seconds;
 }
 
 const char *instructionName(Instruction instruction) {

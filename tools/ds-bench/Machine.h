@@ -15,19 +15,24 @@
 
 namespace bench {
 
+/// How many places of its part each thread reads at once: which is fastest
+/// depends on the memory and on its other users.
+constexpr unsigned readStreams[] = {1, 2, 4, 8};
+
 /// A buffer far larger than the caches, read by several threads.
-class ReadStream {
+class ReadBuffer {
 public:
   /// Throws std::bad_alloc.
-  ReadStream(size_t bytes, unsigned threads);
-  ~ReadStream();
+  ReadBuffer(size_t bytes, unsigned threads);
+  ReadBuffer(const ReadBuffer &) = delete;
+  ~ReadBuffer();
   /// Bytes a second of one pass over the buffer.
-  double measure();
+  double measure(unsigned streams);
 
 private:
-  size_t bytes;
+  size_t lines;
   unsigned threads;
-  uint64_t *data;
+  void *data;
 };
 
 /// The instruction whose peak counts: what the products of a model are made of.
