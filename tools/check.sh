@@ -92,7 +92,7 @@ script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
 # The same in tiles, and attention carried from one block of keys to the next.
 tiles="-transform-preload-library=transform-library-paths=test/properties/Inputs/tiles.mlir -transform-interpreter"
 script properties-tiled "$python" test/properties/run_properties.py "$bin/ds-compile" \
-  --only=attention,cache_append,token_positions,linear,quantize_groups,rope,swiglu,mla,combine \
+  --only=attention,cache_append,token_positions,linear,quantize_groups,rope,swiglu,mla,combine,cast,slice,concat,transpose,reduce,cumulative,matmul,softmax,dequantize,select \
   --through="$bin/ds-opt $tiles -ds-tile-attention=block=5"
 script properties-online "$python" test/properties/run_properties.py "$bin/ds-compile" --only=attention --count=8 \
   --through="$bin/ds-opt -ds-tile-attention=block=5 $tiles"

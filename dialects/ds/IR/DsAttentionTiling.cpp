@@ -95,34 +95,10 @@ static Value keysTile(OpBuilder &b, Location loc, Value source,
   return slice(b, loc, source, withWidth(b, loc, tile, source));
 }
 
-/// What of the mask broadcasts to a tile of [B, H, S, T].
+/// What of the mask, if there is one, broadcasts to a tile of [B, H, S, T].
 static Value maskTile(OpBuilder &b, Location loc, Value mask,
                       const Tile &scores) {
-  if (!mask)
-    return mask;
-  ArrayRef<int64_t> shape = shapeOf(mask);
-  Tile tile;
-  for (auto [d, known] : llvm::enumerate(shape)) {
-    OpFoldResult offset = scores.offsets[4 - shape.size() + d],
-                 size = scores.sizes[4 - shape.size() + d];
-    if (known == 1) {
-      offset = b.getIndexAttr(0);
-      size = b.getIndexAttr(1);
-    } else if (ShapedType::isDynamic(known)) {
-      // May be 1 at run time, and then repeats.
-      OpFoldResult all = sizeOf(b, loc, mask, d);
-      Value repeats = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                            asValue(b, loc, all),
-                                            asValue(b, loc, b.getIndexAttr(1)));
-      offset = arith::SelectOp::create(b, loc, repeats,
-                                       asValue(b, loc, b.getIndexAttr(0)),
-                                       asValue(b, loc, offset))
-                   .getResult();
-      size = combine<arith::MinSIOp>(b, loc, size, all);
-    }
-    tile.add(offset, size);
-  }
-  return slice(b, loc, mask, tile);
+  return mask ? sliceBroadcast(b, loc, mask, scores, /*mayRepeat=*/true) : mask;
 }
 
 /// The tile of [B, H, S, T].

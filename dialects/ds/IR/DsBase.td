@@ -36,6 +36,12 @@ def Ds_Dialect : Dialect {
     result the op may go, error and all, but it never runs where the model would not run it. Formulas are those of the
     papers named as source; where frameworks differ in rounding, the op has an attribute.
 
+    An op says over which dimensions it is cut into **tiles** (TilingInterface). One that does not say so has none: what a
+    tile needs depends on data (`ds.gather…`, `ds.scatter…`, `ds.topk`, `ds.nonzero`, `ds.route`, `ds.group_tokens`) or is no
+    box of the operand (`ds.reshape`, `ds.pad`, `ds.dequantize_blocks`), its elements count from the first (`ds.range`), its
+    shape is the layout (`ds.pack`), or it is taken apart before (`ds.quantize`, `ds.dynamic_quantize`, `ds.moe`,
+    `ds.mtp_input`).
+
     Attributes that the dialect puts on foreign ops:
     * on func.func: `ds.entry = "graph" | "step"`, the entry point kind of the artefact, or `"parameter"`: a function that
       computes a parameter from parameters at compile time (`#ds.computed`);
@@ -78,7 +84,8 @@ def Ds_InferTypes : InferTypeOpAdaptorBase<[{
   }
 }]>;
 
-// Tiles: parallel loops over dimensions of the result, without those that a row is reduced over. DsTiling.h has the methods.
+// Tiles: parallel loops over dimensions of the result, without those along which elements are computed together. DsTiling.h has
+// the methods.
 defvar Ds_Tiling = DeclareOpInterfaceMethods<TilingInterface,
     ["getLoopIteratorTypes", "getIterationDomain", "getTiledImplementation", "getResultTilePosition",
      "generateResultTileValue", "getIterationDomainTileFromResultTile"]>;

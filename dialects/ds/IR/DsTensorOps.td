@@ -66,9 +66,11 @@ def Ds_CastOp : Ds_TensorOp<"cast", [Ds_Reify, Ds_Tiling]> {
   let hasCanonicalizer = 1;
 }
 
-def Ds_BitcastOp : Ds_TensorOp<"bitcast", [Ds_Reify]> {
+def Ds_BitcastOp : Ds_TensorOp<"bitcast", [Ds_Reify, Ds_Tiling]> {
   let summary = "the same bits as another element type of the same width";
   let description = [{
+    Tiles: over all dimensions.
+
     **Constraints**
     * `C1`: the shapes of `input` and result agree.
     * `C2`: their element types are integers or floats of one width, more than one bit wide.
@@ -113,11 +115,11 @@ def Ds_ReshapeOp : Ds_TensorOp<"reshape", [Ds_Reify]> {
   let hasCanonicalizer = 1;
 }
 
-def Ds_BroadcastOp : Ds_TensorOp<"broadcast", [Ds_Reify]> {
+def Ds_BroadcastOp : Ds_TensorOp<"broadcast", [Ds_Reify, Ds_Tiling]> {
   let summary = "numpy broadcast to the result's shape; a size that is 1 at run time repeats";
   let description = [{
     `dims` are the result's dynamic sizes in order. Dimensions are matched from the last; each size of `input` is 1 or the
-    result's, and a dynamic one may turn out to be either at run time.
+    result's, and a dynamic one may turn out to be either at run time. Tiles: over all dimensions.
 
     **Constraints**
     * `C1`: `dims` has one operand per dynamic size of the result.
@@ -133,9 +135,11 @@ def Ds_BroadcastOp : Ds_TensorOp<"broadcast", [Ds_Reify]> {
   let hasFolder = 1;
 }
 
-def Ds_TransposeOp : Ds_TensorOp<"transpose", [Ds_InferTypes, Ds_Reify]> {
+def Ds_TransposeOp : Ds_TensorOp<"transpose", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
   let summary = "`result[i[perm]] = input[i]`: result dimension j is input dimension perm[j]";
   let description = [{
+    Tiles: over all dimensions.
+
     **Constraints**
     * `C1`: `perm` is a permutation of the input's dimensions.
     * `C2`: the result has the input's element type, and its shape agrees with the permuted one.
@@ -149,12 +153,12 @@ def Ds_TransposeOp : Ds_TensorOp<"transpose", [Ds_InferTypes, Ds_Reify]> {
   let hasCanonicalizer = 1;
 }
 
-def Ds_SliceOp : Ds_TensorOp<"slice", [AttrSizedOperandSegments, Ds_Reify]> {
+def Ds_SliceOp : Ds_TensorOp<"slice", [AttrSizedOperandSegments, Ds_Reify, Ds_Tiling]> {
   let summary = "`result[i] = input[offset + i · stride]` along every dimension; strides may be negative";
   let description = [{
     One offset, size and stride per dimension; a dynamic one (kDynamic in the static array) is the next operand of its list.
     Every element lies inside `input`: who builds the op clamps, as ONNX Slice says. With a negative stride the offset is the
-    highest index.
+    highest index. Tiles: over all dimensions.
 
     **Constraints**
     * `C1`: there is one offset, size and stride per dimension of `input`, and one operand per dynamic one.
@@ -192,10 +196,10 @@ def Ds_SliceOp : Ds_TensorOp<"slice", [AttrSizedOperandSegments, Ds_Reify]> {
   let hasFolder = 1;
 }
 
-def Ds_ConcatOp : Ds_TensorOp<"concat", [Ds_InferTypes, Ds_Reify]> {
+def Ds_ConcatOp : Ds_TensorOp<"concat", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
   let summary = "inputs one after the other along `axis`; zero-sized inputs are legal";
   let description = [{
-    Sizes other than along `axis` are equal (undefined otherwise).
+    Sizes other than along `axis` are equal (undefined otherwise). Tiles: over all dimensions but `axis`.
 
     **Constraints**
     * `C1`: there is an input, and `axis` is one of its dimensions.
@@ -248,11 +252,12 @@ def Ds_RangeOp : Ds_TensorOp<"range", [AllTypesMatch<["start", "delta"]>, Ds_Rei
 }
 
 // ----- reductions and products -------------------------------------------------------------------------------------
-def Ds_ReduceOp : Ds_TensorOp<"reduce", [Ds_InferTypes, Ds_Reify]> {
+def Ds_ReduceOp : Ds_TensorOp<"reduce", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
   let summary = "combine along `axes`; the result drops them, or keeps them as 1 with `keepdims`";
   let description = [{
     `result[a] = kind over all b of input[a, b]`, in ascending order of the index. Floats are combined in f32 (f64 for f64) and
-    rounded once. Empty reductions give 0, 1, lowest (−inf), highest (+inf). `max` and `min` propagate NaN.
+    rounded once. Empty reductions give 0, 1, lowest (−inf), highest (+inf). `max` and `min` propagate NaN. Tiles: over the
+    dimensions that stay; a sum that tiles carried on would be rounded at each.
 
     **Constraints**
     * `C1`: `axes` are distinct dimensions of `input`.
@@ -267,11 +272,11 @@ def Ds_ReduceOp : Ds_TensorOp<"reduce", [Ds_InferTypes, Ds_Reify]> {
   let hasFolder = 1;
 }
 
-def Ds_ArgReduceOp : Ds_TensorOp<"arg_reduce", [Ds_InferTypes, Ds_Reify]> {
+def Ds_ArgReduceOp : Ds_TensorOp<"arg_reduce", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
   let summary = "index (i64) of the largest or smallest element along `axis`, kept as size 1";
   let description = [{
     Of equal elements the first counts, the last with `select_last`. NaN never wins over what came before. The axis is not
-    empty.
+    empty. Tiles: over all dimensions but `axis`.
 
     **Constraints**
     * `C1`: `axis` is a dimension of `input`.
@@ -285,11 +290,11 @@ def Ds_ArgReduceOp : Ds_TensorOp<"arg_reduce", [Ds_InferTypes, Ds_Reify]> {
   let assemblyFormat = "$kind $input $axis (`last` $select_last^)? attr-dict `:` type($input) `to` type($result)";
 }
 
-def Ds_CumulativeOp : Ds_TensorOp<"cumulative", [Ds_InferTypes, Ds_Reify]> {
+def Ds_CumulativeOp : Ds_TensorOp<"cumulative", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
   let summary = "running sum or product along `axis`";
   let description = [{
     `result[i] = kind of input[j] for j ≤ i` (`exclusive`: j < i), from the other end with `reverse`. Kept in f32 (f64 for f64)
-    and rounded at each result.
+    and rounded at each result. Tiles: over all dimensions but `axis`.
 
     **Constraints**
     * `C1`: `axis` is a dimension of `input`.
@@ -303,11 +308,12 @@ def Ds_CumulativeOp : Ds_TensorOp<"cumulative", [Ds_InferTypes, Ds_Reify]> {
   let assemblyFormat = "$kind $input $axis (`exclusive` $exclusive^)? (`reverse` $reverse^)? attr-dict `:` type($input) `to` type($result)";
 }
 
-def Ds_MatmulOp : Ds_TensorOp<"matmul", [Ds_Reify]> {
+def Ds_MatmulOp : Ds_TensorOp<"matmul", [Ds_Reify, Ds_Tiling]> {
   let summary = "batched matrix product `[…, M, K] · […, K, N]`, batch dimensions broadcast as in ds.elementwise";
   let description = [{
     `result[…, m, n] = Σ_k lhs[…, m, k] · rhs[…, k, n]`, in ascending order of k. Floats: products and sums in f32 (f64 for an
-    f64 result), rounded once. Integers are widened to the result's type (i32) first. K = 0 gives 0.
+    f64 result), rounded once. Integers are widened to the result's type (i32) first. K = 0 gives 0. Tiles: over all
+    dimensions of the result; K is whole.
 
     **Constraints**
     * `C1`: both operands have rank 2 at least.
@@ -324,11 +330,11 @@ def Ds_MatmulOp : Ds_TensorOp<"matmul", [Ds_Reify]> {
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `to` type($result)";
 }
 
-def Ds_SoftmaxOp : Ds_TensorOp<"softmax", [Ds_InferTypes, Ds_Reify]> {
+def Ds_SoftmaxOp : Ds_TensorOp<"softmax", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
   let summary = "`exp(x − max) / Σ exp(x − max)` along `axis`, in f32 (f64 for f64); `log` gives its logarithm";
   let description = [{
     The maximum, exponentials, their sum in ascending order and the quotient are f32 (f64 for f64), rounded once.
-    `log`: `(x − max) − log(Σ exp(x − max))`. A row of −inf gives NaN.
+    `log`: `(x − max) − log(Σ exp(x − max))`. A row of −inf gives NaN. Tiles: over all dimensions but `axis`.
 
     **Constraints**
     * `C1`: `axis` is a dimension of `input`.
@@ -474,12 +480,13 @@ def Ds_NonZeroOp : Ds_TensorOp<"nonzero"> {
 }
 
 // ----- quantised values --------------------------------------------------------------------------------------------
-def Ds_DequantizeOp : Ds_TensorOp<"dequantize", [Ds_Reify]> {
+def Ds_DequantizeOp : Ds_TensorOp<"dequantize", [Ds_Reify, Ds_Tiling]> {
   let summary = "`(x − zero_point) · scale`, in f32, rounded once to the result's type";
   let description = [{
     `scale` and `zero_point` (same shape; absent = 0) are rank 0 (per tensor), rank 1 along `axis` (per axis), or of
     `x`'s rank with `ceil(size / block_size)` along `axis` and the same sizes elsewhere (blocked; `block_size` > 0). The
-    difference of integers is exact in i32; it is converted to f32 and multiplied there.
+    difference of integers is exact in i32; it is converted to f32 and multiplied there. Tiles: over all dimensions, but
+    `axis` of blocked scales.
 
     **Constraints**
     * `C1`: `scale` and result are floats; `input` has integer or float elements, and `zero_point` has the same type of element.

@@ -3,12 +3,13 @@
 // TilingInterface of ops on elements and rows. A tile of the result is the same
 // op on slices of the operands, so tiles may be fused with those of producers
 // and consumers, and no element is computed in another way than in the whole
-// op. The loops are the dimensions of the result, all parallel; trailing
-// dimensions that a row is reduced or rotated over are no loops: a tile has
-// them whole.
+// op. The loops are the dimensions of the result, all parallel; those along
+// which elements are computed together (a row that is normalised, the axis of a
+// softmax) are no loops: a tile has them whole.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/ds/IR/DsTiling.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -18,6 +19,31 @@ Value mlir::ds::slice(OpBuilder &b, Location loc, Value source,
   Sizes strides(tile.sizes.size(), b.getIndexAttr(1));
   return tensor::ExtractSliceOp::create(b, loc, source, tile.offsets,
                                         tile.sizes, strides);
+}
+
+Value mlir::ds::sliceBroadcast(OpBuilder &b, Location loc, Value source,
+                               const Tile &tile, bool mayRepeat) {
+  ArrayRef<int64_t> shape = shapeOf(source);
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  Tile result{Sizes(SizesRef(tile.offsets).take_back(shape.size())),
+              Sizes(SizesRef(tile.sizes).take_back(shape.size()))};
+  for (auto [d, size] : llvm::enumerate(shape)) {
+    if (size == 1) {
+      result.offsets[d] = zero;
+      result.sizes[d] = one;
+    } else if (mayRepeat && ShapedType::isDynamic(size)) {
+      OpFoldResult all = sizeOf(b, loc, source, d);
+      Value repeats =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                asValue(b, loc, all), asValue(b, loc, one));
+      result.offsets[d] =
+          arith::SelectOp::create(b, loc, repeats, asValue(b, loc, zero),
+                                  asValue(b, loc, result.offsets[d]))
+              .getResult();
+      result.sizes[d] = combine<arith::MinSIOp>(b, loc, result.sizes[d], all);
+    }
+  }
+  return slice(b, loc, source, result);
 }
 
 SmallVector<Range> mlir::ds::rangesOf(OpBuilder &b, SizesRef sizes) {
@@ -55,17 +81,28 @@ static Value sliceRows(OpBuilder &b, Location loc, Value source,
 }
 
 //===----------------------------------------------------------------------===//
-// What differs between ops: whole trailing dimensions, slices of operands
+// What differs between ops: whole dimensions, slices of operands
 //===----------------------------------------------------------------------===//
 
-static int64_t wholeDims(Operation *op) {
-  // Rows of one expert do not follow each other in tiles of any size.
-  if (auto linear = dyn_cast<PackedLinearOp>(op); linear && linear.getTiles())
-    return 2;
-  return isa<RmsNormOp, RopeOp, PackedLinearOp, QuantizeGroupsOp,
-             PackedQuantizedLinearOp>(op)
-             ? 1
-             : 0;
+/// Whether every tile has dimension `d` of the result whole.
+static bool isWhole(Operation *op, int64_t d) {
+  int64_t last = ranked(op->getResult(0)).getRank() - 1;
+  return llvm::TypeSwitch<Operation *, bool>(op)
+      .Case<RmsNormOp, RopeOp, QuantizeGroupsOp, PackedQuantizedLinearOp>(
+          [&](auto) { return d == last; })
+      .Case([&](PackedLinearOp linear) {
+        // Rows of one expert do not follow each other in tiles of any size.
+        return d == last || linear.getTiles();
+      })
+      .Case<ConcatOp, ArgReduceOp, CumulativeOp, SoftmaxOp>(
+          [&](auto along) { return d == int64_t(along.getAxis()); })
+      .Case([&](DequantizeOp blocks) {
+        return blocks.getBlockSize() > 0 && d == int64_t(blocks.getAxis());
+      })
+      .Case([&](ReduceOp reduce) {
+        return reduce.getKeepdims() && llvm::is_contained(reduce.getAxes(), d);
+      })
+      .Default(false);
 }
 
 static SmallVector<Value> operandTiles(OpBuilder &b, EmbeddingOp op,
@@ -145,52 +182,160 @@ static SmallVector<Value> operandTiles(OpBuilder &b, SwigluOp op,
           slice(b, op.getLoc(), op.getUp(), tile)};
 }
 
+template <typename OpT>
+static SmallVector<Value> sameTile(OpBuilder &b, OpT op, const Tile &tile) {
+  return {slice(b, op.getLoc(), op.getInput(), tile)};
+}
 static SmallVector<Value> operandTiles(OpBuilder &b, CastOp op,
                                        const Tile &tile) {
-  return {slice(b, op.getLoc(), op.getInput(), tile)};
+  return sameTile(b, op, tile);
+}
+static SmallVector<Value> operandTiles(OpBuilder &b, BitcastOp op,
+                                       const Tile &tile) {
+  return sameTile(b, op, tile);
+}
+static SmallVector<Value> operandTiles(OpBuilder &b, CumulativeOp op,
+                                       const Tile &tile) {
+  return sameTile(b, op, tile);
+}
+static SmallVector<Value> operandTiles(OpBuilder &b, SoftmaxOp op,
+                                       const Tile &tile) {
+  return sameTile(b, op, tile);
 }
 
 static SmallVector<Value> operandTiles(OpBuilder &b, ElementwiseOp op,
                                        const Tile &tile) {
   SmallVector<Value> result;
-  for (Value operand : op.getOperands()) {
-    ArrayRef<int64_t> shape = shapeOf(operand);
-    Sizes offsets(SizesRef(tile.offsets).take_back(shape.size())),
-        sizes(SizesRef(tile.sizes).take_back(shape.size()));
-    // A static 1 repeats, whatever the tile.
-    for (auto [d, size] : llvm::enumerate(shape))
-      if (size == 1) {
-        offsets[d] = b.getIndexAttr(0);
-        sizes[d] = b.getIndexAttr(1);
-      }
-    result.push_back(slice(b, op.getLoc(), operand, {offsets, sizes}));
+  for (Value operand : op.getOperands())
+    result.push_back(sliceBroadcast(b, op.getLoc(), operand, tile));
+  return result;
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, BroadcastOp op,
+                                       const Tile &tile) {
+  SmallVector<Value> result{sliceBroadcast(b, op.getLoc(), op.getInput(), tile,
+                                           /*mayRepeat=*/true)};
+  for (OpFoldResult size : tile.sizes)
+    if (!getConstantIntValue(size))
+      result.push_back(asValue(b, op.getLoc(), size));
+  return result;
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, TransposeOp op,
+                                       const Tile &tile) {
+  Tile source = tile;
+  for (auto [to, from] : llvm::enumerate(op.getPerm())) {
+    source.offsets[from] = tile.offsets[to];
+    source.sizes[from] = tile.sizes[to];
+  }
+  return {slice(b, op.getLoc(), op.getInput(), source)};
+}
+
+/// `tile` of `source`, but dimension `dim` whole.
+static Value sliceWhole(OpBuilder &b, Location loc, Value source, Tile tile,
+                        int64_t dim) {
+  tile.offsets[dim] = b.getIndexAttr(0);
+  tile.sizes[dim] = sizeOf(b, loc, source, dim);
+  return slice(b, loc, source, tile);
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, ConcatOp op,
+                                       const Tile &tile) {
+  SmallVector<Value> result;
+  for (Value input : op.getInputs())
+    result.push_back(sliceWhole(b, op.getLoc(), input, tile, op.getAxis()));
+  return result;
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, ArgReduceOp op,
+                                       const Tile &tile) {
+  return {sliceWhole(b, op.getLoc(), op.getInput(), tile, op.getAxis())};
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, ReduceOp op,
+                                       const Tile &tile) {
+  Location loc = op.getLoc();
+  Value input = op.getInput();
+  Tile source;
+  int64_t next = 0;
+  for (int64_t d = 0; d < ranked(input).getRank(); ++d) {
+    bool reduced = llvm::is_contained(op.getAxes(), d);
+    if (reduced)
+      source.add(b.getIndexAttr(0), sizeOf(b, loc, input, d));
+    else
+      source.add(tile.offsets[next], tile.sizes[next]);
+    next += !reduced || op.getKeepdims();
+  }
+  return {slice(b, loc, input, source)};
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, DequantizeOp op,
+                                       const Tile &tile) {
+  Location loc = op.getLoc();
+  int64_t axis = op.getAxis();
+  SmallVector<Value> result{slice(b, loc, op.getInput(), tile)};
+  for (Value factor : {op.getScale(), op.getZeroPoint()}) {
+    if (!factor)
+      continue;
+    if (op.getBlockSize() > 0)
+      factor = sliceWhole(b, loc, factor, tile, axis);
+    else if (ranked(factor).getRank() == 1)
+      factor =
+          slice(b, loc, factor, {{tile.offsets[axis]}, {tile.sizes[axis]}});
+    result.push_back(factor);
   }
   return result;
+}
+
+static SmallVector<Value> operandTiles(OpBuilder &b, MatmulOp op,
+                                       const Tile &tile) {
+  Location loc = op.getLoc();
+  Value lhs = op.getLhs(), rhs = op.getRhs();
+  Tile left = tile, right = tile;
+  // K, which is whole.
+  left.offsets.back() = right.offsets.end()[-2] = b.getIndexAttr(0);
+  left.sizes.back() = sizeOf(b, loc, lhs, ranked(lhs).getRank() - 1);
+  right.sizes.end()[-2] = sizeOf(b, loc, rhs, ranked(rhs).getRank() - 2);
+  return {sliceBroadcast(b, loc, lhs, left),
+          sliceBroadcast(b, loc, rhs, right)};
 }
 
 //===----------------------------------------------------------------------===//
 // The same for all
 //===----------------------------------------------------------------------===//
 
+/// The dimensions of the result that are loops.
+static SmallVector<int64_t> loopDims(Operation *op) {
+  SmallVector<int64_t> dims;
+  for (int64_t d = 0; d < ranked(op->getResult(0)).getRank(); ++d)
+    if (!isWhole(op, d))
+      dims.push_back(d);
+  return dims;
+}
+
 static SmallVector<IteratorType> loopKinds(Operation *op) {
-  int64_t rank = ranked(op->getResult(0)).getRank() - wholeDims(op);
-  return SmallVector<IteratorType>(rank, IteratorType::parallel);
+  return SmallVector<IteratorType>(loopDims(op).size(), IteratorType::parallel);
 }
 
 static Sizes loopSizes(OpBuilder &b, Operation *op) {
-  Sizes sizes = sizesOf(b, op);
-  sizes.truncate(sizes.size() - wholeDims(op));
-  return sizes;
+  Sizes sizes = sizesOf(b, op), result;
+  for (int64_t d : loopDims(op))
+    result.push_back(sizes[d]);
+  return result;
 }
 
 static Tile resultTile(OpBuilder &b, Operation *op, unsigned,
                        const Tile &loops) {
-  Tile tile = loops;
-  if (wholeDims(op) == 0)
-    return tile;
-  Sizes all = sizesOf(b, op);
-  for (size_t d = loops.sizes.size(); d < all.size(); ++d)
-    tile.add(b.getIndexAttr(0), all[d]);
+  SmallVector<int64_t> dims = loopDims(op);
+  if (int64_t(dims.size()) == ranked(op->getResult(0)).getRank())
+    return loops;
+  Tile tile;
+  tile.sizes = sizesOf(b, op);
+  tile.offsets.assign(tile.sizes.size(), b.getIndexAttr(0));
+  for (auto [loop, d] : llvm::enumerate(dims)) {
+    tile.offsets[d] = loops.offsets[loop];
+    tile.sizes[d] = loops.sizes[loop];
+  }
   return tile;
 }
 
@@ -204,19 +349,32 @@ static Operation *tiled(OpBuilder &b, OpT op, const Tile &loops) {
   return mlir::clone(b, op, type, operandTiles(b, op, tile));
 }
 
-/// The leading dimensions of the result's tile, if it has the others whole.
+/// The loops that make a tile of the result, if it has the others whole.
 static FailureOr<Tile> loopsOf(OpBuilder &, Operation *op, unsigned,
                                const Tile &tile) {
-  size_t loops = tile.sizes.size() - wholeDims(op);
-  for (size_t d = loops; d < tile.sizes.size(); ++d) {
-    int64_t whole = shapeOf(op->getResult(0))[d];
-    if (getConstantIntValue(tile.offsets[d]) != 0 ||
-        ShapedType::isDynamic(whole) ||
-        getConstantIntValue(tile.sizes[d]) != whole)
+  Tile loops;
+  for (auto [d, whole] : llvm::enumerate(shapeOf(op->getResult(0)))) {
+    if (!isWhole(op, d))
+      loops.add(tile.offsets[d], tile.sizes[d]);
+    else if (getConstantIntValue(tile.offsets[d]) != 0 ||
+             ShapedType::isDynamic(whole) ||
+             getConstantIntValue(tile.sizes[d]) != whole)
       return failure();
   }
-  return Tile{Sizes(SizesRef(tile.offsets).take_front(loops)),
-              Sizes(SizesRef(tile.sizes).take_front(loops))};
+  return loops;
+}
+
+//===----------------------------------------------------------------------===//
+// ds.slice: a slice of the whole, further in
+//===----------------------------------------------------------------------===//
+
+static Operation *tiled(OpBuilder &b, SliceOp op, const Tile &loops) {
+  Location loc = op.getLoc();
+  Sizes offsets = op.getMixedOffsets(), strides = op.getMixedStrides();
+  for (auto [offset, stride, at] :
+       llvm::zip_equal(offsets, strides, loops.offsets))
+    offset = plus(b, loc, offset, times(b, loc, at, stride));
+  return SliceOp::create(b, loc, op.getInput(), offsets, loops.sizes, strides);
 }
 
 //===----------------------------------------------------------------------===//
@@ -243,6 +401,17 @@ DS_TILES(LinearOp)
 DS_TILES(SwigluOp)
 DS_TILES(ElementwiseOp)
 DS_TILES(CastOp)
+DS_TILES(BitcastOp)
+DS_TILES(BroadcastOp)
+DS_TILES(TransposeOp)
+DS_TILES(SliceOp)
+DS_TILES(ConcatOp)
+DS_TILES(ReduceOp)
+DS_TILES(ArgReduceOp)
+DS_TILES(CumulativeOp)
+DS_TILES(DequantizeOp)
+DS_TILES(MatmulOp)
+DS_TILES(SoftmaxOp)
 DS_TILES(PackedLinearOp)
 DS_TILES(QuantizeGroupsOp)
 DS_TILES(PackedQuantizedLinearOp)

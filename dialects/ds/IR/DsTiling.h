@@ -30,6 +30,11 @@ struct Tile {
 /// `tile` of `source`.
 Value slice(OpBuilder &b, Location loc, Value source, const Tile &tile);
 
+/// What of `source` broadcasts to `tile`: a static 1 repeats, and with
+/// `mayRepeat` so does a dynamic size that turns out to be 1.
+Value sliceBroadcast(OpBuilder &b, Location loc, Value source, const Tile &tile,
+                     bool mayRepeat = false);
+
 /// Loops from 0 over `sizes`.
 SmallVector<Range> rangesOf(OpBuilder &b, SizesRef sizes);
 

@@ -114,6 +114,219 @@ module attributes {transform.with_named_sequence} {
 
 // -----
 
+// A size that may turn out to be 1 is cut only where it does not repeat.
+// CHECK-LABEL: func.func @broadcast(
+// CHECK-SAME: %[[X:.*]]: tensor<1x?xf32>, %[[N:.*]]: index)
+func.func @broadcast(%x: tensor<1x?xf32>, %n: index) -> tensor<4x6x?xf32> {
+  // CHECK: scf.forall
+  // CHECK: %[[ALL:.*]] = tensor.dim %[[X]], %c1
+  // CHECK: %[[REPEATS:.*]] = arith.cmpi eq, %[[ALL]], %c1
+  // CHECK: %[[AT:.*]] = arith.select %[[REPEATS]], %c0, %[[J:.*]] : index
+  // CHECK: %[[SIZE:.*]] = arith.minsi %[[COLUMNS:.*]], %[[ALL]]
+  // CHECK: %[[S:.*]] = tensor.extract_slice %[[X]][0, %[[AT]]] [1, %[[SIZE]]] [1, 1] : tensor<1x?xf32> to tensor<1x?xf32>
+  // CHECK: ds.broadcast %[[S]][%[[COLUMNS]]] : tensor<1x?xf32> to tensor<2x6x?xf32>
+  // CHECK: tensor.parallel_insert_slice %{{.*}} into %{{.*}}[%{{.*}}, 0, %[[J]]] [2, 6, %[[COLUMNS]]] [1, 1, 1]
+  %0 = ds.broadcast %x [%n] : tensor<1x?xf32> to tensor<4x6x?xf32>
+  return %0 : tensor<4x6x?xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.broadcast"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [2, 0, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @transpose(
+func.func @transpose(%x: tensor<6x8x10xf32>) -> tensor<10x6x8xf32> {
+  // CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) in (5, 2)
+  // CHECK: %[[S:.*]] = tensor.extract_slice %{{.*}}[0, %[[B:.*]], %[[A:.*]]] [6, 4, 2] [1, 1, 1]
+  // CHECK: ds.transpose %[[S]] [2, 0, 1] : tensor<6x4x2xf32> to tensor<2x6x4xf32>
+  // CHECK: tensor.parallel_insert_slice %{{.*}} into %{{.*}}[%[[A]], 0, %[[B]]] [2, 6, 4] [1, 1, 1]
+  %0 = ds.transpose %x [2, 0, 1] : tensor<6x8x10xf32> to tensor<10x6x8xf32>
+  return %0 : tensor<10x6x8xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.transpose"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [2, 0, 4] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// A part of a slice is a slice of the whole.
+// CHECK: #[[$AT:.*]] = affine_map<(d0) -> (d0 * 4)>
+// CHECK-LABEL: func.func @slice(
+// CHECK-SAME: %[[X:.*]]: tensor<20x30xf32>
+func.func @slice(%x: tensor<20x30xf32>) -> tensor<8x10xf32> {
+  // CHECK: scf.forall (%[[I:.*]]) in (2)
+  // CHECK: %[[OUT:.*]] = affine.apply #[[$AT]](%[[I]])
+  // CHECK: %[[BACK:.*]] = arith.muli %[[OUT]], %c-2
+  // CHECK: %[[AT:.*]] = arith.addi %[[BACK]], %c19
+  // CHECK: %[[S:.*]] = ds.slice %[[X]] [%[[AT]], 3] [4, 10] [-2, 1] : tensor<20x30xf32> to tensor<4x10xf32>
+  // CHECK: tensor.parallel_insert_slice %[[S]] into %{{.*}}[%[[OUT]], 0] [4, 10] [1, 1]
+  %0 = ds.slice %x [19, 3] [8, 10] [-2, 1] : tensor<20x30xf32> to tensor<8x10xf32>
+  return %0 : tensor<8x10xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.slice"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [4] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// What is joined or combined along an axis is whole there: no loop.
+// CHECK-LABEL: func.func @concat(
+func.func @concat(%x: tensor<6x2x8xf32>, %y: tensor<6x?x8xf32>) -> tensor<6x?x8xf32> {
+  // CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) in (3, 2)
+  // CHECK-DAG: %[[X:.*]] = tensor.extract_slice %{{.*}}[%[[A:.*]], 0, %[[B:.*]]] [2, 2, 4] [1, 1, 1]
+  // CHECK-DAG: %[[Y:.*]] = tensor.extract_slice %{{.*}}[%[[A]], 0, %[[B]]] [2, %{{.*}}, 4] [1, 1, 1]
+  // CHECK: ds.concat 1 %[[X]], %[[Y]] : (tensor<2x2x4xf32>, tensor<2x?x4xf32>) -> tensor<2x?x4xf32>
+  %0 = ds.concat 1 %x, %y : (tensor<6x2x8xf32>, tensor<6x?x8xf32>) -> tensor<6x?x8xf32>
+  return %0 : tensor<6x?x8xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.concat"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [2, 4] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @reduce(
+func.func @reduce(%x: tensor<6x7x8xf32>) -> tensor<7xf32> {
+  // CHECK: scf.forall (%[[I:.*]]) in (4)
+  // CHECK: %[[S:.*]] = tensor.extract_slice %{{.*}}[0, %[[A:.*]], 0] [6, %[[N:.*]], 8] [1, 1, 1]
+  // CHECK: ds.reduce sum %[[S]] [0, 2] : tensor<6x?x8xf32> to tensor<?xf32>
+  // CHECK: tensor.parallel_insert_slice %{{.*}} into %{{.*}}[%[[A]]] [%[[N]]] [1]
+  %0 = ds.reduce sum %x [0, 2] : tensor<6x7x8xf32> to tensor<7xf32>
+  return %0 : tensor<7xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.reduce"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @reduce_keeps(
+func.func @reduce_keeps(%x: tensor<6x7x8xf32>) -> tensor<1x7x1xf32> {
+  // CHECK: scf.forall (%[[I:.*]]) in (7)
+  // CHECK: %[[S:.*]] = tensor.extract_slice %{{.*}}[0, %[[I]], 0] [6, 1, 8] [1, 1, 1]
+  // CHECK: ds.reduce max %[[S]] [0, 2] keepdims : tensor<6x1x8xf32> to tensor<1x1x1xf32>
+  // CHECK: tensor.parallel_insert_slice %{{.*}} into %{{.*}}[0, %[[I]], 0] [1, 1, 1] [1, 1, 1]
+  %0 = ds.reduce max %x [0, 2] keepdims : tensor<6x7x8xf32> to tensor<1x7x1xf32>
+  return %0 : tensor<1x7x1xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.reduce"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @arg_reduce(
+func.func @arg_reduce(%x: tensor<6x7x8xf32>) -> tensor<6x1x8xi64> {
+  // CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) in (3, 2)
+  // CHECK: %[[S:.*]] = tensor.extract_slice %{{.*}}[%[[A:.*]], 0, %[[B:.*]]] [2, 7, 4] [1, 1, 1]
+  // CHECK: ds.arg_reduce max %[[S]] 1 last : tensor<2x7x4xf32> to tensor<2x1x4xi64>
+  // CHECK: tensor.parallel_insert_slice %{{.*}} into %{{.*}}[%[[A]], 0, %[[B]]] [2, 1, 4] [1, 1, 1]
+  %0 = ds.arg_reduce max %x 1 last : tensor<6x7x8xf32> to tensor<6x1x8xi64>
+  return %0 : tensor<6x1x8xi64>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.arg_reduce"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [2, 4] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @softmax(
+func.func @softmax(%x: tensor<6x7x8xf32>) -> (tensor<6x7x8xf32>, tensor<6x7x8xf32>) {
+  // CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) in (3, 2)
+  // CHECK: %[[S:.*]] = tensor.extract_slice %{{.*}}[%[[A:.*]], 0, %[[B:.*]]] [2, 7, 4] [1, 1, 1]
+  // CHECK: ds.softmax %[[S]] 1 log : tensor<2x7x4xf32> to tensor<2x7x4xf32>
+  %0 = ds.softmax %x 1 log : tensor<6x7x8xf32> to tensor<6x7x8xf32>
+  // CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) in (3, 2)
+  // CHECK: %[[S:.*]] = tensor.extract_slice %{{.*}}[%[[A:.*]], %[[B:.*]], 0] [2, %{{.*}}, 8] [1, 1, 1]
+  // CHECK: ds.cumulative sum %[[S]] 2 reverse
+  %1 = ds.cumulative sum %x 2 reverse : tensor<6x7x8xf32> to tensor<6x7x8xf32>
+  return %0, %1 : tensor<6x7x8xf32>, tensor<6x7x8xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.softmax", "ds.cumulative"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [2, 4] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// K is whole; batch sizes of 1 repeat.
+// CHECK-LABEL: func.func @matmul(
+func.func @matmul(%x: tensor<4x1x6x9xf32>, %y: tensor<3x9x8xf32>) -> tensor<4x3x6x8xf32> {
+  // CHECK: scf.forall (%[[A:.*]], %[[B:.*]], %[[I:.*]], %[[J:.*]]) in (2, 3, 2, 2)
+  // CHECK-DAG: %[[X:.*]] = tensor.extract_slice %{{.*}}[%[[AT:.*]], 0, %[[M:.*]], 0] [2, 1, 3, 9] [1, 1, 1, 1]
+  // CHECK-DAG: %[[Y:.*]] = tensor.extract_slice %{{.*}}[%[[B]], 0, %[[N:.*]]] [1, 9, 4] [1, 1, 1]
+  // CHECK: ds.matmul %[[X]], %[[Y]] : tensor<2x1x3x9xf32>, tensor<1x9x4xf32> to tensor<2x1x3x4xf32>
+  // CHECK: tensor.parallel_insert_slice %{{.*}} into %{{.*}}[%[[AT]], %[[B]], %[[M]], %[[N]]] [2, 1, 3, 4] [1, 1, 1, 1]
+  %0 = ds.matmul %x, %y : tensor<4x1x6x9xf32>, tensor<3x9x8xf32> to tensor<4x3x6x8xf32>
+  return %0 : tensor<4x3x6x8xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.matmul"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [2, 1, 3, 4] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Scales lie along the axis; blocks of it are whole.
+// CHECK-LABEL: func.func @dequantize(
+func.func @dequantize(%x: tensor<6x8xi8>, %s: tensor<6xf32>, %t: tensor<6x2xf32>) -> (tensor<6x8xf32>, tensor<6x8xf32>) {
+  // CHECK: scf.forall
+  // CHECK-DAG: %[[X:.*]] = tensor.extract_slice %{{.*}}[%[[A:.*]], 0] [2, 8] [1, 1]
+  // CHECK-DAG: %[[S:.*]] = tensor.extract_slice %{{.*}}[%[[A]]] [2] [1]
+  // CHECK: ds.dequantize %[[X]] scale %[[S]] : tensor<2xf32> : tensor<2x8xi8> to tensor<2x8xf32>
+  %0 = ds.dequantize %x scale %s : tensor<6xf32> : tensor<6x8xi8> to tensor<6x8xf32>
+  // CHECK: scf.forall
+  // CHECK-DAG: %[[X:.*]] = tensor.extract_slice %{{.*}}[%[[A:.*]], 0] [2, 8] [1, 1]
+  // CHECK-DAG: %[[S:.*]] = tensor.extract_slice %{{.*}}[%[[A]], 0] [2, 2] [1, 1]
+  // CHECK: ds.dequantize %[[X]] scale %[[S]] : tensor<2x2xf32> {axis = 1 : i64, block_size = 4 : i64} : tensor<2x8xi8> to tensor<2x8xf32>
+  %1 = ds.dequantize %x scale %t : tensor<6x2xf32> {axis = 1, block_size = 4} : tensor<6x8xi8> to tensor<6x8xf32>
+  return %0, %1 : tensor<6x8xf32>, tensor<6x8xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.dequantize"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_forall %op tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
 // SwiGLU takes its two products into its tiles, and each takes the norm, which
 // has its rows whole there: no tensor of the whole width is left.
 // CHECK-LABEL: func.func @fuse(

@@ -21,6 +21,30 @@ module attributes {transform.with_named_sequence} {
     %7:2 = transform.structured.tile_using_for %grouped tile_sizes [5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     %combine = transform.structured.match ops{["ds.combine"]} in %root : (!transform.any_op) -> !transform.any_op
     %8:3 = transform.structured.tile_using_for %combine tile_sizes [2, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    transform.include @tensor_ops failures(propagate) (%root) : (!transform.any_op) -> ()
+    transform.yield
+  }
+
+  // Tensor ops have any number of loops; one that lacks the loop is left.
+  transform.named_sequence @tensor_ops(%root: !transform.any_op {transform.readonly}) {
+    %whole = transform.structured.match ops{["ds.arg_reduce", "ds.bitcast", "ds.broadcast", "ds.cast", "ds.concat", "ds.cumulative", "ds.dequantize", "ds.elementwise", "ds.matmul", "ds.reduce", "ds.slice", "ds.softmax", "ds.transpose"]} in %root : (!transform.any_op) -> !transform.any_op
+    transform.foreach %whole : !transform.any_op {
+    ^bb0(%op: !transform.any_op):
+      transform.include @first_loop failures(suppress) (%op) : (!transform.any_op) -> ()
+    }
+    %rows = transform.structured.match ops{["ds.arg_reduce", "ds.bitcast", "ds.broadcast", "ds.cast", "ds.concat", "ds.cumulative", "ds.dequantize", "ds.elementwise", "ds.matmul", "ds.reduce", "ds.slice", "ds.softmax", "ds.transpose"]} in %root : (!transform.any_op) -> !transform.any_op
+    transform.foreach %rows : !transform.any_op {
+    ^bb0(%op: !transform.any_op):
+      transform.include @second_loop failures(suppress) (%op) : (!transform.any_op) -> ()
+    }
+    transform.yield
+  }
+  transform.named_sequence @first_loop(%op: !transform.any_op {transform.consumed}) {
+    %0:2 = transform.structured.tile_using_for %op tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+  transform.named_sequence @second_loop(%op: !transform.any_op {transform.consumed}) {
+    %0:2 = transform.structured.tile_using_for %op tile_sizes [0, 3] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     transform.yield
   }
 }
