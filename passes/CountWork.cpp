@@ -36,6 +36,22 @@ struct CountWork : ds::impl::CountWorkBase<CountWork> {
       bool isHead = vocabulary && n == vocabulary.getInt();
       (isHead ? perLogits : perToken) += k * n;
     });
+    auto sizesOf = [](Value value) {
+      return cast<RankedTensorType>(value.getType()).getShape();
+    };
+    // Of all experts a token pays for its own; keys and values of a token are
+    // made of its latent once.
+    step.walk([&](Operation *op) {
+      if (auto moe = dyn_cast<MoeOp>(op)) {
+        ArrayRef<int64_t> gate = sizesOf(moe.getGate());
+        perToken += sizesOf(moe.getExperts())[1] * 3 * gate[1] * gate[2];
+      }
+      if (auto mla = dyn_cast<MlaOp>(op))
+        for (Value weight : {mla.getKeyWeight(), mla.getValueWeight()}) {
+          ArrayRef<int64_t> sizes = sizesOf(weight);
+          perToken += sizes[0] * sizes[1] * sizes[2];
+        }
+    });
     OpBuilder builder(&getContext());
     NamedAttrList list(facts);
     list.set("multiply_adds_per_token", builder.getI64IntegerAttr(perToken));

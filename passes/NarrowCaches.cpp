@@ -53,15 +53,25 @@ struct NarrowCaches : ds::impl::NarrowCachesBase<NarrowCaches> {
   }
 
 private:
-  /// Whether every product with a weight reads one of 16 bits or fewer.
+  /// Whether `weight` has 16 bits or fewer in the file.
+  static bool isNarrow(Value weight) {
+    if (DequantizeOp source = matchDequantizedWeight(weight))
+      weight = source.getInput();
+    else if (auto blocks = weight.getDefiningOp<DequantizeBlocksOp>())
+      weight = blocks.getInput();
+    return tensorType(peelFloatCasts(weight)).getElementTypeBitWidth() <= 16;
+  }
+
+  /// Whether every product with a weight reads such a one.
   static bool hasNarrowWeights(func::FuncOp step) {
     bool any = false, narrow = true;
-    step.walk([&](LinearOp op) {
+    step.walk([&](Operation *op) {
+      if (!isa<LinearOp, GroupedLinearOp>(op))
+        return;
       any = true;
-      Value weight = op.getWeight();
-      if (DequantizeOp source = matchDequantizedWeight(weight))
-        weight = source.getInput();
-      narrow &= tensorType(weight).getElementTypeBitWidth() <= 16;
+      narrow &=
+          isNarrow(isa<LinearOp>(op) ? cast<LinearOp>(op).getWeight()
+                                     : cast<GroupedLinearOp>(op).getWeight());
     });
     return any && narrow;
   }
@@ -82,8 +92,9 @@ private:
           return failure();
         continue;
       }
-      if (auto attention = dyn_cast<CachedAttentionOp>(user);
-          attention && use.get() != attention.getQuery())
+      // The first operand is the query.
+      if (isa<CachedAttentionOp, MlaOp, MlaAbsorbedOp>(user) &&
+          use.getOperandNumber() > 0)
         continue;
       return user->emitOpError(
           "reads a cache, whose type could not be narrowed for it");

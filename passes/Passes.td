@@ -12,7 +12,8 @@ def CountWork : Pass<"ds-count-work", "ModuleOp"> {
   let description = [{
     Adds `multiply_adds_per_token` (products with weights that every token goes through) and `multiply_adds_per_logits` (the
     head, computed for the rows whose logits are wanted) to the module attribute `ds.model`: Σ K·N of the `ds.linear` ops of
-    `@step`. ds-bench sets them against the machine's peak. Does nothing without `@step`. Run it after ds-flatten-tokens and
+    `@step`, the products of as many experts as a token has, and the sizes of W_UK and W_UV of `ds.mla`, which each token goes through once
+    (more where keys are expanded again at every step). ds-bench sets them against the machine's peak. Does nothing without `@step`. Run it after ds-flatten-tokens and
     before products are packed or lowered.
   }];
 }
@@ -158,11 +159,11 @@ def NarrowCaches : Pass<"ds-narrow-caches", "func::FuncOp"> {
   let summary = "the caches of a step become bf16";
   let description = [{
     The caches of `@step` (arguments named `cache.…`) that are f32 become bf16, and with them the results of `ds.cache_append`:
-    it rounds a row once, where it writes it. `ds.cached_attention` reads what is in the cache, rows of the same step too,
+    it rounds a row once, where it writes it. `ds.cached_attention`, `ds.mla` and `ds.mla_absorbed` read what is in the cache, rows of the same step too,
     widened to f32, so that bits do not depend on chunks. A cache takes half the memory, and a token half the time to read it.
 
-    `cache-type` bf16: always; f32: never; auto: where the step has products with weights and all these weights, as they
-    are stored, have 16 bits or fewer. There activations are rounded likewise.
+    `cache-type` bf16: always; f32: never; auto: where the step has products with weights and all these weights, as the
+    file has them, have 16 bits or fewer. There activations are rounded likewise.
     Does nothing in other functions. Run after ds-flatten-tokens and ds-quantize-weights and before weights are packed.
   }];
   let options = [

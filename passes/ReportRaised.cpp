@@ -34,7 +34,7 @@ struct ReportRaised : ds::impl::ReportRaisedBase<ReportRaised> {
     unsigned others = 0;
     getOperation()->walk([&](Operation *op) {
       if (isa<EmbeddingOp, RmsNormOp, RopeOp, LinearOp, SwigluOp, AttentionOp,
-              CacheAppendOp, CachedAttentionOp>(op))
+              CacheAppendOp, CachedAttentionOp, MlaOp, RouteOp, MoeOp>(op))
         found[op->getName()].push_back(op);
       else if (isa_and_nonnull<DsDialect>(op->getDialect()))
         ++others;

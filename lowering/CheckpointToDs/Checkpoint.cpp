@@ -47,14 +47,17 @@ std::string readText(const std::string &path) {
           file.bytes().size()};
 }
 
-/// Where the tensors of one safetensors file lie.
-std::map<std::string, Tensor, std::less<>> tensorsOf(const std::string &path) {
-  files::SafetensorsFile file(path);
-  std::map<std::string, Tensor, std::less<>> tensors;
-  for (const files::SafetensorsEntry &entry : file.header().entries)
+Tensors parseTensors(std::span<const uint8_t> bytes, const std::string &path) {
+  Tensors tensors;
+  for (const files::SafetensorsEntry &entry :
+       files::parseSafetensors(bytes, "'" + path + "'").entries)
     tensors[entry.name] = {entry.type, entry.dims, path, entry.offset,
                            entry.bytes};
   return tensors;
+}
+
+Tensors tensorsOf(const std::string &path) {
+  return parseTensors(files::MappedFile(path).bytes(), path);
 }
 
 Checkpoint openFolder(const std::string &folder,
@@ -85,7 +88,7 @@ Checkpoint openFolder(const std::string &folder,
          "': neither model.safetensors nor model.safetensors.index.json is "
          "there; other formats of weights are not read");
   std::string where = "'" + sharded + "'";
-  std::map<std::string, decltype(checkpoint.tensors)> shards;
+  std::map<std::string, Tensors> shards;
   for (const auto &[name, file] : parseIndex(readText(sharded), where)) {
     auto shard = shards.find(file);
     if (shard == shards.end()) {
@@ -112,6 +115,17 @@ std::optional<Index> readIndex(std::string_view text, const std::string &where,
   } catch (const files::Error &e) {
     error = e.what();
     return std::nullopt;
+  }
+}
+
+bool readTensors(std::span<const uint8_t> bytes, const std::string &file,
+                 Tensors &tensors, std::string &error) {
+  try {
+    tensors = parseTensors(bytes, file);
+    return true;
+  } catch (const files::Error &e) {
+    error = e.what();
+    return false;
   }
 }
 

@@ -13,6 +13,7 @@
 #include "lowering/CheckpointToDs/ModelConfig.h"
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,12 @@ struct Tensor {
   uint64_t offset, bytes;
 };
 
+using Tensors = std::map<std::string, Tensor, std::less<>>;
+
 struct Checkpoint {
   std::string folder;
   ModelConfig config;
-  std::map<std::string, Tensor, std::less<>> tensors;
+  Tensors tensors;
 
   /// Opens a folder. Nothing after a failure, with one line in `error` that
   /// names the file: one that is missing or cannot be read, what
@@ -47,6 +50,11 @@ struct Checkpoint {
 /// line in `error`.
 std::optional<std::map<std::string, std::string>>
 readIndex(std::string_view text, const std::string &where, std::string &error);
+
+/// Where the tensors of one safetensors file lie, whose bytes are `bytes`.
+/// False after a failure, with one line in `error`.
+bool readTensors(std::span<const uint8_t> bytes, const std::string &file,
+                 Tensors &tensors, std::string &error);
 
 } // namespace checkpoint
 

@@ -35,31 +35,35 @@ mlir::ds::importCheckpoint(StringRef folder, const CheckpointOptions &options,
     emitError(UnknownLoc::get(context)) << problem;
     return nullptr;
   }
-  auto error = [&] {
-    return emitError(FileLineColLoc::get(context, folder, 0, 0));
-  };
-  const checkpoint::ModelConfig &config = checkpoint->config;
+  return buildCheckpoint(std::move(*checkpoint), options, context);
+}
+
+OwningOpRef<ModuleOp>
+mlir::ds::buildCheckpoint(Checkpoint checkpoint,
+                          const CheckpointOptions &options,
+                          MLIRContext *context) {
+  const checkpoint::ModelConfig &config = checkpoint.config;
   if (config.rope.kind == RopeScaling::Kind::Dynamic &&
       options.maxLength > config.maxLength) {
-    error() << "rope_scaling 'dynamic' rotates by other frequencies in "
-               "sequences beyond max_position_embeddings ("
-            << config.maxLength
-            << "), which is not supported; give a --max-length up to that";
+    emitError(FileLineColLoc::get(context, checkpoint.folder, 0, 0))
+        << "rope_scaling 'dynamic' rotates by other frequencies in "
+           "sequences beyond max_position_embeddings ("
+        << config.maxLength
+        << "), which is not supported; give a --max-length up to that";
     return nullptr;
   }
   context->loadDialect<DsDialect, func::FuncDialect, arith::ArithDialect,
                        tensor::TensorDialect>();
-  dropOthers(*checkpoint);
-  ModelBuilder builder(*checkpoint, options, context);
+  dropOthers(checkpoint);
+  ModelBuilder builder(checkpoint, options, context);
   switch (config.architecture) {
   case Architecture::Llama:
     buildLlama(builder, config);
     break;
   case Architecture::DeepseekV2:
   case Architecture::DeepseekV3:
-    error() << checkpoint::architectureName(config.architecture)
-            << " cannot be built from its folder yet; give model.onnx";
-    return nullptr;
+    buildDeepseek(builder, config);
+    break;
   }
   return builder.finish();
 }

@@ -2,6 +2,7 @@
 #ifndef LOWERING_CHECKPOINTTODS_CHECKPOINTTODS_H
 #define LOWERING_CHECKPOINTTODS_CHECKPOINTTODS_H
 
+#include "lowering/CheckpointToDs/Checkpoint.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -25,6 +26,11 @@ struct CheckpointOptions {
 OwningOpRef<ModuleOp> importCheckpoint(StringRef folder,
                                        const CheckpointOptions &options,
                                        MLIRContext *context);
+
+/// The same of a folder that is open already.
+OwningOpRef<ModuleOp> buildCheckpoint(checkpoint::Checkpoint checkpoint,
+                                      const CheckpointOptions &options,
+                                      MLIRContext *context);
 
 } // namespace mlir::ds
 

@@ -49,7 +49,7 @@ void ModelBuilder::endStep(Value hidden, const Twine &head) {
 
 OwningOpRef<ModuleOp> ModelBuilder::finish() {
   for (const auto &[name, tensor] : checkpoint.tensors)
-    if (!hasFailed() && !parameters.contains(name))
+    if (!hasFailed() && !asked.contains(name))
       fail("tensor '" + Twine(name) + "' " + files::shapeText(tensor.dims) +
            " of '" + tensor.file + "' is no part of a " +
            checkpoint::architectureName(checkpoint.config.architecture) +
@@ -63,52 +63,136 @@ OwningOpRef<ModuleOp> ModelBuilder::finish() {
   return std::move(module);
 }
 
+void ModelBuilder::dropStep(const Twine &remark) {
+  step.function.erase();
+  emitRemark(loc) << remark;
+}
+
+/// What weights may be; which of them a product may have FP8 too.
+static constexpr DsType floats[] = {DS_TYPE_F32, DS_TYPE_F16, DS_TYPE_BF16};
+static constexpr DsType weights[] = {DS_TYPE_F32, DS_TYPE_F16, DS_TYPE_BF16,
+                                     DS_TYPE_F8_E4M3};
+static constexpr DsType scales[] = {DS_TYPE_F32};
+
 static Type elementType(OpBuilder &builder, DsType type) {
   switch (type) {
-  case DS_TYPE_F32:
-    return builder.getF32Type();
   case DS_TYPE_F16:
     return builder.getF16Type();
   case DS_TYPE_BF16:
     return builder.getBF16Type();
+  case DS_TYPE_F8_E4M3:
+    return builder.getType<Float8E4M3FNType>();
   default:
-    return nullptr;
+    return builder.getF32Type();
   }
 }
 
-Value ModelBuilder::parameter(const Twine &tensorName,
-                              ArrayRef<int64_t> shape) {
-  SmallString<64> name;
-  tensorName.toVector(name);
+FileRangeAttr ModelBuilder::rangeOf(StringRef name, ArrayRef<int64_t> shape,
+                                    ArrayRef<DsType> types,
+                                    std::optional<DsType> &type) {
+  asked.insert(name);
+  auto found = checkpoint.tensors.find(name);
+  if (found == checkpoint.tensors.end()) {
+    fail("tensor '" + name + "' " + files::shapeText(shape) + " is missing");
+    return nullptr;
+  }
+  const checkpoint::Tensor &tensor = found->second;
+  std::string what = ("tensor '" + name + "' of '" + tensor.file + "'").str();
+  if (ArrayRef(tensor.dims) != shape)
+    fail(Twine(what) + " has shape " + files::shapeText(tensor.dims) +
+         ", the configuration asks for " + files::shapeText(shape));
+  else if (!llvm::is_contained(types, tensor.type))
+    fail(Twine(what) + " has type " + files::typeName(tensor.type) +
+         ", expected " +
+         llvm::join(llvm::map_range(types,
+                                    [](DsType each) {
+                                      return std::string(files::typeName(each));
+                                    }),
+                    ", "));
+  else if (type && *type != tensor.type)
+    fail(Twine(what) + " has type " + files::typeName(tensor.type) +
+         ", the experts before it have " + files::typeName(*type));
+  else
+    type = tensor.type;
+  return FileRangeAttr::get(builder.getContext(), tensor.file, tensor.offset,
+                            tensor.bytes);
+}
+
+Value ModelBuilder::parameter(const Twine &parameterName,
+                              ArrayRef<int64_t> shape, ArrayRef<DsType> types,
+                              std::optional<ArrayRef<std::string>> tensors) {
+  std::string name = parameterName.str();
   ParameterOp &made = parameters[name];
   if (!made) {
-    // Something of the right type stands in for a tensor that is not.
-    Type element = builder.getF32Type();
+    // What stands in for a tensor that is not as it should be, has at least
+    // the right shape.
+    std::optional<DsType> type;
     SmallVector<Attribute> ranges;
-    auto found = checkpoint.tensors.find(name.str());
-    if (found == checkpoint.tensors.end()) {
-      fail("tensor '" + name + "' " + files::shapeText(shape) + " is missing");
-    } else {
-      const checkpoint::Tensor &tensor = found->second;
-      if (ArrayRef(tensor.dims) != shape)
-        fail("tensor '" + name + "' of '" + tensor.file + "' has shape " +
-             files::shapeText(tensor.dims) + ", the configuration asks for " +
-             files::shapeText(shape));
-      else if (Type type = elementType(builder, tensor.type))
-        element = type;
-      else
-        fail("tensor '" + name + "' of '" + tensor.file + "' has type " +
-             files::typeName(tensor.type) + ", expected F32, F16 or BF16");
-      ranges.push_back(FileRangeAttr::get(builder.getContext(), tensor.file,
-                                          tensor.offset, tensor.bytes));
-    }
+    SmallVector<int64_t> whole(shape);
+    if (tensors)
+      whole.insert(whole.begin(), int64_t(tensors->size()));
+    for (const std::string &tensor : tensors.value_or(ArrayRef(name)))
+      if (FileRangeAttr range = rangeOf(tensor, shape, types, type))
+        ranges.push_back(range);
     OpBuilder before(step.function);
-    made = ParameterOp::create(before, named(name), name,
-                               RankedTensorType::get(shape, element),
-                               builder.getArrayAttr(ranges));
+    made = ParameterOp::create(
+        before, named(name), name,
+        RankedTensorType::get(whole,
+                              elementType(builder, type.value_or(DS_TYPE_F32))),
+        builder.getArrayAttr(ranges));
   }
   return LoadParameterOp::create(builder, named(name), made.getType(),
                                  made.getSymName());
+}
+
+Value ModelBuilder::dequantized(Value data, const Twine &name,
+                                std::optional<ArrayRef<std::string>> tensors) {
+  RankedTensorType type = typeOf(data);
+  if (!isa<Float8E4M3FNType>(type.getElementType()))
+    return data;
+  const auto &block = checkpoint.config.deepseek.scaleBlock;
+  if (!block) {
+    fail("tensor '" + name +
+         "' is of FP8 weights, but the configuration has no "
+         "'quantization_config' that says which of them share a scale");
+    return data;
+  }
+  SmallVector<int64_t> shape(type.getShape().take_back(2));
+  for (auto [size, share] : llvm::zip_equal(shape, *block))
+    size = llvm::divideCeil(size, share);
+  return DequantizeBlocksOp::create(
+      builder, data.getLoc(), type.clone(builder.getF32Type()), data,
+      parameter(name, shape, scales, tensors), *block);
+}
+
+bool ModelBuilder::has(const Twine &name) const {
+  return checkpoint.tensors.contains(name.str());
+}
+
+Value ModelBuilder::vector(const Twine &name, ArrayRef<int64_t> shape) {
+  return widened(parameter(name, shape, floats));
+}
+
+Value ModelBuilder::weight(const Twine &name, ArrayRef<int64_t> shape) {
+  return dequantized(parameter(name + ".weight", shape, weights),
+                     name + ".weight_scale_inv", std::nullopt);
+}
+
+Value ModelBuilder::expertWeights(const Twine &name, int64_t count,
+                                  StringRef projection,
+                                  ArrayRef<int64_t> shape) {
+  auto tensors = [&](StringRef suffix) {
+    SmallVector<std::string> names;
+    for (int64_t i = 0; i < count; ++i)
+      names.push_back(
+          (name + "." + Twine(i) + "." + projection + suffix).str());
+    return names;
+  };
+  Value data = parameter((name + "." + projection + ".weight").str(), shape,
+                         weights, tensors(".weight"));
+  return dequantized(data,
+                     (name + "." + projection + ".weight_scale_inv").str(),
+                     tensors(".weight_scale_inv"));
 }
 
 Value ModelBuilder::widened(Value x) {
@@ -121,8 +205,8 @@ Value ModelBuilder::widened(Value x) {
 
 Value ModelBuilder::embedding(const Twine &name) {
   int64_t width = checkpoint.config.hiddenSize;
-  Value table =
-      parameter(name + ".weight", {checkpoint.config.vocabulary, width});
+  Value table = parameter(name + ".weight",
+                          {checkpoint.config.vocabulary, width}, floats);
   return EmbeddingOp::create(
       builder, named(name),
       RankedTensorType::get({dynamic, width}, builder.getF32Type()),
@@ -131,20 +215,17 @@ Value ModelBuilder::embedding(const Twine &name) {
 
 Value ModelBuilder::linear(Value x, const Twine &name, int64_t outputs,
                            bool hasBias) {
-  Value weight =
-      parameter(name + ".weight", {outputs, typeOf(x).getShape().back()});
-  Value bias =
-      hasBias ? widened(parameter(name + ".bias", {outputs})) : Value();
+  Value matrix = weight(name, {outputs, typeOf(x).getShape().back()});
+  Value bias = hasBias ? vector(name + ".bias", {outputs}) : Value();
   SmallVector<int64_t> shape(typeOf(x).getShape());
   shape.back() = outputs;
   return LinearOp::create(builder, named(name), typeOf(x).clone(shape), x,
-                          weight, bias);
+                          matrix, bias);
 }
 
 Value ModelBuilder::rmsNorm(Value x, const Twine &name, double epsilon) {
-  Value weight =
-      widened(parameter(name + ".weight", {typeOf(x).getShape().back()}));
-  return RmsNormOp::create(builder, named(name), x.getType(), x, weight,
+  Value gain = vector(name + ".weight", {typeOf(x).getShape().back()});
+  return RmsNormOp::create(builder, named(name), x.getType(), x, gain,
                            builder.getF64FloatAttr(epsilon),
                            /*round_before_weight=*/nullptr);
 }
@@ -181,6 +262,29 @@ Value ModelBuilder::splitHeads(Value x, int64_t heads) {
 Value ModelBuilder::joinHeads(Value x) {
   return reshapeRows(builder, x,
                      {typeOf(x).getDimSize(1) * typeOf(x).getDimSize(2)});
+}
+
+Value ModelBuilder::slice(Value x, int64_t dim, int64_t offset, int64_t size) {
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, x.getLoc(), x);
+  SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0)),
+      strides(sizes.size(), builder.getIndexAttr(1));
+  offsets[dim] = builder.getIndexAttr(offset);
+  sizes[dim] = builder.getIndexAttr(size);
+  return SliceOp::create(builder, x.getLoc(), x, offsets, sizes, strides);
+}
+
+Value ModelBuilder::concat(Value a, Value b) {
+  int64_t last = typeOf(a).getRank() - 1;
+  SmallVector<int64_t> shape(typeOf(a).getShape());
+  shape[last] += typeOf(b).getDimSize(last);
+  return ConcatOp::create(builder, a.getLoc(), typeOf(a).clone(shape),
+                          builder.getI64IntegerAttr(last), ValueRange{a, b});
+}
+
+Value ModelBuilder::reshape(Value x, ArrayRef<int64_t> shape) {
+  return ReshapeOp::create(builder, x.getLoc(), typeOf(x).clone(shape), x,
+                           ValueRange());
 }
 
 ModelBuilder::Rotation ModelBuilder::rotation(int64_t width) {

@@ -16,7 +16,10 @@ namespace checkpoint {
 namespace {
 
 /// Far above any model, and the product of two fits 64 bits.
-constexpr int64_t maxSize = INT32_MAX;
+constexpr int64_t maxSize = 1 << 30;
+/// Of layers and of experts, each of which is looked for by name. Far above
+/// any model too.
+constexpr int64_t maxCount = 10'000;
 /// Far above any configuration; nothing that is read nests more than 3 deep.
 constexpr int maxDepth = 16;
 
@@ -56,11 +59,16 @@ public:
     return *value;
   }
 
-  int64_t size(const char *name, const Json &value, int64_t least = 1) const {
-    if (!value.is_number_integer() || value < least || value > maxSize)
+  int64_t size(const char *name, const Json &value, int64_t least = 1,
+               int64_t most = maxSize) const {
+    if (!value.is_number_integer() || value < least || value > most)
       failAt(name, "is no whole number from " + std::to_string(least) + " to " +
-                       std::to_string(maxSize));
+                       std::to_string(most));
     return value.get<int64_t>();
+  }
+  /// A number of things that are looked for one by one.
+  int64_t count(const char *name, int64_t least = 1) const {
+    return size(name, need(name), least, maxCount);
   }
   int64_t size(const char *name) const { return size(name, need(name)); }
   int64_t size(const char *name, int64_t otherwise, int64_t least = 1) const {
@@ -223,8 +231,10 @@ std::optional<std::vector<int64_t>> readScaleBlock(const Fields &fields) {
 void readExperts(const Fields &fields, DeepseekConfig &config, bool isV3) {
   // Only a field that is there and null means none.
   const char *name = "n_routed_experts";
-  if (fields.find(name) || !fields.contains(name))
-    config.routedExperts = fields.size(name, isV3 ? 256 : 64);
+  if (fields.find(name))
+    config.routedExperts = fields.count(name);
+  else if (!fields.contains(name))
+    config.routedExperts = isV3 ? 256 : 64;
   config.sharedExperts = fields.contains("n_shared_experts")
                              ? fields.size("n_shared_experts", 0, 0)
                              : (isV3 ? 1 : 2);
@@ -282,7 +292,7 @@ void readDeepseek(const Fields &fields, const ModelConfig &config,
   if (!isV3)
     deepseek.predictLayers = 0;
   else if (fields.find(predict))
-    deepseek.predictLayers = fields.size(predict, 0, 0);
+    deepseek.predictLayers = fields.count(predict, 0);
   deepseek.scaleBlock = readScaleBlock(fields);
 }
 
@@ -295,11 +305,7 @@ ModelConfig read(std::string_view text, const std::string &where) {
   config.vocabulary = fields.size("vocab_size");
   config.hiddenSize = fields.size("hidden_size");
   config.intermediateSize = fields.size("intermediate_size");
-  config.layers = fields.size("num_hidden_layers");
-  // Far above any model; all caches are made before the first tensor.
-  constexpr int64_t maxLayers = 10'000;
-  if (config.layers > maxLayers)
-    fields.failAt("num_hidden_layers", "is above " + std::to_string(maxLayers));
+  config.layers = fields.count("num_hidden_layers");
   config.heads = fields.size("num_attention_heads");
   config.keyValueHeads = fields.size("num_key_value_heads", config.heads);
   config.maxLength = fields.size(

@@ -2,7 +2,7 @@
 
 usage: run_reference.py DS_COMPILE GOLDEN EXAMPLE
 
-GOLDEN: the checkpoint folders of v1-mha and v1-gqa and language-model files of them against golden.safetensors (files cut to one layer:
+GOLDEN: the checkpoint folders and language-model files of v1-mha and v1-gqa against golden.safetensors (files cut to one layer:
 first_layer.safetensors, which make_first_layer.py wrote) within the float64 row of the golden data's README. EXAMPLE: the greedy text of a trained model and the
 smallest distance of its two best logits, which expected.json has from a float64 program. Prints a line per failure and, last,
 `N passed, N failed`.
@@ -26,7 +26,7 @@ from run_golden import apart, greedy, read  # noqa: E402
 COMPUTED, STORED = 1e-6, 4e-6
 FILES = {"v1-mha/onnx/dynamo": COMPUTED, "v1-mha/onnx/mobius": STORED, "v1-mha/onnx/genai": STORED,
          "v1-gqa/onnx/dynamo": COMPUTED, "v1-gqa/onnx/mobius": STORED}
-FOLDERS = "v1-mha", "v1-gqa"
+FOLDERS = "v1-mha", "v1-gqa", "v2-lite", "v2", "v3-bf16", "v3-fp8"
 LOGITS, FOLDER_LOGITS = 2e-5, 2e-6
 
 
@@ -62,7 +62,8 @@ def compare(model, golden, states, limit=LOGITS):
         if session.caches[i].dtype != np.float64:
             problems.append(f"{name} is {session.caches[i].dtype}")
         if name in golden:
-            check(problems, name, session.caches[i][0, :, : len(prompt)].transpose(1, 0, 2), golden[name], states)
+            check(problems, name, session.caches[i][0, :, : len(prompt)].transpose(1, 0, 2).reshape(golden[name].shape), golden[name],
+                  states)
     if "gen.ids" in golden:
         rows, ids = greedy(session, prompt, len(golden["gen.ids"]), 1)
         check(problems, "gen.logits", rows, golden["gen.logits"], limit)

@@ -43,6 +43,24 @@ func.func @mixed(%x: tensor<?x2x4xf32> {ds.name = "x"}, %s: tensor<?xi32> {ds.na
   return %l, %m, %k1 : tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x2x?x4xf32>
 }
 
+// Latents, and products whose weights become wider than the file has them: FP8 with scales of blocks, a router's.
+// CHECK-LABEL: func.func @latent(
+// CHECK-SAME: tensor<?x1x?x4xbf16> {ds.name = "cache.0.ckv"}, %{{.*}}: tensor<?x1x?x2xbf16> {ds.name = "cache.0.k_pe_pairs"})
+// CHECK: ds.mla {{.*}} : tensor<?x2x5xf32>, tensor<?x1x?x4xbf16>, tensor<?x1x?x2xbf16>,
+// CHECK: ds.mla_absorbed {{.*}} : tensor<?x2x6xf32>, tensor<?x1x?x4xbf16>, tensor<?x1x?x2xbf16>,
+ds.parameter @f8 : tensor<16x8xf8E4M3FN> = dense<1.0> : tensor<16x8xf8E4M3FN>
+func.func @latent(%q: tensor<?x2x5xf32> {ds.name = "q"}, %a: tensor<?x2x6xf32> {ds.name = "a"}, %x: tensor<?x8xf32> {ds.name = "x"}, %uk: tensor<2x3x4xf32> {ds.name = "uk"}, %uv: tensor<2x5x4xf32> {ds.name = "uv"}, %scale: tensor<1x1xf32> {ds.name = "scale"}, %i: tensor<?xi32> {ds.name = "i"}, %c: tensor<?x1x?x4xf32> {ds.name = "cache.0.ckv"}, %r: tensor<?x1x?x2xf32> {ds.name = "cache.0.k_pe_pairs"}) -> (tensor<?x2x5xf32> {ds.name = "0"}, tensor<?x2x4xf32> {ds.name = "1"}, tensor<?x16xf32> {ds.name = "2"}, tensor<?x16xf32> {ds.name = "3"}) attributes {ds.entry = "step"} {
+  %0 = ds.mla %q, %c, %r expand %uk, %uv at %i, %i, %i scale 0.5 : tensor<?x2x5xf32>, tensor<?x1x?x4xf32>, tensor<?x1x?x2xf32>, tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x2x5xf32>
+  %1 = ds.mla_absorbed %a, %c, %r at %i, %i, %i scale 0.5 : tensor<?x2x6xf32>, tensor<?x1x?x4xf32>, tensor<?x1x?x2xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x2x4xf32>
+  %f8 = ds.load_parameter @f8 : tensor<16x8xf8E4M3FN>
+  %d = ds.dequantize_blocks %f8 scale %scale blocks [16, 8] : tensor<16x8xf8E4M3FN>, tensor<1x1xf32> to tensor<16x8xf32>
+  %2 = ds.linear %x, %d : tensor<?x8xf32>, tensor<16x8xf32> to tensor<?x16xf32>
+  %h = ds.load_parameter @h : tensor<16x8xf16>
+  %w = ds.cast %h : tensor<16x8xf16> to tensor<16x8xf32>
+  %3 = ds.linear %x, %w : tensor<?x8xf32>, tensor<16x8xf32> to tensor<?x16xf32>
+  return %0, %1, %2, %3 : tensor<?x2x5xf32>, tensor<?x2x4xf32>, tensor<?x16xf32>, tensor<?x16xf32>
+}
+
 // A graph's caches are as the file has them.
 // CHECK-LABEL: func.func @graph(
 // CHECK-SAME: tensor<?x2x?x4xf32> {ds.name = "cache.0.k"}) -> (tensor<?x2x?x4xf32> {ds.name = "k"})

@@ -209,7 +209,8 @@ TEST(ModelConfig, RefusesWhatItDoesNotKnow) {
   for (const Json &value : Json::array({0, -1, 1.5, "64", 1e30, true}))
     expectRefused(llama(), "/hidden_size", value,
                   "'hidden_size' is no whole number");
-  expectRefused(llama(), "/num_hidden_layers", 10001, "is above 10000");
+  expectRefused(llama(), "/num_hidden_layers", 10001,
+                "is no whole number from 1 to 10000");
   expectRefused(llama(), "/num_attention_heads", 5,
                 "'hidden_size' (64) is no multiple");
   expectRefused(llama(), "/num_key_value_heads", 3, "does not divide");
@@ -233,6 +234,8 @@ TEST(ModelConfig, RefusesWhatItDoesNotKnow) {
   expectRefused(v3, "/scoring_func", "tanh", "known: softmax, sigmoid");
   expectRefused(v3, "/topk_method", "random",
                 "known: greedy, group_limited_greedy, noaux_tc");
+  expectRefused(v3, "/n_routed_experts", 10001, "from 1 to 10000");
+  expectRefused(v3, "/num_nextn_predict_layers", 10001, "from 0 to 10000");
   expectRefused(v3, "/n_group", 7, "do not fit 'n_routed_experts' (256)");
   expectRefused(v3, "/topk_group", 9, "do not fit");
   expectRefused(v3, "/num_experts_per_tok", 200, "among 128 experts");

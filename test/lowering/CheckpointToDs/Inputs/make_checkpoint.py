@@ -1,25 +1,20 @@
-"""Writes a checkpoint folder of LlamaForCausalLM with one small layer.
+"""Writes a checkpoint folder: a LlamaForCausalLM with one small layer of zeros, or a copy of another.
 
-usage: make_checkpoint.py FOLDER [FIELD=JSON | -FIELD | shape:TENSOR=JSON | dtype:TENSOR=NAME | -TENSOR | +TENSOR]...
+usage: make_checkpoint.py FOLDER [from:OTHER] [CHANGE]...
 
-Arguments change fields of config.json, take a field or a tensor away, give a tensor another shape or type than the configuration asks
-for, or add one. Weights are zero.
+Changes: FIELD=JSON and -FIELD of config.json; -TENSOR and +TENSOR take one away and add one of zeros; shape:TENSOR=JSON and
+dtype:TENSOR=NAME make one of zeros of another shape or type.
 """
 import json
+import math
 import os
 import sys
 
-SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I8": 1}
+SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I8": 1, "F8_E4M3": 1}
 
 
-def main():
-    folder, *changes = sys.argv[1:]
-    config = {"architectures": ["LlamaForCausalLM"], "vocab_size": 11, "hidden_size": 8, "intermediate_size": 10, "num_hidden_layers": 1,
-              "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
-    for change in changes:
-        name, _, value = change.partition("=")
-        if value and ":" not in name:
-            config[name] = json.loads(value)
+def small_llama(config):
+    """Shapes of all tensors."""
     width = config.get("head_dim", 2)
     d, ffn, q, kv = config["hidden_size"], config["intermediate_size"], 4 * width, 2 * width
     layer = "model.layers.0."
@@ -33,30 +28,61 @@ def main():
             shapes[f"{layer}{name}.bias"] = shape[:1]
     if not config.get("tie_word_embeddings"):
         shapes["lm_head.weight"] = (11, d)
-    types = {}
+    return shapes
+
+
+def read(path):
+    """Type, shape and bytes of all tensors of a file."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = file.read()
+    return {name: (info["dtype"], info["shape"], data[slice(*info["data_offsets"])])
+            for name, info in header.items() if name != "__metadata__"}
+
+
+def zeros(shape, dtype="F32"):
+    return dtype, list(shape), bytes(math.prod(shape) * SIZES[dtype])
+
+
+def main():
+    folder, *changes = sys.argv[1:]
+    other = next((change[5:] for change in changes if change.startswith("from:")), None)
+    config = {"architectures": ["LlamaForCausalLM"], "vocab_size": 11, "hidden_size": 8, "intermediate_size": 10, "num_hidden_layers": 1,
+              "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
+    if other:
+        config = json.load(open(os.path.join(other, "config.json")))
+    for change in changes:
+        name, _, value = change.partition("=")
+        if value and ":" not in name:
+            config[name] = json.loads(value)
+    tensors = {}
+    if other:
+        for name in sorted(os.listdir(other)):
+            if name.startswith("model") and name.endswith(".safetensors"):
+                tensors.update(read(os.path.join(other, name)))
+    else:
+        tensors = {name: zeros(shape) for name, shape in small_llama(config).items()}
     for change in changes:
         name, _, value = change.partition("=")
         kind, _, tensor = name.partition(":")
         if kind == "shape":
-            shapes[tensor] = json.loads(value)
+            tensors[tensor] = zeros(json.loads(value), tensors[tensor][0])
         elif kind == "dtype":
-            types[tensor] = value
-        elif name.startswith("-"):
-            config.pop(name[1:], None), shapes.pop(name[1:], None)
+            tensors[tensor] = zeros(tensors[tensor][1], value)
         elif name.startswith("+"):
-            shapes[name[1:]] = (3,)
+            tensors[name[1:]] = zeros((3,))
+        elif name.startswith("-"):
+            if name[1:] not in config and name[1:] not in tensors:
+                sys.exit(f"nothing is called {name[1:]}")
+            config.pop(name[1:], None), tensors.pop(name[1:], None)
     header, offset = {}, 0
-    for name, shape in shapes.items():
-        count = 1
-        for size in shape:
-            count *= size
-        end = offset + count * SIZES[types.get(name, "F32")]
-        header[name] = {"dtype": types.get(name, "F32"), "shape": list(shape), "data_offsets": [offset, end]}
-        offset = end
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
     os.makedirs(folder, exist_ok=True)
     text = json.dumps(header).encode()
     with open(os.path.join(folder, "model.safetensors"), "wb") as out:
-        out.write(len(text).to_bytes(8, "little") + text + bytes(offset))
+        out.write(len(text).to_bytes(8, "little") + text + b"".join(data for _, _, data in tensors.values()))
     with open(os.path.join(folder, "config.json"), "w") as out:
         json.dump(config, out)
 
