@@ -13,31 +13,29 @@ module attributes {transform.with_named_sequence} {
     %3:3 = transform.structured.tile_using_for %append tile_sizes [1, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
     %positions = transform.structured.match ops{["ds.token_positions"]} in %root : (!transform.any_op) -> !transform.any_op
     %4:2 = transform.structured.tile_using_for %positions tile_sizes [3] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
-    %rows = transform.structured.match ops{["ds.linear", "ds.packed_linear", "ds.quantize_groups", "ds.packed_quantized_linear", "ds.rope", "ds.swiglu"]} in %root : (!transform.any_op) -> !transform.any_op
-    %5:2 = transform.structured.tile_using_for %rows tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     %latent = transform.structured.match ops{["ds.mla", "ds.mla_absorbed"]} in %root : (!transform.any_op) -> !transform.any_op
     %6:3 = transform.structured.tile_using_for %latent tile_sizes [3, 1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
     %grouped = transform.structured.match ops{["ds.grouped_linear"]} in %root : (!transform.any_op) -> !transform.any_op
     %7:2 = transform.structured.tile_using_for %grouped tile_sizes [5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     %combine = transform.structured.match ops{["ds.combine"]} in %root : (!transform.any_op) -> !transform.any_op
     %8:3 = transform.structured.tile_using_for %combine tile_sizes [2, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
-    transform.include @tensor_ops failures(propagate) (%root) : (!transform.any_op) -> ()
-    transform.yield
-  }
-
-  // Tensor ops have any number of loops; one that lacks the loop is left.
-  transform.named_sequence @tensor_ops(%root: !transform.any_op {transform.readonly}) {
-    %whole = transform.structured.match ops{["ds.arg_reduce", "ds.bitcast", "ds.broadcast", "ds.cast", "ds.concat", "ds.cumulative", "ds.dequantize", "ds.elementwise", "ds.matmul", "ds.reduce", "ds.slice", "ds.softmax", "ds.transpose"]} in %root : (!transform.any_op) -> !transform.any_op
+    %whole = transform.include @of_rows failures(propagate) (%root) : (!transform.any_op) -> !transform.any_op
     transform.foreach %whole : !transform.any_op {
     ^bb0(%op: !transform.any_op):
       transform.include @first_loop failures(suppress) (%op) : (!transform.any_op) -> ()
     }
-    %rows = transform.structured.match ops{["ds.arg_reduce", "ds.bitcast", "ds.broadcast", "ds.cast", "ds.concat", "ds.cumulative", "ds.dequantize", "ds.elementwise", "ds.matmul", "ds.reduce", "ds.slice", "ds.softmax", "ds.transpose"]} in %root : (!transform.any_op) -> !transform.any_op
-    transform.foreach %rows : !transform.any_op {
+    %some = transform.include @of_rows failures(propagate) (%root) : (!transform.any_op) -> !transform.any_op
+    transform.foreach %some : !transform.any_op {
     ^bb0(%op: !transform.any_op):
       transform.include @second_loop failures(suppress) (%op) : (!transform.any_op) -> ()
     }
     transform.yield
+  }
+
+  // Ops with any number of loops; one that lacks a loop is left.
+  transform.named_sequence @of_rows(%root: !transform.any_op {transform.readonly}) -> !transform.any_op {
+    %ops = transform.structured.match ops{["ds.arg_reduce", "ds.bitcast", "ds.broadcast", "ds.cast", "ds.concat", "ds.cumulative", "ds.dequantize", "ds.elementwise", "ds.linear", "ds.matmul", "ds.packed_linear", "ds.packed_quantized_linear", "ds.quantize_groups", "ds.reduce", "ds.rope", "ds.slice", "ds.softmax", "ds.swiglu", "ds.transpose"]} in %root : (!transform.any_op) -> !transform.any_op
+    transform.yield %ops : !transform.any_op
   }
   transform.named_sequence @first_loop(%op: !transform.any_op {transform.consumed}) {
     %0:2 = transform.structured.tile_using_for %op tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
