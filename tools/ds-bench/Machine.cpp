@@ -4,10 +4,10 @@
 #include <barrier>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <functional>
 #include <immintrin.h>
 #include <new>
+#include <numeric>
 #include <sys/mman.h>
 #include <thread>
 
@@ -147,11 +147,14 @@ ReadBuffer::ReadBuffer(size_t bytes, unsigned threads)
     throw std::bad_alloc();
   // Fewer pages, fewer misses of the TLB; without them it is a slower read.
   madvise(data, bytes, MADV_HUGEPAGE);
-  // Pages exist only once they are written to, near the thread that does it.
+  // Pages exist only once they are written to, near the thread that does it; no
+  // two are alike, or a virtual machine might keep one for all.
   inParallel(threads, [&](unsigned i) {
-    std::memset(static_cast<Line *>(data) + lines * i / threads, int(i + 1),
-                (lines * (i + 1) / threads - lines * i / threads) *
-                    sizeof(Line));
+    uint64_t *words = static_cast<uint64_t *>(data);
+    constexpr size_t lineWords = sizeof(Line) / sizeof(uint64_t);
+    size_t first = lines * i / threads * lineWords,
+           last = lines * (i + 1) / threads * lineWords;
+    std::iota(words + first, words + last, first);
   });
 }
 
