@@ -80,6 +80,8 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createPackWeights(pack));
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
   pm.addNestedPass<func::FuncOp>(createFuseRope());
+  // Before parameters are widened in the parameter program.
+  pm.addNestedPass<func::FuncOp>(createNarrowMatmuls());
   // Last: no pass sees through a computed parameter.
   pm.addPass(createSplitParameterProgram());
   pm.addPass(createCanonicalizerPass());
@@ -136,6 +138,10 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
   LowerMatmulOptions matmul;
   matmul.vectorLanes = variant.lanes;
   pm.addNestedPass<func::FuncOp>(createLowerMatmul(matmul));
+  LowerByteMatmulOptions bytes;
+  bytes.vectorLanes = variant.lanes;
+  bytes.byteDot = variant.hasByteDot;
+  pm.addNestedPass<func::FuncOp>(createLowerByteMatmul(bytes));
   LowerAttentionOptions attention;
   attention.vectorLanes = variant.lanes;
   pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
@@ -200,7 +206,10 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createExpandMath());
-  pm.addPass(createLowerDotBytes());
+  LowerDotBytesOptions dots;
+  dots.vectorLanes = variant.lanes;
+  dots.byteDot = variant.hasByteDot;
+  pm.addPass(createLowerDotBytes(dots));
   // What LLVM has no intrinsic for becomes a call of libm.
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());

@@ -155,6 +155,19 @@ def MergeLinears : Pass<"ds-merge-linears"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def NarrowMatmuls : Pass<"ds-narrow-matmuls"> {
+  let summary = "integer products of widened bytes become products of unsigned and signed bytes";
+  let description = [{
+    `(a − za) · (b − zb) = a · b − za · Σ_k b − zb · Σ_k (a − za)`, all in i32, which wraps, for bytes a and b that are widened and zero points
+    that are one number along k, as ONNX MatMulInteger has them. Where a is signed or b unsigned, it moves by 128, and its zero point with it:
+    the processors' instruction is for ui8 · i8. What depends on weights alone, moved bytes and their sums, is computed once by the parameter
+    program; weights stay bytes.
+    Does nothing with other integers, with a zero point per k, and where the product has the form already.
+    Run before `ds-split-parameter-program`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::ds::DsDialect"];
+}
+
 def NarrowCaches : Pass<"ds-narrow-caches", "func::FuncOp"> {
   let summary = "the caches of a step become bf16";
   let description = [{

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/PanelProduct.h"
+#include "lowering/LinalgToCPU/RowVectors.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -253,26 +254,14 @@ private:
           value = arith::AndIOp::create(b, loc, value, splat(bytes, 15));
       }
       for (auto [r, row] : llvm::enumerate(rows)) {
-        Value all = fourOf(row, add(at, 4 * half));
+        Value all = RowVectors{b, loc, lanes}.fourBytes(
+            input, {row, add(at, 4 * half)});
         for (int64_t part = 0; part < parts; ++part) {
           Value &acc = inner[r * parts + part];
           acc = DotBytesOp::create(b, loc, words, acc, stored[part], all);
         }
       }
     }
-  }
-
-  /// Four successive input bytes in every lane.
-  Value fourOf(Value row, Value at) {
-    Value padding = arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(0));
-    Value four = vector::TransferReadOp::create(
-        b, loc, VectorType::get({4}, b.getI8Type()), input, ValueRange{row, at},
-        padding, ArrayRef<bool>{true});
-    Value word = vector::BitCastOp::create(
-        b, loc, VectorType::get({1}, b.getI32Type()), four);
-    Value scalar = vector::ExtractOp::create(b, loc, word, int64_t(0));
-    Value all = vector::BroadcastOp::create(b, loc, words, scalar);
-    return vector::BitCastOp::create(b, loc, bytes, all);
   }
 
   PackedQuantizedLinearOp op;

@@ -215,19 +215,41 @@ def LowerMatmul : Pass<"ds-cpu-matmul"> {
     registers while k ascends, one fused multiply-add per k and element. Columns beyond the last are masked. An element's bits depend on
     its row and its column only, not on sizes, tiles, threads or `lanes`. All in f32: f16 and bf16 are widened, a narrow left side once
     before the loop.
-    Integers, f64 and f8 stay for ds-to-linalg. Run on tensors, before ds-to-linalg.
+    Integers (bytes are ds-cpu-byte-matmul's), f64 and f8 stay for ds-to-linalg. Run on tensors, before ds-to-linalg.
   }];
   let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::vector::VectorDialect"];
 }
 
-def LowerDotBytes : Pass<"ds-lower-dot-bytes"> {
-  let summary = "ds.dot_bytes becomes the intrinsic of vpdpbusd";
+def LowerByteMatmul : Pass<"ds-cpu-byte-matmul"> {
+  let summary = "products of unsigned and signed bytes become parallel loops of vector code";
   let description = [{
-    Run after bufferization, which takes a call of an intrinsic for one with side effects, for a processor with AVX512-VNNI.
+    `ds.matmul` of ui8 and i8 → the loops of `ds-cpu-matmul` around `ds.dot_bytes`: four k of 64 columns are read where they lie and dealt out in
+    registers. Sums are whole numbers, exact but for wrapping in i32, in any order. The columns of a last panel that is not whole are copied
+    beside zeros first. Does nothing with other types; `ds-narrow-matmuls` makes these of all products of bytes.
+    Run on tensors, before ds-to-linalg.
   }];
-  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+  let options = [
+    Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">,
+    Option<"byteDot", "byte-dot", "bool", "false", "vpdpbusd on vectors of 64 bytes may be used">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerDotBytes : Pass<"ds-lower-dot-bytes"> {
+  let summary = "ds.dot_bytes becomes vpdpbusd, or vpmaddwd twice";
+  let description = [{
+    With `byte-dot` the intrinsic of AVX512-VNNI. Without, bytes are widened to 16 bits, even and odd ones apart, and vpmaddwd adds the products
+    of neighbours: as exact, about four times as many instructions.
+    Run after bufferization, which takes a call of an intrinsic for one with side effects, before vectors go to LLVM.
+  }];
+  let options = [
+    Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">,
+    Option<"byteDot", "byte-dot", "bool", "false", "vpdpbusd on vectors of 64 bytes may be used">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
 }
 
 def MoveBf16AsBits : Pass<"ds-move-bf16-as-bits"> {

@@ -62,6 +62,15 @@ Value RowVectors::write(Value vector, Value tensor, ValueRange at,
       .getResult();
 }
 
+Value RowVectors::fourBytes(Value tensor, ValueRange at, bool partial) {
+  Value four = RowVectors{b, loc, 4}.read(tensor, at, partial);
+  Value word = vector::BitCastOp::create(
+      b, loc, VectorType::get({1}, b.getI32Type()), four);
+  Value all = broadcast(first(word));
+  return vector::BitCastOp::create(
+      b, loc, VectorType::get({4 * lanes}, b.getI8Type()), all);
+}
+
 Value RowVectors::rounded(Value vector, Type element) {
   if (element.isF32())
     return vector;

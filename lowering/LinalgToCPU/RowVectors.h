@@ -48,6 +48,9 @@ struct RowVectors {
   /// Writes lanes into `tensor`, rounded to its type; lanes outside are dropped
   /// where `partial`. Returns the new tensor.
   Value write(Value vector, Value tensor, ValueRange at, bool partial = false);
+  /// The 4 bytes of `tensor` from `at` on, 0 behind its end where `partial`, in
+  /// each of `lanes` quarters: an operand of ds.dot_bytes.
+  Value fourBytes(Value tensor, ValueRange at, bool partial = false);
   /// The vector as it is after it was stored as `element`.
   Value rounded(Value vector, Type element);
 

@@ -359,6 +359,30 @@ def cumulative(case):
     case.output(out, element, dims, tolerance if element in FLOATS else None)
 
 
+def matmul_integer(case):
+    """ONNX MatMulInteger: bytes less their zero points, which are one number, one per row or one per column."""
+    m, k, n = case.dim(), case.dim(LONG), case.dim(COLUMNS)
+    batch = case.dims(case.pick([0, 0, 1]), SMALL)
+    shapes = [batch + [m, k], [k, n]]
+
+    def side(shape, zeros):
+        element = case.pick(["i8", "ui8"])
+        x = case.input(element, shape, integers(element))
+        wide = case.emit(f"ds.cast {x} : {tensor(element, shape)} to {tensor('i32', shape)}")
+        if case.chance(0.3):
+            return x, wide
+        dims = case.pick(zeros)
+        zero = case.input(element, dims, integers(element))
+        zero = case.emit(f"ds.cast {zero} : {tensor(element, dims)} to {tensor('i32', dims)}")
+        return x, case.emit(f"ds.elementwise sub {wide}, {zero} : ({tensor('i32', shape)}, {tensor('i32', dims)}) "
+                            f"-> {tensor('i32', shape)}")
+    x, lhs = side(shapes[0], [[], [1], [m, 1]])
+    _, rhs = side(shapes[1], [[], [n], [1, n]])
+    dims = batch + [m, n]
+    out = case.emit(f"ds.matmul {lhs}, {rhs} : {tensor('i32', shapes[0])}, {tensor('i32', shapes[1])} to {tensor('i32', dims)}")
+    case.output(out, "i32", dims, None)
+
+
 def matmul(case):
     element = case.pick(FLOATS + ["f32", "i8", "ui8", "i32"])
     result = "i32" if element in ("i8", "ui8", "i32") else element
@@ -688,7 +712,7 @@ OPS = {f"elementwise.{k}": elementwise(k)
 OPS |= {"elementwise.select": select, "cast": cast, "bitcast": bitcast, "reshape": reshape, "broadcast": broadcast, "transpose": transpose,
         "every_float8": every_float8,
         "slice": slice_, "concat": concat, "pad": pad, "range": range_, "arg_reduce": arg_reduce, "cumulative": cumulative,
-        "matmul": matmul, "softmax": softmax, "gather": gather, "gather_elements": gather_elements, "gather_nd": gather_nd,
+        "matmul": matmul, "matmul_integer": matmul_integer, "softmax": softmax, "gather": gather, "gather_elements": gather_elements, "gather_nd": gather_nd,
         "scatter_elements": scatter_elements, "scatter_nd": scatter_nd, "topk": topk, "nonzero": nonzero,
         "dequantize": dequantize, "dequantize_blocks": dequantize_blocks, "quantize": quantize, "dynamic_quantize": dynamic_quantize, "require": require}
 OPS |= {f"reduce.{k}": reduce(k) for k in ("sum", "prod", "max", "min")}
