@@ -71,6 +71,10 @@ DequantizeOp mlir::ds::matchDequantizedWeight(Value weight, bool *transposed) {
   return weight.getDefiningOp<DequantizeOp>();
 }
 
+bool mlir::ds::isRouter(LinearOp op) {
+  return llvm::any_of(op->getUsers(), llvm::IsaPred<RouteOp>);
+}
+
 bool mlir::ds::isParameterValue(Value value) {
   // Chains above parameters are short (cast, transpose, dequantise), so a
   // plain walk stays linear; anything long is no weight.

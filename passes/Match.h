@@ -28,6 +28,10 @@ Value peelFloatCasts(Value value);
 /// cut padding off the ends; null if it is made otherwise.
 DequantizeOp matchDequantizedWeight(Value weight, bool *transposed = nullptr);
 
+/// Whether `op` gives the logits of a router, on which experts are chosen. Its
+/// weight and its activations keep their precision whatever the others get.
+bool isRouter(LinearOp op);
+
 /// Whether `value` depends on parameters and constants alone.
 bool isParameterValue(Value value);
 

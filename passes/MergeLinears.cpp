@@ -207,6 +207,8 @@ private:
   }
 
   static bool areAlike(LinearOp a, LinearOp b) {
+    if (isRouter(a) != isRouter(b))
+      return false;
     RankedTensorType p = tensorType(a.getWeight()),
                      q = tensorType(b.getWeight());
     return getElementTypeOrSelf(a.getType()) ==

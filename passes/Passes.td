@@ -148,7 +148,7 @@ def MergeLinears : Pass<"ds-merge-linears"> {
     `ds.dequantize` are joined below it (data, scales, zero points), so the joined weight is quantised like its parts.
 
     Only ops whose weights have one element type, K and way of being made from parameters, whose results have one type,
-    and of which all or none have a bias. Does nothing where a weight is no expression of parameters (joining it would copy
+    and of which all or none have a bias; and no router (`ds.route`) with others, whose weights may yet be rounded. Does nothing where a weight is no expression of parameters (joining it would copy
     at run time) or where a parameter below it has another use (its bytes would be in the artefact twice: tied embeddings).
     Run raising before, `ds-split-parameter-program` after: it turns the concatenation into ranges of files.
   }];
@@ -191,7 +191,7 @@ def QuantizeWeights : Pass<"ds-quantize-weights"> {
     `type` bf16: rounded. int8: whole numbers in [−127, 127] with an f32 scale per 64 successive k of a row; int4: [−7, 7], a scale per 32
     (`ds.quantize_groups`, which the parameter program computes once). The weight stays a value, made by
     `ds.dequantize`; `ds-pack-quantized-weights` finds it there. keep: nothing happens.
-    Embedding tables, norms and biases keep their types, and so do weights that are whole numbers already.
+    Embedding tables, norms, biases and routers (`ds.route`) keep their types, and so do weights that are whole numbers already.
     Run after `ds-merge-linears`, before packing.
   }];
   let options = [

@@ -45,7 +45,7 @@ private:
         !(element.isF32() || element.isBF16() || element.isF16()))
       return;
     // Whole numbers already: another rounding would only lose.
-    if (matchDequantizedWeight(weight))
+    if (matchDequantizedWeight(weight) || isRouter(op))
       return;
     OpBuilder b(op);
     Location loc = op.getLoc();

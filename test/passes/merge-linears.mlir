@@ -119,3 +119,20 @@ func.func @inputs(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>) -> (tensor<?x4xf32>,
   %1 = ds.linear %y, %b : tensor<?x8xf32>, tensor<4x8xf32> to tensor<?x4xf32>
   return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+// A router keeps its precision, whatever becomes of the others' weights.
+// CHECK-LABEL: func.func @router
+// CHECK-NOT: ds.concat
+// CHECK-COUNT-2: ds.linear
+ds.parameter @a : tensor<4x8xf32> = [#ds.file_range<"w", 0, 128>]
+ds.parameter @b : tensor<4x8xf32> = [#ds.file_range<"w", 128, 128>]
+func.func @router(%x: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x2xi32>) {
+  %a = ds.load_parameter @a : tensor<4x8xf32>
+  %b = ds.load_parameter @b : tensor<4x8xf32>
+  %0 = ds.linear %x, %a : tensor<?x8xf32>, tensor<4x8xf32> to tensor<?x4xf32>
+  %1 = ds.linear %x, %b : tensor<?x8xf32>, tensor<4x8xf32> to tensor<?x4xf32>
+  %w, %e, %l = ds.route %1 softmax top 2 groups 1 keep 1 by max fill zero scale 1.0 : tensor<?x4xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<4xi32>
+  return %0, %e : tensor<?x4xf32>, tensor<?x2xi32>
+}

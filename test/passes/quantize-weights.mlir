@@ -30,3 +30,15 @@ func.func @input(%x: tensor<?x9xf32>, %w: tensor<48x9xf32>) -> tensor<?x48xf32> 
   %0 = ds.linear %x, %w : tensor<?x9xf32>, tensor<48x9xf32> to tensor<?x48xf32>
   return %0 : tensor<?x48xf32>
 }
+
+// A router chooses by small differences: its weight is left.
+// CHECK-LABEL: func @router
+// CHECK-NOT: ds.quantize_groups
+// CHECK-NOT: ds.cast
+// CHECK: ds.route
+func.func @router(%x: tensor<?x9xf32>) -> tensor<?x2xi32> {
+  %w = ds.load_parameter @w : tensor<48x9xf32>
+  %0 = ds.linear %x, %w : tensor<?x9xf32>, tensor<48x9xf32> to tensor<?x48xf32>
+  %1, %e, %l = ds.route %0 softmax top 2 groups 1 keep 1 by max fill zero scale 1.0 : tensor<?x48xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<48xi32>
+  return %e : tensor<?x2xi32>
+}

@@ -53,7 +53,7 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
          "--weight-type", command.weightType,
          "what the weights of products become: bf16; int8 or int4 with a scale "
          "per group of inputs (64, 32); keep: as the file has them. "
-         "Embeddings, norms and biases keep their types")
+         "Embeddings, norms, biases and routers of experts keep their types")
       ->check(CLI::IsMember({"keep", "bf16", "int8", "int4"}));
   auto *cacheType =
       app.add_option("--cache-type", command.cacheType,
