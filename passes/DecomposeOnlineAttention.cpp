@@ -48,6 +48,16 @@ struct Ops {
     return ReshapeOp::create(b, loc, RankedTensorType::get(shape, element),
                              value, dims);
   }
+  /// Columns [from, from + count) of a tensor of rank 4.
+  Value columns(Value value, OpFoldResult from, OpFoldResult count) {
+    SmallVector<OpFoldResult> offsets(4, b.getIndexAttr(0)),
+        strides(4, b.getIndexAttr(1)),
+        sizes = tensor::getMixedSizes(b, loc, value);
+    offsets[3] = from;
+    sizes[3] = count;
+    return tensor::ExtractSliceOp::create(b, loc, value, offsets, sizes,
+                                          strides);
+  }
   /// [B, S, H] → [B, S, H, 1].
   Value column(Value value) {
     return reshape(value, {size(value, 0), size(value, 1), size(value, 2),
@@ -78,18 +88,22 @@ struct Decompose : OpRewritePattern<OnlineAttentionOp> {
             cast<FloatType>(tensorType(op.getAccumulator()).getElementType())};
     Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
     OpFoldResult batch = ops.size(query, 0), rows = ops.size(query, 1),
-                 heads = ops.size(query, 2), width = ops.size(query, 3),
-                 kvHeads = ops.size(key, 1), keys = ops.size(key, 2);
+                 heads = ops.size(query, 2), kvHeads = ops.size(key, 1),
+                 keys = ops.size(key, 2);
     // The heads that share a key, one below the other.
     OpFoldResult stacked =
         times(rewriter, op.getLoc(),
               quotient(rewriter, op.getLoc(), heads, kvHeads), rows);
-    static const int64_t swapRowsAndHeads[] = {0, 2, 1, 3},
-                         swapLast[] = {0, 1, 3, 2};
-    Value left = ops.reshape(ops.transpose(query, swapRowsAndHeads),
-                             {batch, kvHeads, stacked, width});
-    Value scores = ops.reshape(matmul(ops, left, ops.transpose(key, swapLast)),
-                               {batch, heads, rows, keys});
+    Value tail = op.getTail(), scores;
+    if (tail) {
+      OpFoldResult none = rewriter.getIndexAttr(0), first = ops.size(key, 3);
+      scores = ops.map(
+          EK::Add,
+          {products(ops, ops.columns(query, none, first), key),
+           products(ops, ops.columns(query, first, ops.size(tail, 3)), tail)});
+    } else {
+      scores = products(ops, query, key);
+    }
     scores = ops.map(EK::Mul,
                      {scores, ops.constant(op.getScale().convertToDouble())});
     scores = masked(ops, op, scores, {batch, heads, rows, keys});
@@ -124,6 +138,22 @@ struct Decompose : OpRewritePattern<OnlineAttentionOp> {
   }
 
 private:
+  static constexpr int64_t swapRowsAndHeads[] = {0, 2, 1, 3},
+                           swapLast[] = {0, 1, 3, 2};
+
+  /// [B, H, S, T]: Σ_d query[b, s, h, d] · key[b, h', t, d], the heads of the
+  /// query shared out among those of `key`.
+  static Value products(Ops &ops, Value query, Value key) {
+    OpFoldResult batch = ops.size(query, 0), rows = ops.size(query, 1),
+                 heads = ops.size(query, 2), keyHeads = ops.size(key, 1);
+    OpFoldResult stacked =
+        times(ops.b, ops.loc, quotient(ops.b, ops.loc, heads, keyHeads), rows);
+    Value left = ops.reshape(ops.transpose(query, swapRowsAndHeads),
+                             {batch, keyHeads, stacked, ops.size(query, 3)});
+    return ops.reshape(matmul(ops, left, ops.transpose(key, swapLast)),
+                       {batch, heads, rows, ops.size(key, 2)});
+  }
+
   static Value matmul(Ops &ops, Value lhs, Value rhs) {
     SmallVector<int64_t> shape(tensorType(lhs).getShape());
     shape.back() = tensorType(rhs).getShape().back();

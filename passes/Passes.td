@@ -369,4 +369,22 @@ def TileAttention : Pass<"ds-tile-attention"> {
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def TileLatentAttention : Pass<"ds-tile-latent-attention"> {
+  let summary = "ds.mla and ds.mla_absorbed become loops of ds.online_attention over blocks of latents";
+  let description = [{
+    Sequence by sequence, `block` rows of its slot at a time, the first at row 0: the rope keys are the tail of the keys; keys and
+    values are the latents themselves (absorbed) or `ds.linear` of them (expanded), so that the keys of one block are all
+    that is ever expanded. Rows behind what the sequence has are not touched.
+
+    Buffers have the sizes of sequences, which only a run knows: this is the form for graphs and for targets whose blocks have
+    fixed sizes later, not for an entry that must not allocate. Does nothing where there is neither op. Run
+    `ds-decompose-online-attention` after it, as every lowering does.
+  }];
+  let options = [
+    Option<"block", "block", "int64_t", "128", "rows of the cache per block">
+  ];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // PASSES_PASSES

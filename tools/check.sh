@@ -96,6 +96,8 @@ script properties-tiled "$python" test/properties/run_properties.py "$bin/ds-com
   --through="$bin/ds-opt $tiles -ds-tile-attention=block=5"
 script properties-online "$python" test/properties/run_properties.py "$bin/ds-compile" --only=attention --count=8 \
   --through="$bin/ds-opt -ds-tile-attention=block=5 $tiles"
+script properties-latent "$python" test/properties/run_properties.py "$bin/ds-compile" --only=mla --count=8 \
+  --through="$bin/ds-opt -ds-tile-latent-attention=block=5"
 
 if [ "$preset" = release ]; then
   say "Fuzzing the readers, briefly"

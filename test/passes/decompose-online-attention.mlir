@@ -37,3 +37,20 @@ func.func @dense(%q: tensor<1x3x4x8xf32>, %k: tensor<1x2x4x8xf32>) -> tensor<1x3
   %0 = ds.attention %q, %k, %k scale 1.0 : tensor<1x3x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32> to tensor<1x3x4x8xf32>
   return %0 : tensor<1x3x4x8xf32>
 }
+
+// Keys in two parts: one product each, of their columns of the query; the tail
+// is shared by all heads, which are rows of one product.
+// CHECK-LABEL: func.func @tail(
+// CHECK-SAME: %[[Q:.*]]: tensor<1x3x4x12xf32>, %[[K:.*]]: tensor<1x2x5x8xf32>, %[[R:.*]]: tensor<1x1x5x4xf32>, %[[V:.*]]: tensor<1x2x5x6xf32>
+func.func @tail(%q: tensor<1x3x4x12xf32>, %k: tensor<1x2x5x8xf32>, %r: tensor<1x1x5x4xf32>, %v: tensor<1x2x5x6xf32>,
+                %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>) -> tensor<1x3x4x6xf32> {
+  // CHECK-DAG: %[[FIRST:.*]] = tensor.extract_slice %[[Q]][0, 0, 0, 0] [1, 3, 4, 8]
+  // CHECK-DAG: %[[REST:.*]] = tensor.extract_slice %[[Q]][0, 0, 0, 8] [1, 3, 4, 4]
+  // CHECK-DAG: %[[X:.*]] = ds.matmul %{{.*}}, %{{.*}} : tensor<1x2x6x8xf32>, tensor<1x2x8x5xf32> to tensor<1x2x6x5xf32>
+  // CHECK-DAG: %[[Y:.*]] = ds.matmul %{{.*}}, %{{.*}} : tensor<1x1x12x4xf32>, tensor<1x1x4x5xf32> to tensor<1x1x12x5xf32>
+  // CHECK-DAG: %[[XS:.*]] = ds.reshape %[[X]] : tensor<1x2x6x5xf32> to tensor<1x4x3x5xf32>
+  // CHECK-DAG: %[[YS:.*]] = ds.reshape %[[Y]] : tensor<1x1x12x5xf32> to tensor<1x4x3x5xf32>
+  // CHECK: ds.elementwise add %[[XS]], %[[YS]]
+  %0:3 = ds.online_attention %q, %k, %v tail %r : tensor<1x1x5x4xf32> scale 0.25 into %a, %m, %m : tensor<1x3x4x12xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return %0#0 : tensor<1x3x4x6xf32>
+}

@@ -40,8 +40,10 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *,
   return success();
 }
 
-/// What dense and online attention ask of query, key, value and mask.
-template <typename OpT> static LogicalResult verifyDense(OpT op) {
+/// What dense and online attention ask of query, key, value and mask; `width`
+/// is what the query leaves for `key`.
+template <typename OpT>
+static LogicalResult verifyDense(OpT op, int64_t width, StringRef source) {
   if (failed(expectRank(op, "C1", "query", op.getQuery(), 4)) ||
       failed(expectRank(op, "C1", "key", op.getKey(), 4)) ||
       failed(expectRank(op, "C1", "value", op.getValue(), 4)))
@@ -57,8 +59,7 @@ template <typename OpT> static LogicalResult verifyDense(OpT op) {
       failed(expectSize(op, "C2", "value", op.getValue(), 2, key[2],
                         "the key's rows")) ||
       failed(expectGroups(op, "C3", query[2], known(key[1], value[1]))) ||
-      failed(expectSize(op, "C4", "key", op.getKey(), 3, query[3],
-                        "the query's width")))
+      failed(expectSize(op, "C4", "key", op.getKey(), 3, width, source)))
     return failure();
   if (Value mask = op.getMask()) {
     if (!elementType(mask).isInteger(1) && !isa<FloatType>(elementType(mask)))
@@ -72,8 +73,14 @@ template <typename OpT> static LogicalResult verifyDense(OpT op) {
   return success();
 }
 
+/// The last size of the query, whatever rank it has.
+static int64_t widthOf(Value query) {
+  ArrayRef<int64_t> shape = shapeOf(query);
+  return shape.empty() ? ShapedType::kDynamic : shape.back();
+}
+
 LogicalResult AttentionOp::verify() {
-  if (failed(verifyDense(*this)) ||
+  if (failed(verifyDense(*this, widthOf(getQuery()), "the query's width")) ||
       failed(expectFloat(*this, "C6", "query", getQuery())) ||
       failed(expectFloat(*this, "C6", "key", getKey())) ||
       failed(expectFloat(*this, "C6", "value", getValue())) ||
@@ -98,7 +105,7 @@ AttentionOp::reifyResultShapes(OpBuilder &b,
 //===----------------------------------------------------------------------===//
 
 MutableOperandRange OnlineAttentionOp::getDpsInitsMutable() {
-  auto [first, length] = getODSOperandIndexAndLength(5);
+  auto [first, length] = getODSOperandIndexAndLength(6);
   return MutableOperandRange(getOperation(), first, 2 + length);
 }
 
@@ -113,7 +120,19 @@ OnlineAttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
 }
 
 LogicalResult OnlineAttentionOp::verify() {
-  if (failed(verifyDense(*this)) ||
+  int64_t width = widthOf(getQuery());
+  StringRef source = "the query's width";
+  if (Value tail = getTail()) {
+    if (failed(expectFloat(*this, "C10", "tail", tail)) ||
+        failed(expectRank(*this, "C10", "tail", tail, 4)))
+      return failure();
+    int64_t part = shapeOf(tail)[3];
+    width = ShapedType::isDynamic(width) || ShapedType::isDynamic(part)
+                ? ShapedType::kDynamic
+                : width - part;
+    source = "what the tail leaves of the query's width";
+  }
+  if (failed(verifyDense(*this, width, source)) ||
       failed(expectFloat(*this, "C6", "query", getQuery())) ||
       failed(expectFloat(*this, "C6", "key", getKey())) ||
       failed(expectFloat(*this, "C6", "value", getValue())))
@@ -132,7 +151,20 @@ LogicalResult OnlineAttentionOp::verify() {
       failed(expectShape(*this, "C8", "maximum", getMaximum(), rows)) ||
       failed(expectShape(*this, "C8", "sum", getSum(), rows)))
     return failure();
-  return expectFinite(*this, "C9", "scale", getScale());
+  if (failed(expectFinite(*this, "C9", "scale", getScale())))
+    return failure();
+  Value tail = getTail();
+  if (!tail)
+    return success();
+  ArrayRef<int64_t> key = shapeOf(getKey());
+  if (shapeOf(tail)[1] != 1 &&
+      failed(expectSize(*this, "C10", "tail", tail, 1, key[1],
+                        "the key's heads, or 1")))
+    return failure();
+  if (failed(
+          expectSize(*this, "C10", "tail", tail, 0, key[0], "the key's batch")))
+    return failure();
+  return expectSize(*this, "C10", "tail", tail, 2, key[2], "the key's rows");
 }
 
 LogicalResult

@@ -95,6 +95,18 @@ static Value keysTile(OpBuilder &b, Location loc, Value source,
   return slice(b, loc, source, withWidth(b, loc, tile, source));
 }
 
+/// The same of the second part of keys, which one head may have for all.
+static Value tailTile(OpBuilder &b, Location loc, Value tail, Tile loops,
+                      OpFoldResult at, OpFoldResult count) {
+  if (!tail)
+    return tail;
+  if (shapeOf(tail)[1] == 1) {
+    loops.offsets[2] = b.getIndexAttr(0);
+    loops.sizes[2] = b.getIndexAttr(1);
+  }
+  return keysTile(b, loc, tail, loops, at, count);
+}
+
 /// What of the mask, if there is one, broadcasts to a tile of [B, H, S, T].
 static Value maskTile(OpBuilder &b, Location loc, Value mask,
                       const Tile &scores) {
@@ -165,6 +177,7 @@ static Operation *tiled(OpBuilder &b, OnlineAttentionOp op, const Tile &loops) {
       b, loc, slice(b, loc, query, withWidth(b, loc, rows, query)),
       keysTile(b, loc, op.getKey(), loops, at, count),
       keysTile(b, loc, op.getValue(), loops, at, count),
+      tailTile(b, loc, op.getTail(), loops, at, count),
       maskTile(b, loc, op.getMask(), scoresTile(rows, at, count)), diagonal,
       slice(b, loc, accumulator, withWidth(b, loc, rows, accumulator)),
       slice(b, loc, op.getMaximum(), rows), slice(b, loc, op.getSum(), rows),

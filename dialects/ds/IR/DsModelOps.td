@@ -206,29 +206,35 @@ def Ds_OnlineAttentionOp : Ds_ModelOp<"online_attention",
     `diagonal`, row s sees the block's keys `t ≤ s + diagonal` (negative: the first rows see none). `mask` as in `ds.attention`,
     over the keys of the block. Tiles: over B, S, Hkv, and over T as a reduction: one tile carries on from the other.
 
+    With `tail` [B, Ht, T, Dt] keys have two parts: the query is D + Dt wide, and Σ_d q[s, D + d] · tail[t, d] is added to the sum of a
+    score; a tail of one head serves all. So a block of latent attention is this op in both forms: absorbed, `key` and `value` are the
+    latents themselves (a value that is the first part of the key); expanded, they are made of the latents, head by head; the tail is
+    the rope key. `ds-tile-latent-attention` writes `ds.mla_absorbed` and `ds.mla` so.
+
     **Constraints**
     * `C1`: `query`, `key` and `value` have rank 4, and their first sizes agree (B).
     * `C2`: `key` and `value` agree in Hkv and in T.
     * `C3`: H is a multiple of Hkv.
-    * `C4`: `query` and `key` agree in D.
+    * `C4`: the query's width is that of `key` (D), or of `key` and `tail` together.
     * `C5`: `mask` has i1 or float elements, rank 4 at most, and every size, counted from the last, is 1 or agrees with that
       of [B, H, S, T].
     * `C6`: `query`, `key` and `value` are floats.
     * `C7`: `accumulator`, `maximum` and `sum` have one element type, f32 or f64.
     * `C8`: their shapes agree with [B, S, H, Dv], [B, S, H] and [B, S, H].
     * `C9`: `scale` is finite.
+    * `C10`: `tail` is a float of rank 4, agrees with `key` in B and T, and has one head or those of `key`.
 
     **Source**: Milakov and Gimelshein, arXiv:1805.02867 (the running maximum and sum); Dao et al., FlashAttention,
     arXiv:2205.14135 (the accumulator). The results have the types of the destinations.
   }];
-  let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value, Optional<AnyRankedTensor>:$mask,
-                       Optional<Index>:$diagonal, AnyRankedTensor:$accumulator, AnyRankedTensor:$maximum, AnyRankedTensor:$sum,
+  let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value, Optional<AnyRankedTensor>:$tail,
+                       Optional<AnyRankedTensor>:$mask, Optional<Index>:$diagonal, AnyRankedTensor:$accumulator, AnyRankedTensor:$maximum, AnyRankedTensor:$sum,
                        F64Attr:$scale);
   let results = (outs AnyRankedTensor:$new_accumulator, AnyRankedTensor:$new_maximum, AnyRankedTensor:$new_sum);
   let hasCanonicalizeMethod = 1;
   let hasFolder = 1;
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`mask` $mask^ `:` type($mask))? (`diagonal` $diagonal^)? `scale` $scale
+    $query `,` $key `,` $value (`tail` $tail^ `:` type($tail))? (`mask` $mask^ `:` type($mask))? (`diagonal` $diagonal^)? `scale` $scale
     `into` $accumulator `,` $maximum `,` $sum attr-dict
     `:` type($query) `,` type($key) `,` type($value) `into` type($accumulator) `,` type($maximum) `,` type($sum)
   }];

@@ -600,3 +600,51 @@ func.func @blocks_result(%x: tensor<129x3xf8E4M3FN>, %s: tensor<2x1xf32>) {
   %0 = ds.dequantize_blocks %x scale %s blocks [128, 128] : tensor<129x3xf8E4M3FN>, tensor<2x1xf32> to tensor<129x4xf32>
   return
 }
+
+// -----
+
+func.func @tail_width(%q: tensor<1x3x4x12xf32>, %k: tensor<1x2x5x9xf32>, %v: tensor<1x2x5x6xf32>, %t: tensor<1x1x5x4xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C4: key has size 9 in dimension 3, expected 8 (what the tail leaves of the query's width)}}
+  %0:3 = ds.online_attention %q, %k, %v tail %t : tensor<1x1x5x4xf32> scale 1.0 into %a, %m, %m : tensor<1x3x4x12xf32>, tensor<1x2x5x9xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @tail_type(%q: tensor<1x3x4x12xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %t: tensor<1x1x5x4xi8>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C10: tail has elements of type 'i8', expected floats}}
+  %0:3 = ds.online_attention %q, %k, %v tail %t : tensor<1x1x5x4xi8> scale 1.0 into %a, %m, %m : tensor<1x3x4x12xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @tail_rank(%q: tensor<1x3x4x12xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %t: tensor<1x5x4xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C10: tail has rank 3, expected 4}}
+  %0:3 = ds.online_attention %q, %k, %v tail %t : tensor<1x5x4xf32> scale 1.0 into %a, %m, %m : tensor<1x3x4x12xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @tail_heads(%q: tensor<1x3x4x12xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %t: tensor<1x4x5x4xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C10: tail has size 4 in dimension 1, expected 2 (the key's heads, or 1)}}
+  %0:3 = ds.online_attention %q, %k, %v tail %t : tensor<1x4x5x4xf32> scale 1.0 into %a, %m, %m : tensor<1x3x4x12xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @tail_batch(%q: tensor<1x3x4x12xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %t: tensor<2x1x5x4xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C10: tail has size 2 in dimension 0, expected 1 (the key's batch)}}
+  %0:3 = ds.online_attention %q, %k, %v tail %t : tensor<2x1x5x4xf32> scale 1.0 into %a, %m, %m : tensor<1x3x4x12xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @tail_rows(%q: tensor<1x3x4x12xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x2x5x6xf32>, %t: tensor<1x1x6x4xf32>, %a: tensor<1x3x4x6xf32>, %m: tensor<1x3x4xf32>) {
+  // expected-error @below {{'ds.online_attention' op C10: tail has size 6 in dimension 2, expected 5 (the key's rows)}}
+  %0:3 = ds.online_attention %q, %k, %v tail %t : tensor<1x1x6x4xf32> scale 1.0 into %a, %m, %m : tensor<1x3x4x12xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x6xf32> into tensor<1x3x4x6xf32>, tensor<1x3x4xf32>, tensor<1x3x4xf32>
+  return
+}

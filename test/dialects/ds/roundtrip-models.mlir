@@ -43,11 +43,15 @@ func.func @experts(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>
 
 // CHECK-LABEL: func.func @latent
 func.func @latent(%q: tensor<?x3x24xf32>, %qa: tensor<9x3x36xf32>, %c: tensor<?x1x?x20xbf16>, %r: tensor<?x1x?x16xbf16>,
-                  %uk: tensor<3x8x20xbf16>, %uv: tensor<3x5x20xbf16>, %start: tensor<?xi32>, %past: tensor<?xi32>) {
+                  %uk: tensor<3x8x20xbf16>, %uv: tensor<3x5x20xbf16>, %start: tensor<?xi32>, %past: tensor<?xi32>,
+                  %qb: tensor<1x?x3x36xf32>, %cb: tensor<1x1x?x20xbf16>, %rb: tensor<1x1x?x16xbf16>, %acc: tensor<1x?x3x20xf32>,
+                  %max: tensor<1x?x3xf32>) {
   // CHECK: ds.mla %{{.*}}, %{{.*}}, %{{.*}} expand %{{.*}}, %{{.*}} at %{{.*}}, %{{.*}}, %{{.*}} scale 1.250000e-01 : tensor<?x3x24xf32>, tensor<?x1x?x20xbf16>, tensor<?x1x?x16xbf16>, tensor<3x8x20xbf16>, tensor<3x5x20xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x3x5xf32>
   %0 = ds.mla %q, %c, %r expand %uk, %uv at %start, %past, %past scale 0.125 : tensor<?x3x24xf32>, tensor<?x1x?x20xbf16>, tensor<?x1x?x16xbf16>, tensor<3x8x20xbf16>, tensor<3x5x20xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x3x5xf32>
   // CHECK: ds.mla_absorbed %{{.*}}, %{{.*}}, %{{.*}} at %{{.*}}, %{{.*}}, %{{.*}} scale 1.250000e-01 : tensor<9x3x36xf32>, tensor<?x1x?x20xbf16>, tensor<?x1x?x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<9x3x20xf32>
   %1 = ds.mla_absorbed %qa, %c, %r at %start, %past, %past scale 0.125 : tensor<9x3x36xf32>, tensor<?x1x?x20xbf16>, tensor<?x1x?x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<9x3x20xf32>
+  // CHECK: ds.online_attention %{{.*}}, %{{.*}}, %{{.*}} tail %{{.*}} : tensor<1x1x?x16xbf16> scale 1.250000e-01 into %{{.*}}, %{{.*}}, %{{.*}} : tensor<1x?x3x36xf32>, tensor<1x1x?x20xbf16>, tensor<1x1x?x20xbf16> into tensor<1x?x3x20xf32>, tensor<1x?x3xf32>, tensor<1x?x3xf32>
+  %2:3 = ds.online_attention %qb, %cb, %cb tail %rb : tensor<1x1x?x16xbf16> scale 0.125 into %acc, %max, %max : tensor<1x?x3x36xf32>, tensor<1x1x?x20xbf16>, tensor<1x1x?x20xbf16> into tensor<1x?x3x20xf32>, tensor<1x?x3xf32>, tensor<1x?x3xf32>
   return
 }
 

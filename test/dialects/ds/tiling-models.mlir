@@ -88,3 +88,26 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// A tail of one head goes whole to every tile of heads, cut only along keys.
+// CHECK-LABEL: func.func @tail(
+// CHECK-SAME: %{{.*}}: tensor<1x6x8x20xf32>, %[[K:.*]]: tensor<1x4x10x16xf32>, %{{.*}}: tensor<1x4x10x5xf32>, %[[R:.*]]: tensor<1x1x10x4xf32>
+func.func @tail(%q: tensor<1x6x8x20xf32>, %k: tensor<1x4x10x16xf32>, %v: tensor<1x4x10x5xf32>, %r: tensor<1x1x10x4xf32>,
+                %a: tensor<1x6x8x5xf32>, %m: tensor<1x6x8xf32>) -> tensor<1x6x8x5xf32> {
+  // CHECK: scf.for %[[H:.*]] = %{{.*}} to %{{.*}} step
+  // CHECK: scf.for %[[T:[a-z0-9]+]] = %{{.*}} to %{{.*}} step
+  // CHECK: tensor.extract_slice %[[K]][0, %[[H]], %[[T]], 0] [1, 2, 5, 16]
+  // CHECK: %[[TAIL:.*]] = tensor.extract_slice %[[R]][0, 0, %[[T]], 0] [1, 1, 5, 4] [1, 1, 1, 1] : tensor<1x1x10x4xf32> to tensor<1x1x5x4xf32>
+  // CHECK: ds.online_attention {{.*}} tail %[[TAIL]] : tensor<1x1x5x4xf32> scale
+  %0:3 = ds.online_attention %q, %k, %v tail %r : tensor<1x1x10x4xf32> scale 1.0 into %a, %m, %m : tensor<1x6x8x20xf32>, tensor<1x4x10x16xf32>, tensor<1x4x10x5xf32> into tensor<1x6x8x5xf32>, tensor<1x6x8xf32>, tensor<1x6x8xf32>
+  return %0#0 : tensor<1x6x8x5xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.online_attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loops:2 = transform.structured.tile_using_for %op tile_sizes [0, 0, 2, 5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
