@@ -120,4 +120,5 @@ def main():
             print(f"  {traffic:6.1f} GB/s, {traffic / read:5.2f} of the read" if tokens == 1 else "")
 
 
-main()
+if __name__ == "__main__":
+    main()
