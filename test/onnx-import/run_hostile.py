@@ -72,7 +72,7 @@ def empty(folder):
     return b""
 
 
-@case("cannot open '.*model.onnx': Is a directory")
+@case("'.*model.onnx/config.json': cannot open: No such file or directory")
 def directory(folder):
     os.mkdir(os.path.join(folder, "model.onnx"))
 

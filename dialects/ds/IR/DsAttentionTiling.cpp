@@ -268,11 +268,9 @@ static Operation *tiled(OpBuilder &b, TokenPositionsOp op, const Tile &loops) {
   Location loc = op.getLoc();
   Sequences some = sequencesTile(b, loc, {op.getRowStart(), op.getPastLength()},
                                  loops.offsets[0], loops.sizes[0]);
-  int64_t count =
-      getConstantIntValue(loops.sizes[0]).value_or(ShapedType::kDynamic);
-  return TokenPositionsOp::create(
-      b, loc, RankedTensorType::get({count}, elementType(op.getResult())),
-      some.rowStart, some.pastLength, asValue(b, loc, loops.sizes[0]));
+  return TokenPositionsOp::create(b, loc, tileType(op.getResult(), loops.sizes),
+                                  some.rowStart, some.pastLength,
+                                  asValue(b, loc, loops.sizes[0]));
 }
 static Tile resultTile(OpBuilder &, TokenPositionsOp, unsigned,
                        const Tile &loops) {

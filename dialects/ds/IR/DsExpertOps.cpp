@@ -334,14 +334,6 @@ static Value sliceAlong(OpBuilder &b, Location loc, Value source, int64_t dim,
   return slice(b, loc, source, tile);
 }
 
-/// A type for a tile with these sizes.
-static RankedTensorType tileType(Value whole, SizesRef sizes) {
-  Shape shape;
-  for (OpFoldResult size : sizes)
-    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-  return RankedTensorType::get(shape, elementType(whole));
-}
-
 static SmallVector<IteratorType> loopKinds(GroupedLinearOp) {
   return {IteratorType::parallel};
 }

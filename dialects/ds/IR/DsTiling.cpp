@@ -14,6 +14,14 @@
 using namespace mlir;
 using namespace mlir::ds;
 
+RankedTensorType mlir::ds::tileType(Value whole, SizesRef sizes) {
+  Shape shape;
+  for (OpFoldResult size : sizes)
+    shape.push_back(isa<Value>(size) ? ShapedType::kDynamic
+                                     : *getConstantIntValue(size));
+  return RankedTensorType::get(shape, elementType(whole));
+}
+
 Value mlir::ds::slice(OpBuilder &b, Location loc, Value source,
                       const Tile &tile) {
   Sizes strides(tile.sizes.size(), b.getIndexAttr(1));
@@ -216,8 +224,8 @@ static SmallVector<Value> operandTiles(OpBuilder &b, BroadcastOp op,
   SmallVector<Value> result{sliceBroadcast(b, op.getLoc(), op.getInput(), tile,
                                            /*mayRepeat=*/true)};
   for (OpFoldResult size : tile.sizes)
-    if (!getConstantIntValue(size))
-      result.push_back(asValue(b, op.getLoc(), size));
+    if (auto value = dyn_cast<Value>(size))
+      result.push_back(value);
   return result;
 }
 
@@ -326,13 +334,14 @@ static Sizes loopSizes(OpBuilder &b, Operation *op) {
 
 static Tile resultTile(OpBuilder &b, Operation *op, unsigned,
                        const Tile &loops) {
-  SmallVector<int64_t> dims = loopDims(op);
-  if (int64_t(dims.size()) == ranked(op->getResult(0)).getRank())
-    return loops;
   Tile tile;
   tile.sizes = sizesOf(b, op);
   tile.offsets.assign(tile.sizes.size(), b.getIndexAttr(0));
-  for (auto [loop, d] : llvm::enumerate(dims)) {
+  for (auto [loop, d] : llvm::enumerate(loopDims(op))) {
+    // A static 1 is a tile of its own, whatever a loop over it calls its size:
+    // operands that repeat there have nothing else.
+    if (shapeOf(op->getResult(0))[d] == 1)
+      continue;
     tile.offsets[d] = loops.offsets[loop];
     tile.sizes[d] = loops.sizes[loop];
   }
@@ -342,11 +351,8 @@ static Tile resultTile(OpBuilder &b, Operation *op, unsigned,
 template <typename OpT>
 static Operation *tiled(OpBuilder &b, OpT op, const Tile &loops) {
   Tile tile = resultTile(b, op, 0, loops);
-  Shape shape;
-  for (OpFoldResult size : tile.sizes)
-    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-  auto type = RankedTensorType::get(shape, elementType(op.getResult()));
-  return mlir::clone(b, op, type, operandTiles(b, op, tile));
+  return mlir::clone(b, op, tileType(op.getResult(), tile.sizes),
+                     operandTiles(b, op, tile));
 }
 
 /// The loops that make a tile of the result, if it has the others whole.

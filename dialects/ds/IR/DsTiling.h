@@ -27,6 +27,10 @@ struct Tile {
   }
 };
 
+/// The type of a tile of `whole` with these sizes. A size that is a value
+/// counts as unknown, a constant too: as slices' types have it.
+RankedTensorType tileType(Value whole, SizesRef sizes);
+
 /// `tile` of `source`.
 Value slice(OpBuilder &b, Location loc, Value source, const Tile &tile);
 

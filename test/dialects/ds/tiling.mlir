@@ -524,3 +524,21 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// A static 1 is a tile of its own: the operand that repeats there has no other size.
+// CHECK-LABEL: func.func @static_one(
+func.func @static_one(%x: tensor<1x?xf32>, %y: tensor<f32>) -> tensor<1x?xi1> {
+  // CHECK: ds.elementwise {{ *}}eq %{{.*}}, %{{.*}} : (tensor<1x?xf32>, tensor<f32>) -> tensor<1x?xi1>
+  // CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[0, 0] [1, %{{.*}}] [1, 1] : tensor<1x?xi1> into tensor<1x?xi1>
+  %0 = ds.elementwise eq %x, %y : (tensor<1x?xf32>, tensor<f32>) -> tensor<1x?xi1>
+  return %0 : tensor<1x?xi1>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.elementwise"]} in %root : (!transform.any_op) -> !transform.any_op
+    %0:2 = transform.structured.tile_using_for %op tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
