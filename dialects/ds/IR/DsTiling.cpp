@@ -376,11 +376,12 @@ static FailureOr<Tile> loopsOf(OpBuilder &, Operation *op, unsigned,
 
 static Operation *tiled(OpBuilder &b, SliceOp op, const Tile &loops) {
   Location loc = op.getLoc();
+  Tile tile = resultTile(b, op, 0, loops);
   Sizes offsets = op.getMixedOffsets(), strides = op.getMixedStrides();
   for (auto [offset, stride, at] :
-       llvm::zip_equal(offsets, strides, loops.offsets))
+       llvm::zip_equal(offsets, strides, tile.offsets))
     offset = plus(b, loc, offset, times(b, loc, at, stride));
-  return SliceOp::create(b, loc, op.getInput(), offsets, loops.sizes, strides);
+  return SliceOp::create(b, loc, op.getInput(), offsets, tile.sizes, strides);
 }
 
 //===----------------------------------------------------------------------===//
