@@ -86,16 +86,9 @@ private:
       return std::nullopt;
     Value rows = rowsBehind(match.whole);
     match.product = rows.getDefiningOp();
-    auto isReady = [&](auto product) {
-      return product && !product.getSwiglu() && !product.getResidual() &&
-             !product.getCos() &&
-             tensorType(product).getElementType().isF32() &&
-             tensorType(product).getShape().back() == 2 * count;
-    };
-    if (!hasOwnPackedWeights(match.product))
-      return std::nullopt;
-    if (!isReady(dyn_cast_or_null<PackedLinearOp>(match.product)) &&
-        !isReady(dyn_cast_or_null<PackedQuantizedLinearOp>(match.product)))
+    if (!hasOwnPackedWeights(match.product) || hasEpilogue(match.product) ||
+        !tensorType(rows).getElementType().isF32() ||
+        tensorType(rows).getShape().back() != 2 * count)
       return std::nullopt;
     return match;
   }

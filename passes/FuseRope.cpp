@@ -50,7 +50,7 @@ private:
     RankedTensorType type = tensorType(result);
     int64_t n = type.getShape().back();
     if (!type.getElementType().isF32() || n % PackOp::panelRows != 0 ||
-        hasEpilogue(product))
+        hasEpilogue(product) || isGrouped(product))
       return {};
     SmallVector<Heads> found;
     for (Operation *user : result.getUsers()) {
@@ -80,15 +80,6 @@ private:
     }
     found.truncate(count);
     return found;
-  }
-
-  static bool hasEpilogue(Operation *op) {
-    auto has = [](auto product) {
-      return product &&
-             (product.getSwiglu() || product.getResidual() || product.getCos());
-    };
-    return isGrouped(op) || has(dyn_cast<PackedLinearOp>(op)) ||
-           has(dyn_cast<PackedQuantizedLinearOp>(op));
   }
 
   static bool rotateAlike(RopeOp a, RopeOp b) {

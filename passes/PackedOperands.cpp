@@ -29,6 +29,14 @@ bool mlir::ds::hasOwnPackedWeights(Operation *op) {
   });
 }
 
+bool mlir::ds::hasEpilogue(Operation *product) {
+  auto has = [](auto op) {
+    return op && (op.getSwiglu() || op.getResidual() || op.getCos());
+  };
+  return has(dyn_cast<PackedLinearOp>(product)) ||
+         has(dyn_cast<PackedQuantizedLinearOp>(product));
+}
+
 bool mlir::ds::isGrouped(Operation *product) {
   auto linear = dyn_cast<PackedLinearOp>(product);
   return linear && linear.getTiles();

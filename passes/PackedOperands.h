@@ -17,6 +17,9 @@ namespace mlir::ds {
 /// reordered.
 bool hasOwnPackedWeights(Operation *op);
 
+/// Whether SwiGLU, a residual or a rotation is part of the packed `product`.
+bool hasEpilogue(Operation *product);
+
 /// Whether `product` takes the rows of each expert by that expert's weight.
 bool isGrouped(Operation *product);
 
