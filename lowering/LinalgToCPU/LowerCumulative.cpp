@@ -134,20 +134,10 @@ struct LowerCumulative : ds::impl::LowerCumulativeBase<LowerCumulative> {
   void runOnOperation() override {
     SmallVector<CumulativeOp> ops;
     getOperation()->walk([&](CumulativeOp op) { ops.push_back(op); });
-    for (CumulativeOp op : ops) {
-      OpBuilder b(op);
-      std::optional<ReducedView> view =
-          ReducedView::of(b, op.getInput(), int64_t(op.getAxis()));
-      if (!view)
-        continue;
-      SmallVector<OpFoldResult> sizes =
-          tensor::getMixedSizes(b, op.getLoc(), op.getInput());
-      Value result =
-          CumulativeEmitter(b, op, *view, vectorLanes == 16 ? 8 : 4).emit();
-      op.replaceAllUsesWith(
-          ReducedView::restored(b, result, op.getResult(), sizes));
-      op.erase();
-    }
+    for (CumulativeOp op : ops)
+      replaceAlong(op, [&](OpBuilder &b, const ReducedView &view) {
+        return CumulativeEmitter(b, op, view, vectorLanes == 16 ? 8 : 4).emit();
+      });
   }
 };
 

@@ -184,20 +184,10 @@ struct LowerSoftmax : ds::impl::LowerSoftmaxBase<LowerSoftmax> {
   void runOnOperation() override {
     SmallVector<SoftmaxOp> ops;
     getOperation()->walk([&](SoftmaxOp op) { ops.push_back(op); });
-    for (SoftmaxOp op : ops) {
-      OpBuilder b(op);
-      std::optional<ReducedView> view =
-          ReducedView::of(b, op.getInput(), int64_t(op.getAxis()));
-      if (!view)
-        continue;
-      SmallVector<OpFoldResult> sizes =
-          tensor::getMixedSizes(b, op.getLoc(), op.getInput());
-      Value result =
-          SoftmaxEmitter(b, op, *view, vectorLanes == 16 ? 4 : 2).emit();
-      op.replaceAllUsesWith(
-          ReducedView::restored(b, result, op.getResult(), sizes));
-      op.erase();
-    }
+    for (SoftmaxOp op : ops)
+      replaceAlong(op, [&](OpBuilder &b, const ReducedView &view) {
+        return SoftmaxEmitter(b, op, view, vectorLanes == 16 ? 4 : 2).emit();
+      });
   }
 };
 

@@ -54,6 +54,23 @@ private:
   SmallVector<OpFoldResult> all;
 };
 
+/// Replaces `op`, whose result has the shape of its input, by what `emit` makes
+/// of the input walked along `axis`; leaves it where there is no such view.
+template <typename OpT>
+void replaceAlong(
+    OpT op, llvm::function_ref<Value(OpBuilder &, const ReducedView &)> emit) {
+  OpBuilder b(op);
+  std::optional<ReducedView> view =
+      ReducedView::of(b, op.getInput(), int64_t(op.getAxis()));
+  if (!view)
+    return;
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(b, op.getLoc(), op.getInput());
+  op.replaceAllUsesWith(
+      ReducedView::restored(b, emit(b, *view), op.getResult(), sizes));
+  op.erase();
+}
+
 /// A shape with what `sizes` say statically.
 RankedTensorType typeOf(ArrayRef<OpFoldResult> sizes, Type element);
 
