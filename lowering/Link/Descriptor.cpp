@@ -1,5 +1,6 @@
 //===- Descriptor.cpp - what the library says about itself ----------------===//
 #include "dialects/ds/IR/DsDialect.h"
+#include "lowering/LinalgToCPU/TypeCode.h"
 #include "lowering/Link/Link.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/include/ds/model_abi.h"
@@ -7,45 +8,12 @@
 using namespace mlir;
 using namespace mlir::ds;
 
-static uint32_t typeCode(Type type, StringAttr unsignedName) {
-  StringRef name = unsignedName ? unsignedName.getValue() : "";
-  if (!name.empty())
-    return llvm::StringSwitch<uint32_t>(name)
-        .Case("ui4", DS_TYPE_U4)
-        .Case("ui8", DS_TYPE_U8)
-        .Case("ui16", DS_TYPE_U16)
-        .Case("ui32", DS_TYPE_U32)
-        .Default(DS_TYPE_U64);
-  return llvm::TypeSwitch<Type, uint32_t>(type)
-      .Case([](Float32Type) { return DS_TYPE_F32; })
-      .Case([](Float64Type) { return DS_TYPE_F64; })
-      .Case([](Float16Type) { return DS_TYPE_F16; })
-      .Case([](BFloat16Type) { return DS_TYPE_BF16; })
-      .Case([](Float8E4M3FNType) { return DS_TYPE_F8_E4M3; })
-      .Case([](Float8E5M2Type) { return DS_TYPE_F8_E5M2; })
-      .Default([](Type t) -> uint32_t {
-        switch (t.getIntOrFloatBitWidth()) {
-        case 1:
-          return DS_TYPE_BOOL;
-        case 4:
-          return DS_TYPE_I4;
-        case 8:
-          return DS_TYPE_I8;
-        case 16:
-          return DS_TYPE_I16;
-        case 32:
-          return DS_TYPE_I32;
-        default:
-          return DS_TYPE_I64;
-        }
-      });
-}
-
 static EntryValue describe(RankedTensorType type, StringRef name,
                            ArrayAttr dims, StringAttr unsignedName) {
   EntryValue value;
   value.name = name.str();
-  value.type = typeCode(type.getElementType(), unsignedName);
+  value.type = typeCode(type.getElementType(),
+                        unsignedName ? unsignedName.getValue() : "");
   for (int64_t d = 0; d < type.getRank(); ++d) {
     bool dynamic = type.isDynamicDim(d);
     value.dims.push_back(dynamic ? -1 : type.getDimSize(d));
