@@ -24,50 +24,79 @@ static Type asBits(Type type) {
   return bits;
 }
 
-/// Stores write `value`'s bits.
-static void storeBits(LLVM::MaskedStoreOp op) {
-  Type bits = asBits(op.getValue().getType());
-  if (!bits)
-    return;
-  OpBuilder b(op);
-  op.getValueMutable().assign(
-      LLVM::BitcastOp::create(b, op.getLoc(), bits, op.getValue()));
+/// Whether `op` puts values elsewhere, with no regard to what they mean.
+static bool onlyMoves(Operation *op) {
+  return isa<LLVM::LoadOp, LLVM::StoreOp, LLVM::MaskedLoadOp,
+             LLVM::MaskedStoreOp, LLVM::masked_gather, LLVM::masked_scatter,
+             LLVM::masked_expandload, LLVM::masked_compressstore,
+             LLVM::SelectOp, LLVM::FreezeOp, LLVM::ExtractElementOp,
+             LLVM::InsertElementOp, LLVM::ShuffleVectorOp, LLVM::vector_extract,
+             LLVM::vector_insert>(op);
 }
 
-static void loadBits(LLVM::MaskedLoadOp op) {
-  Type type = op.getType(), bits = asBits(type);
+/// `operand` becomes bits where it is bf16.
+static void useBits(OpBuilder &b, OpOperand &operand) {
+  if (Type bits = asBits(operand.get().getType()))
+    operand.set(LLVM::BitcastOp::create(b, operand.getOwner()->getLoc(), bits,
+                                        operand.get()));
+}
+
+/// `value` becomes bits where it is bf16; its users get bf16 back at `b`.
+static void defineBits(OpBuilder &b, Value value) {
+  Type type = value.getType(), bits = asBits(type);
   if (!bits)
     return;
+  value.setType(bits);
+  auto back = LLVM::BitcastOp::create(b, value.getLoc(), type, value);
+  value.replaceAllUsesExcept(back, back);
+}
+
+static void moveBits(Operation *op) {
   OpBuilder b(op);
-  for (OpOperand &other : op.getPassThruMutable())
-    other.set(LLVM::BitcastOp::create(b, op.getLoc(), bits, other.get()));
-  op->getResult(0).setType(bits);
+  for (OpOperand &operand : op->getOpOperands())
+    useBits(b, operand);
   b.setInsertionPointAfter(op);
-  auto back = LLVM::BitcastOp::create(b, op.getLoc(), type, op.getResult());
-  op.getResult().replaceAllUsesExcept(back, back);
+  for (Value result : op->getResults())
+    defineBits(b, result);
 }
 
-/// A load of which every use is to be stored somewhere.
-static void copyBits(LLVM::LoadOp op) {
-  Type bits = asBits(op.getType());
-  if (bits && llvm::all_of(op->getUses(), [](OpOperand &use) {
-        auto store = dyn_cast<LLVM::StoreOp>(use.getOwner());
-        return store && store.getValue() == use.get();
-      }))
-    op.getResult().setType(bits);
+/// What branches pass to `block`.
+static void passBits(Block *block) {
+  OpBuilder b = OpBuilder::atBlockBegin(block);
+  for (BlockArgument argument : block->getArguments()) {
+    if (!asBits(argument.getType()))
+      continue;
+    for (auto from = block->pred_begin(); from != block->pred_end(); ++from) {
+      auto branch = cast<BranchOpInterface>((*from)->getTerminator());
+      OpBuilder before(branch);
+      SuccessorOperands passed =
+          branch.getSuccessorOperands(from.getSuccessorIndex());
+      useBits(
+          before,
+          passed
+              .getMutableForwardedOperands()[argument.getArgNumber() -
+                                             passed.getProducedOperandCount()]);
+    }
+    defineBits(b, argument);
+  }
 }
 
 namespace {
 struct MoveBf16AsBits : ds::impl::MoveBf16AsBitsBase<MoveBf16AsBits> {
   void runOnOperation() override {
-    getOperation()->walk([](Operation *op) {
-      if (auto store = dyn_cast<LLVM::MaskedStoreOp>(op))
-        storeBits(store);
-      else if (auto load = dyn_cast<LLVM::MaskedLoadOp>(op))
-        loadBits(load);
-      else if (auto load = dyn_cast<LLVM::LoadOp>(op))
-        copyBits(load);
+    SmallVector<Operation *> moves;
+    SmallVector<Block *> blocks;
+    getOperation()->walk([&](Operation *op) {
+      if (onlyMoves(op))
+        moves.push_back(op);
+      // No branch leads to the first block of a region.
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          if (!block.isEntryBlock())
+            blocks.push_back(&block);
     });
+    llvm::for_each(moves, moveBits);
+    llvm::for_each(blocks, passBits);
   }
 };
 } // namespace

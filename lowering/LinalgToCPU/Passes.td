@@ -255,9 +255,10 @@ def LowerDotBytes : Pass<"ds-lower-dot-bytes"> {
 def MoveBf16AsBits : Pass<"ds-move-bf16-as-bits"> {
   let summary = "bf16 that is only moved is moved as an integer";
   let description = [{
-    Masked loads and stores of bf16 become ones of i16, and so does a load that is only stored elsewhere. Without instructions for bf16 LLVM
-    takes them apart through f32 and calls a function of libgcc to get back, which the library that ds-compile links has not; and a
-    value that is only copied must not be rounded. Run on the LLVM dialect, where pointers have no element type.
+    Loads, stores, selections, shuffles, single elements of vectors, and what branches carry are i16 in place of bf16, and a bitcast stands
+    where a number is computed with. Without instructions for bf16 LLVM widens such values to f32 and calls a function of libgcc to get
+    back, which the library that ds-compile links has not; and a value that is only moved must not be rounded. Run on the LLVM dialect,
+    where pointers have no element type. The canonicaliser then takes the bitcasts between two moves away.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
