@@ -22,11 +22,21 @@ RankedTensorType mlir::ds::tileType(Value whole, SizesRef sizes) {
   return RankedTensorType::get(shape, elementType(whole));
 }
 
+Sizes mlir::ds::sliceOffsets(OpBuilder &b, Location loc,
+                             ArrayRef<int64_t> shape, SizesRef offsets) {
+  Sizes result(offsets);
+  for (auto [size, offset] : llvm::zip_equal(shape, result))
+    if (size == 0)
+      offset = asValue(b, loc, offset);
+  return result;
+}
+
 Value mlir::ds::slice(OpBuilder &b, Location loc, Value source,
                       const Tile &tile) {
   Sizes strides(tile.sizes.size(), b.getIndexAttr(1));
-  return tensor::ExtractSliceOp::create(b, loc, source, tile.offsets,
-                                        tile.sizes, strides);
+  return tensor::ExtractSliceOp::create(
+      b, loc, source, sliceOffsets(b, loc, shapeOf(source), tile.offsets),
+      tile.sizes, strides);
 }
 
 Value mlir::ds::sliceBroadcast(OpBuilder &b, Location loc, Value source,

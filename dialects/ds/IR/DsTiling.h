@@ -31,6 +31,12 @@ struct Tile {
 /// counts as unknown, a constant too: as slices' types have it.
 RankedTensorType tileType(Value whole, SizesRef sizes);
 
+/// `offsets` as slices of a tensor of `shape` may have them. MLIR's verifier
+/// takes any static offset into a static size of 0 for one outside, even that
+/// of an empty slice; an offset that is a value it leaves to run time.
+Sizes sliceOffsets(OpBuilder &b, Location loc, ArrayRef<int64_t> shape,
+                   SizesRef offsets);
+
 /// `tile` of `source`.
 Value slice(OpBuilder &b, Location loc, Value source, const Tile &tile);
 
@@ -70,7 +76,8 @@ TilingResult tilingResult(Operation *op, Operation *made);
       OpBuilder &b, unsigned number, SizesRef offsets, SizesRef sizes,         \
       Sizes &resultOffsets, Sizes &resultSizes) {                              \
     Tile tile = resultTile(b, *this, number, {Sizes(offsets), Sizes(sizes)});  \
-    resultOffsets = tile.offsets;                                              \
+    resultOffsets = sliceOffsets(                                              \
+        b, getLoc(), shapeOf((*this)->getResult(number)), tile.offsets);       \
     resultSizes = tile.sizes;                                                  \
     return success();                                                          \
   }                                                                            \

@@ -1,4 +1,5 @@
 // RUN: ds-opt %s -transform-interpreter -canonicalize -cse -split-input-file | FileCheck %s
+// RUN: ds-opt %s -transform-interpreter -split-input-file | FileCheck %s --check-prefix=ZERO
 
 // Tiles of the result are the same op on slices of the operands, with static
 // sizes, with sizes that do not divide, and with dynamic ones.
@@ -538,6 +539,30 @@ func.func @static_one(%x: tensor<1x?xf32>, %y: tensor<f32>) -> tensor<1x?xi1> {
 module attributes {transform.with_named_sequence} {
   transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
     %op = transform.structured.match ops{["ds.elementwise"]} in %root : (!transform.any_op) -> !transform.any_op
+    %0:2 = transform.structured.tile_using_for %op tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// A static 0 has slices whose offset is a value: MLIR's verifier takes none that is static. Canonical IR has no such loop any more.
+// CHECK-LABEL: func.func @static_zero(
+// CHECK-NOT: scf.for
+// ZERO-LABEL: func.func @static_zero(
+// ZERO-SAME: %[[X:.*]]: tensor<?x5xf32>, %[[W:.*]]: tensor<0x5xf32>)
+func.func @static_zero(%x: tensor<?x5xf32>, %w: tensor<0x5xf32>) -> tensor<?x0xf32> {
+  // ZERO: scf.for %[[ROW:[a-z0-9]+]] =
+  // ZERO-DAG: %[[ROWS:.*]] = tensor.extract_slice %[[X]][%[[ROW]], 0]
+  // ZERO-DAG: %[[NONE:.*]] = tensor.extract_slice %[[W]][%{{.*}}, 0] [0, 5] [1, 1]
+  // ZERO: %[[TILE:.*]] = ds.linear %[[ROWS]], %[[NONE]] : tensor<?x5xf32>, tensor<0x5xf32> to tensor<?x0xf32>
+  // ZERO: tensor.insert_slice %[[TILE]] into %{{.*}}[%[[ROW]], %{{.*}}]
+  %0 = ds.linear %x, %w : tensor<?x5xf32>, tensor<0x5xf32> to tensor<?x0xf32>
+  return %0 : tensor<?x0xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ds.linear"]} in %root : (!transform.any_op) -> !transform.any_op
     %0:2 = transform.structured.tile_using_for %op tile_sizes [2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     transform.yield
   }
