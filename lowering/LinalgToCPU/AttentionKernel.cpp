@@ -19,9 +19,6 @@ using namespace mlir::ds;
 
 namespace {
 
-/// Vectors of scores, or of values, that a row of a tile has in registers.
-constexpr int64_t vectorsPerRow = 4;
-
 class Emitter : AttentionStates {
 public:
   Emitter(ImplicitLocOpBuilder &b, const AttentionShape &shape)
@@ -32,7 +29,7 @@ public:
   std::pair<Value, Value> attend(const AttentionRows &some) {
     rows = some;
     int64_t maxRows = shape.maxTokens() * shape.group, tile = tileRows();
-    length = tensor::DimOp::create(b, rows.keys, 0);
+    length = tensor::DimOp::create(b, rows.values, 0);
     Value rowCount = mul(rows.count, shape.group);
     queries = loadQueries(local({maxRows, shape.width}));
     Value end = visibleTo(sub(rows.count, index(1)));
@@ -95,14 +92,17 @@ private:
     return eachRow(
         rows.count, buffer,
         [&](Value token, Value head, Value row, Value inner) {
-          for (Columns c : columnsOf(shape.width)) {
-            Value q =
-                read(rows.queries,
-                     {add(rows.first, token), head, index(c.first)}, c.count);
-            q = arith::MulFOp::create(b, q, f32(q.getType(), shape.scale));
-            inner = write(q, inner, {row, index(c.first)});
-          }
-          return inner;
+          token = add(rows.first, token);
+          return eachColumns(
+              shape.width, inner, [&](ArrayRef<Columns> columns, Value into) {
+                for (const Columns &c : columns) {
+                  Value q = read(rows.queries, {token, head, at(c)}, c.count);
+                  q = arith::MulFOp::create(b, q,
+                                            f32(q.getType(), shape.scale));
+                  into = write(q, into, {row, at(c)});
+                }
+                return into;
+              });
         });
   }
 
@@ -121,19 +121,25 @@ private:
   }
 
   Value leave(const State &state) {
-    return eachRow(
-        rows.partialCount, rows.partials,
-        [&](Value token, Value head, Value row, Value partials) {
-          token = add(rows.first, token);
-          SmallVector<Value> values = rowOf(state, row);
-          partials = write(values[0], partials, {token, head, index(0)});
-          partials = write(values[1], partials, {token, head, index(lanes)});
-          for (auto [c, value] : llvm::zip_equal(
-                   columnsOf(shape.valueWidth), ArrayRef(values).drop_front(2)))
-            partials = write(value, partials,
-                             {token, head, index(2 * lanes + c.first)});
-          return partials;
-        });
+    return eachRow(rows.partialCount, rows.partials,
+                   [&](Value token, Value head, Value row, Value partials) {
+                     token = add(rows.first, token);
+                     partials = write(splat(full, element(state.top, row)),
+                                      partials, {token, head, index(0)});
+                     partials = write(read(state.sums, {row, index(0)}, lanes),
+                                      partials, {token, head, index(lanes)});
+                     return eachColumns(
+                         shape.valueWidth, partials,
+                         [&](ArrayRef<Columns> columns, Value into) {
+                           for (const Columns &c : columns) {
+                             Value there = add(at(c), 2 * lanes);
+                             into = write(
+                                 read(state.values, {row, at(c)}, c.count),
+                                 into, {token, head, there});
+                           }
+                           return into;
+                         });
+                   });
   }
 
   /// Keys [first, first + block), element by element: [width, block]. Key
@@ -145,21 +151,28 @@ private:
       SmallVector<Value> keys;
       for (int64_t i = 0; i < lanes; ++i)
         keys.push_back(smaller(add(add(first, lane), i), last));
-      auto square = [&](Value column, int64_t count, Value into) {
-        SmallVector<Value> vectors;
-        for (Value key : keys)
-          vectors.push_back(widened(read(rows.keys, {key, column}, count)));
-        transposeVectors(b, b.getLoc(), vectors);
-        for (int64_t i = 0; i < count; ++i)
-          into = write(vectors[i], into, {add(column, i), lane});
-        return into;
-      };
-      int64_t rest = shape.width % lanes, whole = shape.width - rest;
-      outer = loop(index(0), index(whole), lanes, outer,
-                   [&](Value column, Value inner) {
-                     return square(column, lanes, inner);
-                   });
-      return rest ? square(index(whole), rest, outer) : outer;
+      int64_t before = 0;
+      for (Value part : rows.keys) {
+        auto square = [&](Value column, int64_t count, Value into) {
+          SmallVector<Value> vectors;
+          for (Value key : keys)
+            vectors.push_back(widened(read(part, {key, column}, count)));
+          transposeVectors(b, b.getLoc(), vectors);
+          for (int64_t i = 0; i < count; ++i)
+            into = write(vectors[i], into, {add(column, before + i), lane});
+          return into;
+        };
+        int64_t width = typeOf(part).getDimSize(1), rest = width % lanes,
+                whole = width - rest;
+        outer = loop(index(0), index(whole), lanes, outer,
+                     [&](Value column, Value inner) {
+                       return square(column, lanes, inner);
+                     });
+        if (rest)
+          outer = square(index(whole), rest, outer);
+        before += width;
+      }
+      return outer;
     });
   }
 
@@ -303,8 +316,7 @@ private:
     Value sum = read(state.sums, {row, index(0)}, lanes);
     sum = vector::FMAOp::create(b, sum, factor, sums.front());
     state.sums = write(sum, state.sums, {row, index(0)});
-    state.top = tensor::InsertOp::create(
-        b, vector::ExtractOp::create(b, top, int64_t(0)), state.top, row);
+    state.top = tensor::InsertOp::create(b, first(top), state.top, row);
     return factor;
   }
 
@@ -313,16 +325,12 @@ private:
     SmallVector<Value> ends;
     for (Value count : seen)
       ends.push_back(larger(index(0), smaller(count, index(block))));
-    SmallVector<Columns> all = columnsOf(shape.valueWidth);
-    for (size_t group = 0; group < all.size(); group += vectorsPerRow) {
-      ArrayRef<Columns> columns = ArrayRef(all).slice(
-          group, std::min<size_t>(vectorsPerRow, all.size() - group));
+    auto addTo = [&](ArrayRef<Columns> columns, Value values) {
       SmallVector<Value> sums;
-      for (auto [at, factor] : llvm::zip_equal(row, factors)) {
-        Value scalar = vector::ExtractOp::create(b, factor, int64_t(0));
-        for (Columns c : columns) {
-          Value sum = read(state.values, {at, index(c.first)}, c.count);
-          Value scale = splat(cast<VectorType>(sum.getType()), scalar);
+      for (auto [own, factor] : llvm::zip_equal(row, factors)) {
+        for (const Columns &c : columns) {
+          Value sum = read(values, {own, at(c)}, c.count);
+          Value scale = splat(cast<VectorType>(sum.getType()), first(factor));
           sums.push_back(arith::MulFOp::create(b, sum, scale));
         }
       }
@@ -333,11 +341,12 @@ private:
       if (shape.causal && !oneToken)
         for (size_t r = 1; r < row.size(); ++r)
           addWeighted(firstKey, columns, weights, r, 1, ends[0], ends[r], sums);
-      for (auto [r, at] : llvm::enumerate(row))
+      for (auto [r, own] : llvm::enumerate(row))
         for (auto [i, c] : llvm::enumerate(columns))
-          state.values = write(sums[r * columns.size() + i], state.values,
-                               {at, index(c.first)});
-    }
+          values = write(sums[r * columns.size() + i], values, {own, at(c)});
+      return values;
+    };
+    state.values = eachColumns(shape.valueWidth, state.values, addTo);
   }
 
   /// Adds values [from, to) of the block to the sums of some rows.
@@ -349,9 +358,9 @@ private:
     SmallVector<Value> done =
         loop(from, to, 1, some, [&](Value key, SmallVector<Value> inner) {
           SmallVector<Value> value;
-          for (Columns c : columns)
-            value.push_back(read(
-                rows.values, {add(firstKey, key), index(c.first)}, c.count));
+          for (const Columns &c : columns)
+            value.push_back(
+                read(rows.values, {add(firstKey, key), at(c)}, c.count));
           for (int64_t r = 0; r < count; ++r) {
             Value weight = element(weights, {index(firstRow + r), key});
             for (auto [i, v] : llvm::enumerate(value)) {
@@ -369,13 +378,18 @@ private:
     return eachRow(
         rows.resultCount, rows.result,
         [&](Value token, Value head, Value row, Value inner) {
-          SmallVector<Value> values = rowOf(state, row);
-          Value sum = divisor(values[1]);
-          for (auto [c, value] : llvm::zip_equal(
-                   columnsOf(shape.valueWidth), ArrayRef(values).drop_front(2)))
-            inner = write(quotient(value, sum), inner,
-                          {add(rows.first, token), head, index(c.first)});
-          return inner;
+          token = add(rows.first, token);
+          Value sum = divisor(read(state.sums, {row, index(0)}, lanes));
+          return eachColumns(shape.valueWidth, inner,
+                             [&](ArrayRef<Columns> columns, Value result) {
+                               for (const Columns &c : columns) {
+                                 Value value =
+                                     read(state.values, {row, at(c)}, c.count);
+                                 result = write(quotient(value, sum), result,
+                                                {token, head, at(c)});
+                               }
+                               return result;
+                             });
         });
   }
 

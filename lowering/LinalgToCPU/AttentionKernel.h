@@ -43,8 +43,11 @@ struct AttentionShape {
 /// valueWidth], are written.
 struct AttentionRows {
   Value queries, result;
-  /// [length, width] and [length, valueWidth].
-  Value keys, values;
+  /// A key is a row of each of these side by side: [length, ..], their widths
+  /// add up to `width`.
+  SmallVector<Value, 2> keys;
+  /// [length, valueWidth].
+  Value values;
   Value first, count, resultCount;
   /// Token `first` sees keys [0, visible), as far as the keys go; the numbers
   /// may be negative.

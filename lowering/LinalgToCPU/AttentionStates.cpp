@@ -13,84 +13,104 @@ AttentionStates::State AttentionStates::buffers(int64_t maxRows) {
           local({maxRows, shape.valueWidth})};
 }
 
+Value AttentionStates::eachColumns(int64_t width, Value carried,
+                                   ColumnsBody body) {
+  int64_t group = vectorsPerRow * lanes, whole = width / group * group;
+  auto vectors = [&](Value first, int64_t count) {
+    SmallVector<Columns> result;
+    for (int64_t offset = 0; offset < count; offset += lanes)
+      result.push_back({first, offset, std::min(lanes, count - offset)});
+    return result;
+  };
+  carried = loop(index(0), index(whole), group, carried,
+                 [&](Value first, Value inner) {
+                   return body(vectors(first, group), inner);
+                 });
+  if (whole == width)
+    return carried;
+  return body(vectors(index(whole), width - whole), carried);
+}
+
 AttentionStates::State AttentionStates::nothingYet(Value rowCount,
                                                    State state) {
   SmallVector<Value> made =
       loop(index(0), rowCount, 1, state.pack(),
            [&](Value row, SmallVector<Value> inner) -> SmallVector<Value> {
-             Value lowest =
-                 f32(b.getF32Type(), -std::numeric_limits<double>::infinity());
-             inner[0] = tensor::InsertOp::create(b, lowest, inner[0], row);
+             inner[0] =
+                 tensor::InsertOp::create(b, first(lowest()), inner[0], row);
              inner[1] = write(f32(full, 0), inner[1], {row, index(0)});
-             for (Columns c : columnsOf(shape.valueWidth)) {
-               auto type = VectorType::get({c.count}, b.getF32Type());
-               inner[2] = write(f32(type, 0), inner[2], {row, index(c.first)});
-             }
+             inner[2] = eachColumns(
+                 shape.valueWidth, inner[2],
+                 [&](ArrayRef<Columns> columns, Value values) {
+                   for (const Columns &c : columns) {
+                     auto type = VectorType::get({c.count}, b.getF32Type());
+                     values = write(f32(type, 0), values, {row, at(c)});
+                   }
+                   return values;
+                 });
              return inner;
            });
   return State::unpack(made);
 }
 
-SmallVector<Value> AttentionStates::rowOf(const State &state, Value row) {
-  SmallVector<Value> result{splat(full, element(state.top, row)),
-                            read(state.sums, {row, index(0)}, lanes)};
-  for (Columns c : columnsOf(shape.valueWidth))
-    result.push_back(read(state.values, {row, index(c.first)}, c.count));
-  return result;
-}
-
-SmallVector<Value> AttentionStates::merged(ArrayRef<Value> before,
-                                           ArrayRef<Value> part) {
+AttentionStates::Join AttentionStates::joinOf(Value before, Value part) {
   Location loc = b.getLoc();
-  Value lowest = f32(full, -std::numeric_limits<double>::infinity());
+  Value lowestTop = lowest();
   auto isBlind = [&](Value top) -> Value {
-    top = vector::ExtractOp::create(b, top, int64_t(0));
-    return arith::CmpFOp::create(
-        b, arith::CmpFPredicate::OEQ, top,
-        f32(b.getF32Type(), -std::numeric_limits<double>::infinity()));
+    return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, first(top),
+                                 first(lowestTop));
   };
-  Value none = isBlind(before[0]), noneNow = isBlind(part[0]);
-  Value top = largerOf(b, loc, before[0], part[0]);
+  Value none = isBlind(before), noneNow = isBlind(part);
+  Value top = largerOf(b, loc, before, part);
   Value blind =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, top, lowest);
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, top, lowestTop);
   Value safe = arith::SelectOp::create(b, blind, f32(full, 0), top);
   auto factor = [&](Value x) -> Value {
-    Value power = expandExp(b, loc, arith::SubFOp::create(b, x, safe));
-    return vector::ExtractOp::create(b, power, int64_t(0));
+    return first(expandExp(b, loc, arith::SubFOp::create(b, x, safe)));
   };
-  Value old = factor(before[0]), now = factor(part[0]);
-  SmallVector<Value> result{top};
-  for (auto [x, y] : llvm::zip_equal(before.drop_front(), part.drop_front())) {
-    auto type = cast<VectorType>(x.getType());
-    Value sum = arith::MulFOp::create(b, y, splat(type, now));
-    sum = vector::FMAOp::create(b, x, splat(type, old), sum);
-    sum = arith::SelectOp::create(b, noneNow, x, sum);
-    result.push_back(arith::SelectOp::create(b, none, y, sum));
-  }
-  return result;
+  Value old = factor(before), now = factor(part);
+  return {top, old, now, none, noneNow};
+}
+
+Value AttentionStates::joined(const Join &join, Value before, Value part) {
+  auto type = cast<VectorType>(before.getType());
+  Value sum = arith::MulFOp::create(b, part, splat(type, join.now));
+  sum = vector::FMAOp::create(b, before, splat(type, join.old), sum);
+  sum = arith::SelectOp::create(b, join.noneNow, before, sum);
+  return arith::SelectOp::create(b, join.none, part, sum);
 }
 
 AttentionStates::State AttentionStates::merge(Value rowCount, State all,
                                               const State &part) {
-  SmallVector<Value> made = loop(
-      index(0), rowCount, 1, all.pack(),
-      [&](Value row, SmallVector<Value> inner) -> SmallVector<Value> {
-        SmallVector<Value> now =
-            merged(rowOf(State::unpack(inner), row), rowOf(part, row));
-        inner[0] = tensor::InsertOp::create(
-            b, vector::ExtractOp::create(b, now[0], int64_t(0)), inner[0], row);
-        inner[1] = write(now[1], inner[1], {row, index(0)});
-        for (auto [c, value] : llvm::zip_equal(columnsOf(shape.valueWidth),
-                                               ArrayRef(now).drop_front(2)))
-          inner[2] = write(value, inner[2], {row, index(c.first)});
-        return inner;
-      });
+  SmallVector<Value> made =
+      loop(index(0), rowCount, 1, all.pack(),
+           [&](Value row, SmallVector<Value> inner) -> SmallVector<Value> {
+             Join join = joinOf(splat(full, element(inner[0], row)),
+                                splat(full, element(part.top, row)));
+             inner[0] =
+                 tensor::InsertOp::create(b, first(join.top), inner[0], row);
+             Value sums[] = {row, index(0)};
+             inner[1] = write(joined(join, read(inner[1], sums, lanes),
+                                     read(part.sums, sums, lanes)),
+                              inner[1], sums);
+             inner[2] = eachColumns(
+                 shape.valueWidth, inner[2],
+                 [&](ArrayRef<Columns> columns, Value values) {
+                   for (const Columns &c : columns) {
+                     Value there[] = {row, at(c)};
+                     values = write(joined(join, read(values, there, c.count),
+                                           read(part.values, there, c.count)),
+                                    values, there);
+                   }
+                   return values;
+                 });
+             return inner;
+           });
   return State::unpack(made);
 }
 
 Value AttentionStates::divisor(Value sums) {
-  Value sum = sumOfLanes(b, b.getLoc(), sums);
-  sum = vector::ExtractOp::create(b, sum, int64_t(0));
+  Value sum = first(sumOfLanes(b, b.getLoc(), sums));
   Value nothing = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
                                         f32(b.getF32Type(), 0));
   return arith::SelectOp::create(b, nothing, f32(b.getF32Type(), 1), sum);
@@ -102,22 +122,32 @@ Value AttentionStates::quotient(Value value, Value sum) {
 }
 
 Value AttentionStates::mergeRow(Value partials, Value chunks, Value result) {
-  SmallVector<Value> none{f32(full, -std::numeric_limits<double>::infinity()),
-                          f32(full, 0)};
-  SmallVector<Columns> columns = columnsOf(shape.valueWidth);
-  for (Columns c : columns)
-    none.push_back(f32(VectorType::get({c.count}, b.getF32Type()), 0));
-  SmallVector<Value> all = loop(
-      index(0), chunks, 1, none, [&](Value chunk, SmallVector<Value> before) {
-        SmallVector<Value> part{read(partials, {chunk, index(0)}, lanes),
-                                read(partials, {chunk, index(lanes)}, lanes)};
-        for (Columns c : columns)
-          part.push_back(
-              read(partials, {chunk, index(2 * lanes + c.first)}, c.count));
-        return merged(before, part);
+  return eachColumns(
+      shape.valueWidth, result, [&](ArrayRef<Columns> columns, Value row) {
+        SmallVector<Value> none{lowest(), f32(full, 0)};
+        for (const Columns &c : columns)
+          none.push_back(f32(VectorType::get({c.count}, b.getF32Type()), 0));
+        SmallVector<Value> all = loop(
+            index(0), chunks, 1, none,
+            [&](Value chunk, SmallVector<Value> before) {
+              Join join =
+                  joinOf(before[0], read(partials, {chunk, index(0)}, lanes));
+              SmallVector<Value> now{join.top};
+              now.push_back(
+                  joined(join, before[1],
+                         read(partials, {chunk, index(lanes)}, lanes)));
+              for (auto [c, value] :
+                   llvm::zip_equal(columns, ArrayRef(before).drop_front(2))) {
+                Value there = add(at(c), 2 * lanes);
+                now.push_back(joined(join, value,
+                                     read(partials, {chunk, there}, c.count)));
+              }
+              return now;
+            });
+        Value sum = divisor(all[1]);
+        for (auto [c, value] :
+             llvm::zip_equal(columns, ArrayRef(all).drop_front(2)))
+          row = write(quotient(value, sum), row, {at(c)});
+        return row;
       });
-  Value sum = divisor(all[1]);
-  for (auto [c, value] : llvm::zip_equal(columns, ArrayRef(all).drop_front(2)))
-    result = write(quotient(value, sum), result, {index(c.first)});
-  return result;
 }

@@ -28,9 +28,13 @@ public:
   Value mergeRow(Value partials, Value chunks, Value result);
 
 protected:
-  /// Columns [first, first + count) of a row, one vector.
+  /// Vectors of a row that are worked on together, in registers.
+  static constexpr int64_t vectorsPerRow = 4;
+
+  /// One vector of a row: `count` elements from `first` + `offset` on.
   struct Columns {
-    int64_t first, count;
+    Value first;
+    int64_t offset, count;
   };
   /// Buffers: per row the maximum, a vector of partial sums and the weighted
   /// values.
@@ -55,6 +59,8 @@ protected:
   Value f32(Type type, double value) {
     return constantLike(b, b.getLoc(), type, value);
   }
+  /// The maximum of a row that has seen no key.
+  Value lowest() { return f32(full, -std::numeric_limits<double>::infinity()); }
   /// A buffer of its own: equal `tensor.empty` would become one value, whose
   /// copies bufferization does not tell apart when loops carry them.
   Value local(ArrayRef<int64_t> sizes) {
@@ -63,6 +69,10 @@ protected:
   }
   Value element(Value tensor, ValueRange at) {
     return tensor::ExtractOp::create(b, tensor, at);
+  }
+  /// Lane 0.
+  Value first(Value vector) {
+    return vector::ExtractOp::create(b, vector, int64_t(0));
   }
   Value splat(VectorType type, Value scalar) {
     return vector::BroadcastOp::create(b, type, scalar);
@@ -117,21 +127,28 @@ protected:
         .front();
   }
 
-  SmallVector<Columns> columnsOf(int64_t width) const {
-    SmallVector<Columns> result;
-    for (int64_t first = 0; first < width; first += lanes)
-      result.push_back({first, std::min(lanes, width - first)});
-    return result;
+  using ColumnsBody =
+      llvm::function_ref<Value(ArrayRef<Columns> columns, Value carried)>;
+  /// Walks a row of `width` elements, `vectorsPerRow` vectors at a time; in a
+  /// loop, so that the code of a wide row is no longer than that of a narrow
+  /// one.
+  Value eachColumns(int64_t width, Value carried, ColumnsBody body);
+  Value at(const Columns &columns) {
+    return add(columns.first, columns.offset);
   }
 
   State buffers(int64_t maxRows);
   /// `state` of rows that have seen no key.
   State nothingYet(Value rowCount, State state);
-  /// A row of a state: maximum and sums, a vector each, and values.
-  SmallVector<Value> rowOf(const State &state, Value row);
-  /// A row after the keys of `before` and, behind them, those of `part`. Where
-  /// either saw nothing it is the other, bit by bit.
-  SmallVector<Value> merged(ArrayRef<Value> before, ArrayRef<Value> part);
+  /// What the keys of `part`, behind those of `before`, make of a row: its
+  /// maximum, and how its sums are joined.
+  struct Join {
+    Value top, old, now, none, noneNow;
+  };
+  /// Of two maxima, in all lanes.
+  Join joinOf(Value before, Value part);
+  /// Two sums as one. Where either saw nothing it is the other, bit by bit.
+  Value joined(const Join &join, Value before, Value part);
   /// `all`, each row merged with that of `part`.
   State merge(Value rowCount, State all, const State &part);
   /// What values are divided by: nothing was added where nothing was seen.

@@ -30,28 +30,71 @@ bool isComputed(Type element) {
   return isa<Float32Type, Float16Type, BFloat16Type>(element);
 }
 
+/// Rows of a call (AttentionShape::maxTokens) that pay for laying keys out
+/// anew; a group of more heads is computed in parts.
+constexpr int64_t manyHeads = 32, enoughHeads = 8;
+
+/// Heads of a group of `heads` that are computed together.
+int64_t headsTogether(int64_t heads) {
+  if (heads <= manyHeads)
+    return heads;
+  for (int64_t part = manyHeads; part >= enoughHeads; --part)
+    if (heads % part == 0)
+      return part;
+  return heads;
+}
+
 /// Number of heads and widths, if they are known: query [.., heads, width] and
-/// result, key and value [batch, heads, length, width].
-std::optional<AttentionShape> shapeOf(Value query, Value key, Value value,
+/// result, parts of the key and value [batch, heads, length, width].
+std::optional<AttentionShape> shapeOf(Value query, ValueRange keys, Value value,
                                       Value result, int64_t lanes,
                                       const APFloat &scale, bool causal) {
-  RankedTensorType q = typeOf(query), k = typeOf(key), v = typeOf(value);
-  int64_t heads = q.getDimSize(q.getRank() - 2), kvHeads = k.getDimSize(1);
+  RankedTensorType q = typeOf(query), v = typeOf(value);
+  int64_t heads = q.getDimSize(q.getRank() - 2), kvHeads = v.getDimSize(1);
   AttentionShape shape{lanes,
                        /*group=*/0,     q.getDimSize(q.getRank() - 1),
                        v.getDimSize(3), scale.convertToDouble(),
                        causal};
-  for (Value tensor : {query, key, value, result})
+  SmallVector<Value> tensors{query, value, result};
+  llvm::append_range(tensors, keys);
+  for (Value tensor : tensors)
     if (!isComputed(typeOf(tensor).getElementType()))
       return std::nullopt;
-  for (int64_t size : {heads, kvHeads, shape.width, shape.valueWidth})
+  SmallVector<int64_t> sizes{heads, kvHeads, shape.width, shape.valueWidth};
+  int64_t width = 0;
+  for (Value key : keys) {
+    sizes.push_back(typeOf(key).getDimSize(3));
+    width += sizes.back();
+  }
+  for (int64_t size : sizes)
     if (ShapedType::isDynamic(size) || size == 0)
       return std::nullopt;
-  if (k.getDimSize(3) != shape.width || heads % kvHeads != 0)
+  if (width != shape.width || heads % kvHeads != 0)
     return std::nullopt;
-  shape.group = heads / kvHeads;
+  shape.group = headsTogether(heads / kvHeads);
   return shape;
 }
+
+/// Attention over caches: of keys and values, or of latents, which are the
+/// first part of a key and the value.
+struct CachedOperands {
+  Value query, rowStart, pastLength, cacheSlot;
+  SmallVector<Value, 2> keys;
+  Value value;
+  RankedTensorType type;
+
+  explicit CachedOperands(CachedAttentionOp op)
+      : CachedOperands(op, {op.getKey()}, op.getValue()) {}
+  explicit CachedOperands(MlaAbsorbedOp op)
+      : CachedOperands(op, {op.getLatent(), op.getRope()}, op.getLatent()) {}
+
+private:
+  template <typename Op>
+  CachedOperands(Op op, ArrayRef<Value> keys, Value value)
+      : query(op.getQuery()), rowStart(op.getRowStart()),
+        pastLength(op.getPastLength()), cacheSlot(op.getCacheSlot()),
+        keys(keys), value(value), type(typeOf(op.getResult())) {}
+};
 
 /// A part of a tensor with the strides 1.
 struct Part {
@@ -68,16 +111,19 @@ using Written = std::pair<Value, Part>;
 /// Iterations of a parallel loop that are too few for many threads to share.
 constexpr int64_t fewIterations = 32;
 
+/// Bytes of partial results that all tokens of a step may leave for a chunk.
+constexpr int64_t partialBytes = 1 << 20;
+
 /// Builds one op's loops.
 class Partition {
 public:
   Partition(Operation *op, const AttentionShape &shape)
       : b(op->getLoc(), op), shape(shape) {}
 
-  Value cached(CachedAttentionOp op) {
-    Value query = op.getQuery(), rowStart = op.getRowStart();
-    int64_t kvHeads = typeOf(op.getKey()).getDimSize(1),
-            heads = kvHeads * shape.group, width = shape.partialWidth();
+  Value cached(const CachedOperands &op) {
+    Value query = op.query, rowStart = op.rowStart;
+    int64_t heads = typeOf(query).getDimSize(1), groups = heads / shape.group,
+            width = shape.partialWidth();
     Value tokens = tensor::DimOp::create(b, query, 0);
     Value sequences = sub(tensor::DimOp::create(b, rowStart, 0), index(1));
     // As many tokens as a sequence has on average, so that all of them share
@@ -89,34 +135,38 @@ public:
     // too: they leave partial results, which are merged afterwards.
     // In terms of sizes, without division: how large the partial results are
     // must be known when the step begins.
-    int64_t few = fewIterations / kvHeads;
+    int64_t few = fewIterations / groups,
+            most = std::min(few * shape.maxTokens(),
+                            partialBytes / (heads * width * 4));
+    few = std::min(few, most);
     auto atMost = [&](Value x, int64_t y) -> Value {
       return arith::CmpIOp::create(b, P::ule, x, index(y));
     };
-    Value fewBlocks = arith::AndIOp::create(
-        b, atMost(tokens, few * shape.maxTokens()), atMost(sequences, few));
+    Value fewBlocks =
+        arith::AndIOp::create(b, atMost(tokens, most), atMost(sequences, few));
     Value split = arith::OrIOp::create(b, atMost(tokens, few), fewBlocks);
     Value nothing = index(0), one = index(1);
     auto ifSplit = [&](Value x, Value y) -> Value {
       return arith::SelectOp::create(b, split, x, y);
     };
-    Value chunks = chunksOf(tensor::DimOp::create(b, op.getKey(), 2));
+    Value chunks = chunksOf(tensor::DimOp::create(b, op.keys.front(), 2));
     Value used = smaller(chunks, chunksOf(longest(op, sequences)));
     Value parts = ifSplit(used, one), chunksEach = ifSplit(one, used);
     Value merges = ifSplit(tokens, nothing);
     // Room for the largest step that is split, if this one has as many tokens:
     // a workspace that suffices for a step suffices for smaller ones.
-    Value room = smaller(tokens, index(few * shape.maxTokens()));
+    Value room = smaller(tokens, index(most));
     Value partials = tensor::EmptyOp::create(
         b,
         ArrayRef<OpFoldResult>{room, b.getIndexAttr(heads), chunks,
                                b.getIndexAttr(width)},
         b.getF32Type());
-    Value result = emptyLike(op.getType(), query);
+    Value result = emptyLike(op.type, query);
     auto body = [&](ValueRange at, ValueRange out) -> SmallVector<Written> {
-      Value head = at[0], first = mul(spread(at[1], blocks), each);
+      Value head = keyHead(at[0], groups, op.value),
+            first = mul(spread(at[1], blocks), each);
       Value count = smaller(each, sub(tokens, first));
-      Value firstHead = mul(head, index(shape.group));
+      Value firstHead = mul(at[0], index(shape.group));
       OpFoldResult zero = b.getIndexAttr(0),
                    group = b.getIndexAttr(shape.group);
       Part queryPart{{first, firstHead, zero},
@@ -150,12 +200,13 @@ public:
       b.setInsertionPointToStart(branch.elseBlock());
       scf::YieldOp::create(b, before);
       b.setInsertionPointToStart(branch.thenBlock());
-      Value slot = entry(op.getCacheSlot(), sequence),
-            past = entry(op.getPastLength(), sequence);
+      Value slot = entry(op.cacheSlot, sequence),
+            past = entry(op.pastLength, sequence);
       rows.result = before[0];
       rows.partials = before[1];
-      rows.keys = matrix(op.getKey(), slot, head);
-      rows.values = matrix(op.getValue(), slot, head);
+      for (Value key : op.keys)
+        rows.keys.push_back(matrix(key, slot, head));
+      rows.values = matrix(op.value, slot, head);
       rows.first = sub(from, first);
       rows.count = sub(to, from);
       rows.resultCount = ifSplit(nothing, rows.count);
@@ -167,7 +218,7 @@ public:
               {loop.getResult(1), partialPart}};
     };
     SmallVector<Value> done = inParallel(
-        {b.getIndexAttr(kvHeads), blocks, parts}, {result, partials}, body);
+        {b.getIndexAttr(groups), blocks, parts}, {result, partials}, body);
     auto merge = [&](ValueRange at, ValueRange out) -> SmallVector<Written> {
       OpFoldResult zero = b.getIndexAttr(0), unit = b.getIndexAttr(1);
       Part part{{at[0], at[1], zero},
@@ -184,7 +235,7 @@ public:
 
   Value dense(AttentionOp op) {
     Value query = op.getQuery(), key = op.getKey(), mask = op.getMask();
-    int64_t kvHeads = typeOf(key).getDimSize(1);
+    int64_t groups = typeOf(query).getDimSize(2) / shape.group;
     Value batches = tensor::DimOp::create(b, query, 0),
           tokens = tensor::DimOp::create(b, query, 1),
           length = tensor::DimOp::create(b, key, 2);
@@ -194,9 +245,9 @@ public:
       visible = add(sub(length, tokens), index(1));
     Value result = emptyLike(op.getType(), query);
     auto body = [&](ValueRange at, ValueRange out) -> SmallVector<Written> {
-      Value batch = at[0], head = at[1];
+      Value batch = at[0], head = keyHead(at[1], groups, key);
       Value first = mul(spread(at[2], blocks), each);
-      Value firstHead = mul(head, index(shape.group));
+      Value firstHead = mul(at[1], index(shape.group));
       Value count = smaller(each, sub(tokens, first));
       Part part{{batch, first, firstHead, b.getIndexAttr(0)},
                 {b.getIndexAttr(1), count, b.getIndexAttr(shape.group),
@@ -206,7 +257,7 @@ public:
       queryPart.sizes.back() = b.getIndexAttr(shape.width);
       rows.queries = slice(query, queryPart, {0});
       rows.result = slice(out[0], part, {0});
-      rows.keys = matrix(key, batch, head);
+      rows.keys = {matrix(key, batch, head)};
       rows.values = matrix(op.getValue(), batch, head);
       rows.first = index(0);
       rows.count = rows.resultCount = count;
@@ -222,8 +273,7 @@ public:
         };
       return {{emitAttention(b, shape, rows).first, part}};
     };
-    return inParallel({batches, b.getIndexAttr(kvHeads), blocks}, {result},
-                      body)
+    return inParallel({batches, b.getIndexAttr(groups), blocks}, {result}, body)
         .front();
   }
 
@@ -273,16 +323,24 @@ private:
     return arith::SelectOp::create(b, odd, fromEnd, half);
   }
 
+  /// The head of `keys` that query heads of group `group` of `groups` see.
+  Value keyHead(Value group, int64_t groups, Value keys) {
+    int64_t each = groups / typeOf(keys).getDimSize(1);
+    if (each == 1)
+      return group;
+    return arith::DivUIOp::create(b, group, index(each));
+  }
+
   /// The most keys that a sequence has after this step.
-  Value longest(CachedAttentionOp op, Value sequences) {
+  Value longest(const CachedOperands &op, Value sequences) {
     auto loop = scf::ForOp::create(b, index(0), sequences, index(1),
                                    ValueRange{index(0)});
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     Value i = loop.getInductionVar();
-    Value rows = sub(entry(op.getRowStart(), add(i, index(1))),
-                     entry(op.getRowStart(), i));
-    Value length = add(entry(op.getPastLength(), i), rows);
+    Value rows =
+        sub(entry(op.rowStart, add(i, index(1))), entry(op.rowStart, i));
+    Value length = add(entry(op.pastLength, i), rows);
     scf::YieldOp::create(b, larger(loop.getRegionIterArg(0), length));
     return loop.getResult(0);
   }
@@ -366,7 +424,7 @@ struct LowerAttention : ds::impl::LowerAttentionBase<LowerAttention> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (isa<AttentionOp, CachedAttentionOp>(op))
+      if (isa<AttentionOp, CachedAttentionOp, MlaAbsorbedOp>(op))
         ops.push_back(op);
     });
     for (Operation *op : ops)
@@ -378,12 +436,10 @@ struct LowerAttention : ds::impl::LowerAttentionBase<LowerAttention> {
 
 private:
   Value lower(Operation *op) {
-    if (auto cached = dyn_cast<CachedAttentionOp>(op)) {
-      auto shape =
-          shapeOf(cached.getQuery(), cached.getKey(), cached.getValue(),
-                  cached.getResult(), vectorLanes, cached.getScale(), true);
-      return shape ? Partition(op, *shape).cached(cached) : Value();
-    }
+    if (auto cached = dyn_cast<CachedAttentionOp>(op))
+      return lowerCached(op, CachedOperands(cached), cached.getScale());
+    if (auto latent = dyn_cast<MlaAbsorbedOp>(op))
+      return lowerCached(op, CachedOperands(latent), latent.getScale());
     auto dense = cast<AttentionOp>(op);
     auto shape = shapeOf(dense.getQuery(), dense.getKey(), dense.getValue(),
                          dense.getResult(), vectorLanes, dense.getScale(),
@@ -394,6 +450,13 @@ private:
         return {};
     }
     return shape ? Partition(op, *shape).dense(dense) : Value();
+  }
+
+  Value lowerCached(Operation *op, const CachedOperands &operands,
+                    const APFloat &scale) {
+    auto shape = shapeOf(operands.query, operands.keys, operands.value,
+                         op->getResult(0), vectorLanes, scale, true);
+    return shape ? Partition(op, *shape).cached(operands) : Value();
   }
 };
 

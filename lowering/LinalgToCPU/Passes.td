@@ -160,10 +160,12 @@ def ExpandMath : Pass<"ds-expand-math"> {
 }
 
 def LowerAttention : Pass<"ds-cpu-attention"> {
-  let summary = "attention becomes parallel loops of vector code";
+  let summary = "attention, over keys or latents, becomes parallel loops of vector code";
   let description = [{
-    `ds.attention` and `ds.cached_attention` become `scf.forall` over key heads and blocks of tokens. Inside, softmax is online: keys are
-    walked in blocks from position 0 and maximum, sum and weighted values of a row move along, so no buffer holds tokens × keys.
+    `ds.attention`, `ds.cached_attention` and `ds.mla_absorbed` become `scf.forall` over key heads and blocks of tokens. Inside, softmax is
+    online: keys are walked in blocks from position 0 and maximum, sum and weighted values of a row move along, so no buffer holds
+    tokens × keys. A latent and its rope key lie side by side as one key; the latent is read where it lies as the value, too. More than 32
+    query heads of one key are computed in equal parts of at most as many, where there are such of 8 or more.
     All in f32; f16 and bf16 are widened when read. Every 256 keys the row's result is merged with that of the keys before; where few
     tokens give threads little to share (decoding), they share these chunks, and a second loop merges them in the same order. A row's
     bits depend on its own query, keys and position only, within one value of `lanes`.

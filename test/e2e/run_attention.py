@@ -206,6 +206,7 @@ for cpu in ("native", "x86-64-v3"):
     CASES += [(cached, (cpu, 9, 3, 64, 64, "f32", "f32")), (cached, (cpu, 4, 4, 12, 24, "bf16", "f32")), (cached, (cpu, 6, 2, 64, 64, "bf16", "f32")),
               (cached, (cpu, 8, 1, 80, 40, "f16", "f16")), (cached, (cpu, 7, 1, 5, 3, "f32", "f32")),
               (latent, (cpu, 3, 8, 6, 20, 5, "f32")), (latent, (cpu, 1, 5, 2, 7, 9, "bf16")),
+              (latent, (cpu, 34, 3, 2, 65, 2, "bf16")), (cached, (cpu, 80, 2, 3, 4, "f32", "f32")),
               (dense, (cpu, 4, 2, 24, 24, "f32", True, None, "")), (dense, (cpu, 3, 3, 16, 80, "f32", False, "i1", "?1??")),
               (dense, (cpu, 6, 1, 16, 16, "f32", False, "f32", "??"))]
 

@@ -51,6 +51,57 @@ func.func @cached(%q: tensor<?x4x64xf32>, %k: tensor<?x2x?x64xbf16>, %v: tensor<
 
 // -----
 
+// 40 heads share latents: 2 parts of 20, each with all widths. A key is laid out of both caches, [4 + 67] columns, and its latent is the value:
+// 67 columns are a group of 4 vectors and 3 columns more.
+// CHECK-LABEL: func.func @latent(
+// CHECK-NOT: ds.mla_absorbed
+// CHECK: tensor.empty(%{{.+}}, %{{.+}}) : tensor<?x40x?x99xf32>
+// CHECK: scf.forall (%[[PART:.+]], %{{.+}}, %{{.+}}) in (2, %{{.+}}, %{{.+}})
+// CHECK: tensor.extract_slice %arg0[%{{.+}}, %{{.+}}, 0] [%{{.+}}, 20, 71]
+// CHECK: %[[C:.+]] = tensor.extract_slice %arg1[%{{.+}}, %{{.+}}, 0, 0] [1, 1, %{{.+}}, 67]{{.*}} to tensor<?x67xbf16>
+// CHECK: %[[R:.+]] = tensor.extract_slice %arg2[%{{.+}}, %{{.+}}, 0, 0] [1, 1, %{{.+}}, 4]{{.*}} to tensor<?x4xbf16>
+// CHECK: vector.transfer_read %[[C]]{{.*}} vector<16xbf16>
+// CHECK: vector.transfer_read %[[C]]{{.*}} vector<3xbf16>
+// CHECK: vector.transfer_read %[[R]]{{.*}} vector<4xbf16>
+// CHECK: scf.for %[[KEY:.+]] = %c0 to %{{.+}} step %c1
+// CHECK: %[[AT:.+]] = arith.addi %{{.+}}, %[[KEY]]
+// CHECK-NEXT: vector.transfer_read %[[C]][%[[AT]], %{{.+}}]{{.*}} vector<16xbf16>
+// CHECK: vector.transfer_read %[[C]][%{{.+}}, %c64]{{.*}} vector<3xbf16>
+// CHECK: return
+func.func @latent(%q: tensor<?x40x71xf32>, %c: tensor<?x1x?x67xbf16>, %r: tensor<?x1x?x4xbf16>, %starts: tensor<?xi32>, %past: tensor<?xi32>,
+                  %slots: tensor<?xi32>) -> tensor<?x40x67xf32> {
+  %m = ds.mla_absorbed %q, %c, %r at %starts, %past, %slots scale 0.125
+    : tensor<?x40x71xf32>, tensor<?x1x?x67xbf16>, tensor<?x1x?x4xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x40x67xf32>
+  return %m : tensor<?x40x67xf32>
+}
+
+// -----
+
+// 37 heads have no such parts.
+// CHECK-LABEL: func.func @latent_of_many
+// CHECK: scf.forall (%{{[^ ]+}}, %{{[^ ]+}}) in
+// CHECK: tensor.extract_slice %arg0[%{{.+}}, 0, 0] [%{{.+}}, 37, 9]
+func.func @latent_of_many(%q: tensor<?x37x9xf32>, %c: tensor<?x1x?x7xf32>, %r: tensor<?x1x?x2xf32>, %starts: tensor<?xi32>,
+                          %past: tensor<?xi32>, %slots: tensor<?xi32>) -> tensor<?x37x7xf32> {
+  %m = ds.mla_absorbed %q, %c, %r at %starts, %past, %slots scale 0.125
+    : tensor<?x37x9xf32>, tensor<?x1x?x7xf32>, tensor<?x1x?x2xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x37x7xf32>
+  return %m : tensor<?x37x7xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @rank_not_known
+// CHECK: ds.mla_absorbed
+// CHECK-NOT: scf.forall
+func.func @rank_not_known(%q: tensor<?x3x?xf32>, %c: tensor<?x1x?x?xf32>, %r: tensor<?x1x?x4xf32>, %starts: tensor<?xi32>,
+                          %past: tensor<?xi32>, %slots: tensor<?xi32>) -> tensor<?x3x?xf32> {
+  %m = ds.mla_absorbed %q, %c, %r at %starts, %past, %slots scale 0.125
+    : tensor<?x3x?xf32>, tensor<?x1x?x?xf32>, tensor<?x1x?x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x3x?xf32>
+  return %m : tensor<?x3x?xf32>
+}
+
+// -----
+
 // Width 20: a vector of 16 and one of 4; nothing is read behind a row.
 // CHECK-LABEL: func.func @dense
 // CHECK-NOT: ds.attention
