@@ -123,8 +123,9 @@ func::FuncOp TokenFlattener::run() {
   SmallVector<Value> outputs;
   for (CacheTensor *cache : caches)
     outputs.push_back(cacheOf.lookup(cache->past));
-  step.finish(builder, loc, model.function->getParentOfType<ModuleOp>(), logits,
-              hidden, outputs, model.layers.size());
+  StepFunction::finish(builder, loc, logits, hidden, outputs);
+  StepFunction::setFacts(model.function->getParentOfType<ModuleOp>(), logits,
+                         hidden, model.layers.size());
   return step.function;
 }
 

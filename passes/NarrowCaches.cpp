@@ -8,8 +8,7 @@
 #include "dialects/ds/IR/DsDialect.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/StepFunction.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_NARROWCACHES
@@ -33,8 +32,7 @@ struct NarrowCaches : ds::impl::NarrowCachesBase<NarrowCaches> {
 
   void runOnOperation() override {
     func::FuncOp step = getOperation();
-    auto entry = step->getAttrOfType<StringAttr>("ds.entry");
-    if (!entry || entry.getValue() != "step" || cacheType == "f32" ||
+    if (!isStepFunction(step) || cacheType == "f32" ||
         (cacheType == "auto" && !hasNarrowWeights(step)))
       return;
     for (BlockArgument argument : step.getArguments()) {

@@ -11,7 +11,27 @@ using namespace mlir::ds;
 
 static constexpr int64_t dynamic = ShapedType::kDynamic;
 
+bool mlir::ds::isStepFunction(func::FuncOp function) {
+  auto entry = function->getAttrOfType<StringAttr>("ds.entry");
+  return entry && (entry.getValue() == "step" || entry.getValue() == "draft");
+}
+
 StepFunction StepFunction::create(OpBuilder &builder, Location loc,
+                                  ArrayRef<StepCache> caches,
+                                  int64_t vocabulary, int64_t hiddenSize) {
+  return create(builder, loc, "step", "step", caches, vocabulary, hiddenSize);
+}
+
+StepFunction StepFunction::createDraft(OpBuilder &builder, Location loc,
+                                       int64_t layer,
+                                       ArrayRef<StepCache> caches,
+                                       int64_t vocabulary, int64_t hiddenSize) {
+  return create(builder, loc, "draft_" + std::to_string(layer), "draft", caches,
+                vocabulary, hiddenSize);
+}
+
+StepFunction StepFunction::create(OpBuilder &builder, Location loc,
+                                  StringRef name, StringRef entry,
                                   ArrayRef<StepCache> caches,
                                   int64_t vocabulary, int64_t hiddenSize) {
   Type f32 = builder.getF32Type();
@@ -19,8 +39,14 @@ StepFunction StepFunction::create(OpBuilder &builder, Location loc,
   SmallVector<Type> inputs(5, i32s);
   SmallVector<StringRef> inputNames{"tokens", "row_start", "past_length",
                                     "cache_slot", "logit_rows"};
+  auto states = RankedTensorType::get({dynamic, hiddenSize}, f32);
+  bool isDraft = entry == "draft";
+  if (isDraft) {
+    inputs.push_back(states);
+    inputNames.push_back("states");
+  }
   SmallVector<Type> results{RankedTensorType::get({dynamic, vocabulary}, f32),
-                            RankedTensorType::get({dynamic, hiddenSize}, f32)};
+                            states};
   SmallVector<StringRef> resultNames{"logits", "hidden"};
   for (const StepCache &cache : caches) {
     auto type = RankedTensorType::get(
@@ -32,8 +58,8 @@ StepFunction StepFunction::create(OpBuilder &builder, Location loc,
   }
   StepFunction step;
   step.function = func::FuncOp::create(
-      builder, loc, "step", builder.getFunctionType(inputs, results));
-  step.function->setAttr("ds.entry", builder.getStringAttr("step"));
+      builder, loc, name, builder.getFunctionType(inputs, results));
+  step.function->setAttr("ds.entry", builder.getStringAttr(entry));
   // All at once: one by one takes time that grows with their square.
   auto named = [&](ArrayRef<StringRef> names) {
     return llvm::map_to_vector(names, [&](StringRef name) {
@@ -51,7 +77,10 @@ StepFunction StepFunction::create(OpBuilder &builder, Location loc,
   step.pastLength = body->getArgument(2);
   step.cacheSlot = body->getArgument(3);
   step.logitRows = body->getArgument(4);
-  llvm::append_range(step.caches, body->getArguments().drop_front(5));
+  if (isDraft)
+    step.states = body->getArgument(5);
+  llvm::append_range(step.caches,
+                     body->getArguments().take_back(caches.size()));
   step.positions = TokenPositionsOp::create(
       builder, loc, i32s, step.rowStart, step.pastLength,
       tensor::DimOp::create(builder, loc, step.tokens, 0));
@@ -66,12 +95,16 @@ Value StepFunction::rowsForLogits(OpBuilder &builder, Location loc,
                           logitRows, builder.getI64IntegerAttr(0));
 }
 
-void StepFunction::finish(OpBuilder &builder, Location loc, ModuleOp module,
-                          Value logits, Value hidden, ArrayRef<Value> caches,
-                          int64_t layers) const {
+void StepFunction::finish(OpBuilder &builder, Location loc, Value logits,
+                          Value hidden, ArrayRef<Value> caches) {
   SmallVector<Value> outputs{logits, hidden};
   llvm::append_range(outputs, caches);
   func::ReturnOp::create(builder, loc, outputs);
+}
+
+void StepFunction::setFacts(ModuleOp module, Value logits, Value hidden,
+                            int64_t layers) {
+  Builder builder(module.getContext());
   auto sizeOf = [](Value value) {
     return cast<RankedTensorType>(value.getType()).getShape().back();
   };

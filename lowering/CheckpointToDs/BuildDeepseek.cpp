@@ -20,10 +20,11 @@ public:
                                        : RopeLayout::Halves) {}
 
   void buildModel();
-  void checkPredictionLayers();
+  void buildPredictionLayers();
 
 private:
-  void beginStep(int64_t firstLayer, int64_t layers);
+  void addCaches(int64_t layer, SmallVectorImpl<StepCache> &caches) const;
+  void buildPredictionLayer(int64_t index);
   Value decoderLayer(Value x, int64_t layer, int64_t cache, bool isSparse);
   Value attention(Value x, const std::string &name, int64_t cache);
   Value rotateEnd(Value x, int64_t kept);
@@ -45,16 +46,12 @@ private:
 
 } // namespace
 
-void DeepseekBuilder::beginStep(int64_t firstLayer, int64_t layers) {
+void DeepseekBuilder::addCaches(int64_t layer,
+                                SmallVectorImpl<StepCache> &caches) const {
   StringRef rope = layout == RopeLayout::Pairs ? ".k_pe_pairs" : ".k_pe_halves";
-  SmallVector<StepCache> caches;
-  for (int64_t i = firstLayer; i < firstLayer + layers; ++i) {
-    std::string cache = ("cache." + Twine(i)).str();
-    caches.push_back({cache + ".ckv", 1, deepseek.latentRank});
-    caches.push_back({cache + rope.str(), 1, deepseek.ropeDim});
-  }
-  build.beginStep(caches);
-  rotation = build.rotation(deepseek.ropeDim);
+  std::string cache = ("cache." + Twine(layer)).str();
+  caches.push_back({cache + ".ckv", 1, deepseek.latentRank});
+  caches.push_back({cache + rope.str(), 1, deepseek.ropeDim});
 }
 
 double DeepseekBuilder::scale() const {
@@ -129,7 +126,11 @@ Value DeepseekBuilder::decoderLayer(Value x, int64_t layer, int64_t cache,
 }
 
 void DeepseekBuilder::buildModel() {
-  beginStep(0, config.layers);
+  SmallVector<StepCache> caches;
+  for (int64_t i = 0; i < config.layers; ++i)
+    addCaches(i, caches);
+  build.beginStep(caches);
+  rotation = build.rotation(deepseek.ropeDim);
   Value x = build.embedding("model.embed_tokens");
   for (int64_t i = 0; i < config.layers && !build.hasFailed(); ++i)
     x = decoderLayer(x, i, i, deepseek.isSparse[size_t(i)]);
@@ -137,45 +138,42 @@ void DeepseekBuilder::buildModel() {
                 config.tieEmbeddings ? "model.embed_tokens" : "lm_head");
 }
 
-/// The layers that predict tokens further on. No entry computes them yet; they
-/// are built so that the checkpoint is checked as a whole, and dropped.
-void DeepseekBuilder::checkPredictionLayers() {
-  auto isThere = [&](int64_t i) {
-    return build.has(nameOf(config.layers + i) + ".eh_proj.weight");
+/// Layer `index` of those that predict a token further on: from the state of a
+/// token and the token behind it, the one behind that. Embedding and head are
+/// left out of files where they are those of the model.
+void DeepseekBuilder::buildPredictionLayer(int64_t index) {
+  int64_t layer = config.layers + index;
+  std::string name = nameOf(layer);
+  auto own = [&](const char *part, const char *otherwise) {
+    std::string tensor = name + part;
+    return build.has(tensor + ".weight") ? tensor : otherwise;
   };
-  int64_t count = 0;
-  while (deepseek.predictLayers ? count < *deepseek.predictLayers
-                                : isThere(count))
-    ++count;
-  if (count == 0)
-    return;
-  beginStep(config.layers, count);
-  for (int64_t i = 0; i < count && !build.hasFailed(); ++i) {
-    std::string name = nameOf(config.layers + i);
-    // Left out where they are those of the model.
-    auto own = [&](const char *part, const char *otherwise) {
-      std::string tensor = name + part;
-      return build.has(tensor + ".weight") ? tensor : otherwise;
-    };
-    Value embedding =
-        build.embedding(own(".embed_tokens", "model.embed_tokens"));
-    // Any states will do: the embedding has their shape.
-    Value x = build.predictionInput(embedding, embedding, name, config.epsilon);
-    x = decoderLayer(x, config.layers + i, i,
-                     deepseek.routedExperts.has_value());
-    x = build.rmsNorm(x, name + ".shared_head.norm", config.epsilon);
-    build.linear(x,
+  SmallVector<StepCache> caches;
+  addCaches(layer, caches);
+  Value states = build.beginDraft(index, caches);
+  rotation = build.rotation(deepseek.ropeDim);
+  Value embedding = build.embedding(own(".embed_tokens", "model.embed_tokens"));
+  Value x = build.predictionInput(embedding, states, name, config.epsilon);
+  x = decoderLayer(x, layer, 0, deepseek.routedExperts.has_value());
+  build.endDraft(build.rmsNorm(x, name + ".shared_head.norm", config.epsilon),
                  own(".shared_head.head",
-                     config.tieEmbeddings ? "model.embed_tokens" : "lm_head"),
-                 config.vocabulary);
-  }
-  build.dropStep("layers that predict tokens further on: " + Twine(count) +
-                 ", left out, since no entry drafts with them yet");
+                     config.tieEmbeddings ? "model.embed_tokens" : "lm_head"));
+}
+
+void DeepseekBuilder::buildPredictionLayers() {
+  // Where the configuration does not say how many there are, the files do.
+  auto exists = [&](int64_t i) {
+    return deepseek.predictLayers
+               ? i < *deepseek.predictLayers
+               : build.has(nameOf(config.layers + i) + ".eh_proj.weight");
+  };
+  for (int64_t i = 0; exists(i) && !build.hasFailed(); ++i)
+    buildPredictionLayer(i);
 }
 
 void mlir::ds::buildDeepseek(ModelBuilder &build,
                              const checkpoint::ModelConfig &config) {
   DeepseekBuilder deepseek(build, config);
-  deepseek.checkPredictionLayers();
   deepseek.buildModel();
+  deepseek.buildPredictionLayers();
 }

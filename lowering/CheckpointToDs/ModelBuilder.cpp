@@ -40,11 +40,29 @@ void ModelBuilder::beginStep(ArrayRef<StepCache> stepCaches) {
   caches = step.caches;
 }
 
-void ModelBuilder::endStep(Value hidden, const Twine &head) {
+Value ModelBuilder::beginDraft(int64_t layer, ArrayRef<StepCache> draftCaches) {
+  builder.setInsertionPointToEnd(module->getBody());
+  step = StepFunction::createDraft(builder, loc, layer, draftCaches,
+                                   checkpoint.config.vocabulary,
+                                   checkpoint.config.hiddenSize);
+  caches = step.caches;
+  return step.states;
+}
+
+Value ModelBuilder::endFunction(Value hidden, const Twine &head) {
   Value logits = linear(step.rowsForLogits(builder, loc, hidden), head,
                         checkpoint.config.vocabulary);
-  step.finish(builder, loc, *module, logits, hidden, caches,
-              checkpoint.config.layers);
+  StepFunction::finish(builder, loc, logits, hidden, caches);
+  return logits;
+}
+
+void ModelBuilder::endStep(Value hidden, const Twine &head) {
+  StepFunction::setFacts(*module, endFunction(hidden, head), hidden,
+                         checkpoint.config.layers);
+}
+
+void ModelBuilder::endDraft(Value hidden, const Twine &head) {
+  endFunction(hidden, head);
 }
 
 OwningOpRef<ModuleOp> ModelBuilder::finish() {
@@ -61,11 +79,6 @@ OwningOpRef<ModuleOp> ModelBuilder::finish() {
     return nullptr;
   }
   return std::move(module);
-}
-
-void ModelBuilder::dropStep(const Twine &remark) {
-  step.function.erase();
-  emitRemark(loc) << remark;
 }
 
 /// What weights may be; which of them a product may have FP8 too.

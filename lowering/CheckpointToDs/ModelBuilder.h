@@ -26,9 +26,11 @@ public:
   void beginStep(ArrayRef<StepCache> caches);
   /// Ends @step with the head `head` on the states after the last norm.
   void endStep(Value hidden, const Twine &head);
-  /// Takes the unfinished @step away again, whose tensors are checked so, with
-  /// a remark.
-  void dropStep(const Twine &remark);
+  /// Starts the entry of a layer that predicts a token further on; the states
+  /// that go with its tokens.
+  Value beginDraft(int64_t layer, ArrayRef<StepCache> caches);
+  /// Ends it as endStep() does.
+  void endDraft(Value hidden, const Twine &head);
   /// The module; null after an error if a tensor was not as asked for, or one
   /// was not asked for.
   OwningOpRef<ModuleOp> finish();
@@ -99,6 +101,8 @@ public:
                         double epsilon);
 
 private:
+  /// Ends a step or draft; its logits.
+  Value endFunction(Value hidden, const Twine &head);
   /// The value of a parameter of shape `shape` whose bytes are those of tensor
   /// `name`; with `tensors`, those of all of them, one behind the other, and
   /// `shape` is that of each: the parameter has one dimension more.

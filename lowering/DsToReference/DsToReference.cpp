@@ -7,6 +7,7 @@
 #include "lowering/DsToReference/Emitter.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "passes/StepFunction.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_DSTOREFERENCE
@@ -218,7 +219,7 @@ private:
   /// A cache of a step: it belongs to the runtime, which makes it of the type
   /// that the descriptor says.
   static bool isCache(func::FuncOp function, StringAttr name) {
-    return function->getAttrOfType<StringAttr>("ds.entry") == "step" && name &&
+    return isStepFunction(function) && name &&
            name.strref().starts_with("cache.");
   }
 

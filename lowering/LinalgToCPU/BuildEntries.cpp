@@ -1,4 +1,4 @@
-//===- BuildEntries.cpp - functions of model_abi.h around @graph, @step ---===//
+//===- BuildEntries.cpp - functions of model_abi.h around @step and so on -===//
 //
 // See Passes.td.
 //
@@ -24,6 +24,7 @@ struct BuildEntries : ds::impl::BuildEntriesBase<BuildEntries> {
       return;
     numberParameters(module);
     defineReport(module);
+    unsigned drafts = 0;
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
       auto entry = function->getAttrOfType<StringAttr>("ds.entry");
@@ -31,7 +32,9 @@ struct BuildEntries : ds::impl::BuildEntriesBase<BuildEntries> {
         continue;
       addCallArguments(function);
       if (entry.getValue() == "step")
-        buildStepEntry(function);
+        buildStepEntry(function, stepEntryName, /*hasStates=*/false);
+      else if (entry.getValue() == "draft")
+        buildStepEntry(function, draftEntryName(drafts++), /*hasStates=*/true);
       else
         buildGraphEntry(function);
     }
@@ -71,7 +74,7 @@ private:
     func::ReturnOp::create(builder, loc);
   }
 
-  /// The `callArguments` of @graph or @step.
+  /// The `callArguments` of @graph, @step or a draft.
   void addCallArguments(func::FuncOp function) {
     Builder builder(&getContext());
     Location loc = function.getLoc();

@@ -2,7 +2,8 @@
 //-*-===//
 //
 // Private to lowering/LinalgToCPU. An entry is the C function of model_abi.h;
-// around @graph or @step, it checks what it is given and makes buffers of it.
+// around @graph, @step or a draft, it checks what it is given and makes buffers
+// of it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWERING_LINALGTOCPU_ENTRYFUNCTIONS_H
@@ -13,15 +14,16 @@
 
 namespace mlir::ds {
 
-/// What @graph and @step get of the call behind their own arguments: the
-/// parameters, where to store the status, and the number of threads.
+/// What @graph, @step and drafts get of the call behind their own arguments:
+/// the parameters, where to store the status, and the number of threads.
 constexpr unsigned callArguments = 3;
 
 /// Makes the entry around @graph; its body becomes one on buffers.
 void buildGraphEntry(func::FuncOp graph);
-/// Makes the entry around @step and the one that says how large its workspace
-/// is; its body becomes one on buffers.
-void buildStepEntry(func::FuncOp step);
+/// Makes the entry `entryName` around @step or a draft, and the one that says
+/// how large its workspace is; its body becomes one on buffers. `hasStates`: an
+/// argument behind `logit_rows` holds states that go with the tokens.
+void buildStepEntry(func::FuncOp step, StringRef entryName, bool hasStates);
 
 /// Appends a function, `(pointer) -> i32` unless `type` is given, and goes to
 /// its start.

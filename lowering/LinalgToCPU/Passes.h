@@ -40,21 +40,28 @@ namespace mlir::ds {
 #include "lowering/LinalgToCPU/Passes.h.inc"
 
 /// Names of the functions that ds-build-entries makes.
-constexpr StringRef graphEntryName = "ds_entry_graph",
-                    stepEntryName = "ds_entry_step",
-                    stepWorkspaceName = "ds_entry_workspace_bytes";
-/// Bytes of the buffers of @step for (tokens, sequences, logit rows, cache
-/// length, threads): declared by ds-build-entries, defined by
-/// ds-plan-workspace.
-constexpr StringRef plannedBytesName = "ds_planned_bytes";
+constexpr StringRef entryPrefix = "ds_entry_",
+                    graphEntryName = "ds_entry_graph",
+                    stepEntryName = "ds_entry_step";
+/// Of the draft entry that comes at `index` in the module.
+inline std::string draftEntryName(unsigned index) {
+  return "ds_entry_draft_" + std::to_string(index);
+}
+/// What says how large a workspace the entry `entry` needs.
+inline std::string workspaceName(StringRef entry) {
+  return (entry + "_workspace_bytes").str();
+}
 
 /// `@name() -> index`: which thread of a parallel loop runs this, below the
 /// call's number of threads. ds-parallel-to-openmp replaces the calls.
 constexpr StringRef threadIndexName = "ds_thread_index";
 
 /// Arguments that ds-build-entries adds for the passes behind it: how many
-/// threads the call may use (i32), the caller's workspace (a memref of bytes),
-/// and the map from the sizes of the call to the argument's dimensions.
+/// threads the call may use (i32), the caller's workspace (a memref of bytes;
+/// the attribute names the function of (tokens, sequences, logit rows, cache
+/// length, threads) that says how many, declared by ds-build-entries and
+/// defined by ds-plan-workspace), and the map from the sizes of the call to the
+/// argument's dimensions.
 constexpr StringRef threadsAttribute = "ds.threads",
                     workspaceAttribute = "ds.workspace",
                     sizesAttribute = "ds.sizes";

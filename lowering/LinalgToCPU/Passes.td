@@ -4,10 +4,10 @@
 include "mlir/Pass/PassBase.td"
 
 def BuildEntries : Pass<"ds-build-entries", "ModuleOp"> {
-  let summary = "functions of model_abi.h around @graph and @step";
+  let summary = "functions of model_abi.h around @graph, @step and drafts";
   let description = [{
-    `@graph` gets buffers for its arguments and returns fresh buffers; `@step` writes its results into buffers that it is given, caches in
-    place. Around each stands `@ds_entry_…(call) -> status`, which checks sizes, ids, rows, slots and lengths before anything is
+    `@graph` gets buffers for its arguments and returns fresh buffers; `@step` and drafts write their results into buffers that they are
+    given, caches in place. Around each stands `@ds_entry_…(call) -> status`, which checks sizes, ids, rows, slots and lengths before anything is
     touched. `ds.load_parameter` becomes a view of the caller's memory; parameter i, in the order of the
     `ds.parameter` ops, is entry i of the `parameters` array, and the ops go.
     Does nothing in a module without `ds.entry`. Run on signless tensors, before bufferization.
@@ -38,11 +38,11 @@ def LowerCopies : Pass<"ds-lower-copies"> {
 }
 
 def PlanWorkspace : Pass<"ds-plan-workspace", "ModuleOp"> {
-  let summary = "buffers of @step become parts of the caller's workspace";
+  let summary = "buffers of a step become parts of the caller's workspace";
   let description = [{
-    Every `memref.alloc` of the function that has an argument `ds.workspace` becomes a view of that argument; buffers whose lifetimes do
+    Every `memref.alloc` of a function that has an argument `ds.workspace` becomes a view of that argument; buffers whose lifetimes do
     not meet share memory. Sizes may depend on tokens, sequences, logit rows, cache length and threads (`ds.sizes` on the arguments
-    says how); `@ds_planned_bytes` gets its body, which says how much a call needs. A buffer made inside a parallel loop exists once per
+    says how); the function that the attribute names gets its body, which says how much a call needs. A buffer made inside a parallel loop exists once per
     thread, on its stack where it is small. A buffer that outlives the iteration that makes it, or whose size only the step's data
     tell, is an error.
     Does nothing without such a function: graph mode allocates. Run after bufferization, before deallocation.

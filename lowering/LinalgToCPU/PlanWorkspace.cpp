@@ -1,4 +1,4 @@
-//===- PlanWorkspace.cpp - buffers of @step in the caller's workspace -----===//
+//===- PlanWorkspace.cpp - buffers of a step in the caller's workspace ----===//
 //
 // See Passes.td. A step of one token takes milliseconds and must not fail for
 // want of memory half way: so nothing in it allocates.
@@ -256,25 +256,27 @@ struct Slot {
 
 struct PlanWorkspace : ds::impl::PlanWorkspaceBase<PlanWorkspace> {
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    for (auto function : module.getOps<func::FuncOp>()) {
-      if (function.isDeclaration())
-        continue;
+    SmallVector<BlockArgument> workspaces;
+    for (auto function : getOperation().getOps<func::FuncOp>())
       for (unsigned i = 0; i < function.getNumArguments(); ++i)
-        if (function.getArgAttr(i, workspaceAttribute)) {
-          if (failed(plan(module, function, function.getArgument(i))))
-            signalPassFailure();
-          return;
-        }
-    }
+        if (function.getArgAttr(i, workspaceAttribute))
+          workspaces.push_back(function.getArgument(i));
+    for (BlockArgument workspace : workspaces)
+      if (failed(plan(getOperation(), workspace)))
+        return signalPassFailure();
   }
 
 private:
-  LogicalResult plan(ModuleOp module, func::FuncOp step, Value workspace) {
-    auto planned = module.lookupSymbol<func::FuncOp>(plannedBytesName);
+  LogicalResult plan(ModuleOp module, BlockArgument workspace) {
+    auto step = cast<func::FuncOp>(workspace.getOwner()->getParentOp());
+    auto name = step.getArgAttrOfType<FlatSymbolRefAttr>(
+        workspace.getArgNumber(), workspaceAttribute);
+    auto planned = name ? module.lookupSymbol<func::FuncOp>(name.getAttr())
+                        : func::FuncOp();
     if (!planned || !planned.isDeclaration() || !step.getBody().hasOneBlock())
-      return step.emitError() << "expects @" << plannedBytesName
-                              << " to define, and a body of one block";
+      return step.emitError() << workspaceAttribute
+                              << " expects the name of a function to define, "
+                                 "and a body of one block";
     Block &body = step.getBody().front();
     SmallVector<Buffer> buffers;
     if (failed(collect(step, buffers)))
@@ -289,6 +291,7 @@ private:
         builder, loc, "ds_workspace_layout",
         builder.getFunctionType(SmallVector<Type>(sizeCount, index), {}));
     layout.setPrivate();
+    SymbolTable(module).insert(layout); // renames on a clash
     builder.setInsertionPointToStart(layout.addEntryBlock());
     SizeEvaluator evaluator(builder, layout.getArguments());
     for (Buffer &buffer : buffers) {

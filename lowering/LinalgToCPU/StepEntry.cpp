@@ -1,4 +1,4 @@
-//===- StepEntry.cpp - the entry around @step, its checks and workspace ---===//
+//===- StepEntry.cpp - entries around steps, their checks and workspace ---===//
 //
 // Nothing is allocated: results and caches are the caller's, and so is the
 // memory for all between.
@@ -11,7 +11,11 @@ using namespace mlir;
 using namespace mlir::ds;
 using P = arith::CmpIPredicate;
 
-/// Says of every argument of @step which size of the call each of its
+/// Arguments of @step in front of its caches; those of a draft have the states
+/// of its tokens behind them.
+constexpr unsigned stepArguments = 5;
+
+/// Says of every argument of `step` which size of the call each of its
 /// dimensions has: maps from (tokens, sequences, logit rows, cache length).
 static void stateSizes(func::FuncOp step, unsigned firstCache, unsigned caches,
                        unsigned outputs) {
@@ -35,6 +39,8 @@ static void stateSizes(func::FuncOp step, unsigned firstCache, unsigned caches,
   state(2, 0, sequences);
   state(3, 0, sequences);
   state(4, 0, rows);
+  if (firstCache > stepArguments)
+    state(stepArguments, 0, tokens);
   for (unsigned i = 0; i < caches; ++i)
     state(firstCache + i, 2, length);
   state(outputs, 0, rows);
@@ -48,17 +54,24 @@ static Value hiddenBytes(EntryMemory &m, Value tokens, int64_t width) {
   return arith::AndIOp::create(m.b, m.loc, up, m.i64(~int64_t(63)));
 }
 
-/// DsVariant.workspace_bytes: hidden rows, and what ds-plan-workspace says.
-static void buildWorkspaceBytes(ModuleOp module, OpBuilder &builder,
-                                int64_t hiddenWidth) {
-  Type i64 = builder.getI64Type(), i32 = builder.getI32Type();
-  builder.setInsertionPointToEnd(module.getBody());
+/// The function that ds-plan-workspace defines for `step`.
+static func::FuncOp declarePlannedBytes(func::FuncOp step) {
+  OpBuilder builder(step);
+  Type i64 = builder.getI64Type();
   auto planned = func::FuncOp::create(
-      builder, module.getLoc(), plannedBytesName,
+      builder, step.getLoc(), ("ds_planned_bytes_" + step.getSymName()).str(),
       builder.getFunctionType({i64, i64, i64, i64, i64}, {i64}));
   planned.setPrivate();
+  return planned;
+}
+
+/// The entry's workspace_bytes: hidden rows, and what `planned` says.
+static func::FuncOp buildWorkspaceBytes(ModuleOp module, OpBuilder &builder,
+                                        StringRef entry, func::FuncOp planned,
+                                        int64_t hiddenWidth) {
+  Type i64 = builder.getI64Type(), i32 = builder.getI32Type();
   auto function =
-      makeEntry(module, stepWorkspaceName, builder,
+      makeEntry(module, workspaceName(entry), builder,
                 builder.getFunctionType({i64, i64, i64, i64, i32}, {i64}));
   EntryMemory m{builder, module.getLoc()};
   SmallVector<Value> sizes(function.getArguments().drop_back());
@@ -69,6 +82,7 @@ static void buildWorkspaceBytes(ModuleOp module, OpBuilder &builder,
       builder, m.loc, bytes.getResult(0),
       hiddenBytes(m, function.getArgument(0), hiddenWidth));
   func::ReturnOp::create(builder, m.loc, sum);
+  return function;
 }
 
 /// AND of `body(i)` over [0, count).
@@ -145,23 +159,25 @@ static Value checkStep(EntryMemory &n, Value tokenCount, Value sequences,
   return require(n, status, fits, DS_STATUS_CAPACITY);
 }
 
-void mlir::ds::buildStepEntry(func::FuncOp step) {
+void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
+                              bool hasStates) {
   auto module = step->getParentOfType<ModuleOp>();
   OpBuilder builder(step.getContext());
-  constexpr unsigned firstCache = 5;
+  unsigned firstCache = stepArguments + hasStates;
   unsigned caches = step.getNumArguments() - callArguments - firstCache;
   auto logitsType = cast<RankedTensorType>(step.getResultTypes()[0]),
        hiddenType = cast<RankedTensorType>(step.getResultTypes()[1]);
 
   // Results are written where the caller says: two more arguments. The last
   // is memory for everything between; ds-plan-workspace uses it.
+  func::FuncOp planned = declarePlannedBytes(step);
   unsigned outputs = step.getNumArguments();
   (void)step.insertArgument(outputs, logitsType, {}, step.getLoc());
   (void)step.insertArgument(outputs + 1, hiddenType, {}, step.getLoc());
   (void)step.insertArgument(
       outputs + 2, MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()),
-      builder.getDictionaryAttr(
-          builder.getNamedAttr(workspaceAttribute, builder.getUnitAttr())),
+      builder.getDictionaryAttr(builder.getNamedAttr(
+          workspaceAttribute, SymbolRefAttr::get(planned))),
       step.getLoc());
   stateSizes(step, firstCache, caches, outputs);
   bufferArguments(step, [&](unsigned i) {
@@ -176,8 +192,9 @@ void mlir::ds::buildStepEntry(func::FuncOp step) {
   finishBody(step, {});
 
   int64_t hiddenWidth = hiddenType.getDimSize(1);
-  buildWorkspaceBytes(module, builder, hiddenWidth);
-  auto entry = makeEntry(module, stepEntryName, builder);
+  func::FuncOp workspaceBytes =
+      buildWorkspaceBytes(module, builder, entryName, planned, hiddenWidth);
+  auto entry = makeEntry(module, entryName, builder);
   Value call = entry.getArgument(0);
   EntryMemory m{builder, module.getLoc()};
   auto number = [&](size_t offset) { return m.loadI64(call, offset); };
@@ -212,7 +229,7 @@ void mlir::ds::buildStepEntry(func::FuncOp step) {
   });
   status = ifFine(m, status, [&](EntryMemory &n) {
     auto least = func::CallOp::create(
-        n.b, n.loc, stepWorkspaceName, n.b.getI64Type(),
+        n.b, n.loc, workspaceBytes,
         ValueRange{tokenCount, sequences, logitRows, length, threads});
     Value given = n.loadI64(call, offsetof(DsStepCall, workspace_bytes));
     Value fits =
@@ -229,6 +246,10 @@ void mlir::ds::buildStepEntry(func::FuncOp step) {
     SmallVector<Value> args{vector(tokens, tokenCount), vector(rowStart, ends),
                             vector(past, sequences), vector(slot, sequences),
                             vector(rows, logitRows)};
+    if (hasStates)
+      args.push_back(n.memref(n.loadPointer(call, offsetof(DsStepCall, states)),
+                              {tokenCount, n.i64(hiddenWidth)},
+                              bufferOf(hiddenType)));
     Value cacheArray = n.loadPointer(call, offsetof(DsStepCall, caches));
     for (unsigned i = 0; i < caches; ++i) {
       auto type = cast<MemRefType>(step.getArgument(firstCache + i).getType());

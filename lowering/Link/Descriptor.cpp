@@ -4,6 +4,7 @@
 #include "lowering/Link/Link.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/include/ds/model_abi.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -51,30 +52,64 @@ mlir::ds::describeParameters(ModuleOp module) {
   return result;
 }
 
+static StringRef entryKind(func::FuncOp function) {
+  auto kind = function->getAttrOfType<StringAttr>("ds.entry");
+  return kind ? kind.getValue() : "";
+}
+
+/// The caches among the arguments of @step or a draft.
+static std::vector<EntryValue> describeCaches(func::FuncOp step) {
+  std::vector<EntryValue> caches;
+  for (unsigned i = 0; i < step.getNumArguments(); ++i) {
+    auto name = step.getArgAttrOfType<StringAttr>(i, "ds.name");
+    if (name && name.getValue().starts_with("cache."))
+      caches.push_back(
+          describe(cast<RankedTensorType>(step.getArgumentTypes()[i]),
+                   name.getValue(), {}, {}));
+  }
+  return caches;
+}
+
+/// Marks the parameters that only drafts read.
+static void markDraftParameters(ModuleOp module,
+                                std::vector<EntryParameter> &parameters) {
+  llvm::StringSet<> readByDrafts, readByOthers;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    bool isDraft = entryKind(function) == "draft";
+    function.walk([&](LoadParameterOp load) {
+      (isDraft ? readByDrafts : readByOthers).insert(load.getParameter());
+    });
+  }
+  for (EntryParameter &parameter : parameters)
+    parameter.draftOnly = readByDrafts.contains(parameter.value.name) &&
+                          !readByOthers.contains(parameter.value.name);
+}
+
 FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
   ModelDescription result;
   func::FuncOp entry;
-  for (auto function : module.getOps<func::FuncOp>())
-    if (function->hasAttr("ds.entry"))
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (entryKind(function) == "draft")
+      result.drafts.push_back(describeCaches(function));
+    else if (function->hasAttr("ds.entry"))
       entry = function;
+  }
   if (!entry)
     return emitError(module.getLoc())
            << "the module has no function with ds.entry";
-  result.isLanguageModel =
-      entry->getAttrOfType<StringAttr>("ds.entry").getValue() == "step";
-  for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
+  result.isLanguageModel = entryKind(entry) == "step";
+  if (result.isLanguageModel)
+    result.caches = describeCaches(entry);
+  for (unsigned i = 0; i < entry.getNumArguments() && !result.isLanguageModel;
+       ++i) {
     auto type = cast<RankedTensorType>(entry.getArgumentTypes()[i]);
     auto name = entry.getArgAttrOfType<StringAttr>(i, "ds.name");
-    EntryValue value =
+    result.inputs.push_back(
         describe(type, name ? name.getValue() : "",
                  entry.getArgAttrOfType<ArrayAttr>(i, "ds.dims"),
-                 entry.getArgAttrOfType<StringAttr>(i, "ds.type"));
-    if (failed(checkRank(module, type, value.name)))
+                 entry.getArgAttrOfType<StringAttr>(i, "ds.type")));
+    if (failed(checkRank(module, type, result.inputs.back().name)))
       return failure();
-    if (!result.isLanguageModel)
-      result.inputs.push_back(value);
-    else if (StringRef(value.name).starts_with("cache."))
-      result.caches.push_back(value);
   }
   for (unsigned i = 0; i < entry.getNumResults() && !result.isLanguageModel;
        ++i) {
@@ -92,6 +127,7 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
   if (failed(parameters))
     return failure();
   result.parameters = std::move(*parameters);
+  markDraftParameters(module, result.parameters);
   if (auto slow = module->getAttrOfType<IntegerAttr>("ds.slow_ops"))
     result.slowOps = slow.getInt();
   if (auto facts = module->getAttrOfType<DictionaryAttr>("ds.model")) {

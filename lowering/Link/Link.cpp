@@ -185,7 +185,8 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
                      StringRef weightsFile, StringRef embeddedWeights,
                      uint64_t weightsBytes) {
   DescriptorBuilder b(module);
-  std::vector<llvm::Constant *> inputs, outputs, parameters, caches, codes;
+  std::vector<llvm::Constant *> inputs, outputs, parameters, caches,
+      draftCaches, codes;
   for (const EntryValue &value : description.inputs)
     inputs.push_back(valueInfo(b, value));
   for (const EntryValue &value : description.outputs)
@@ -195,20 +196,37 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
         {offsetof(DsParameter, name), b.text(parameter.value.name)},
         {offsetof(DsParameter, offset), b.i64(parameter.offset)},
         {offsetof(DsParameter, bytes), b.i64(parameter.bytes)},
-        {offsetof(DsParameter, checksum), b.i64(parameter.checksum)}};
+        {offsetof(DsParameter, checksum), b.i64(parameter.checksum)},
+        {offsetof(DsParameter, draft_only), b.i32(parameter.draftOnly)}};
     addDims(b, fields, parameter.value, offsetof(DsParameter, type),
             offsetof(DsParameter, rank), offsetof(DsParameter, dims));
     parameters.push_back(b.record(sizeof(DsParameter), fields));
   }
+  auto cacheRecord = [&](const EntryValue &cache, int64_t layer) {
+    return b.record(sizeof(DsCache),
+                    {{offsetof(DsCache, name), b.text(cache.name)},
+                     {offsetof(DsCache, type), b.i32(cache.type)},
+                     {offsetof(DsCache, layer), b.i32(layer)},
+                     {offsetof(DsCache, heads), b.i64(cache.dims[1])},
+                     {offsetof(DsCache, width), b.i64(cache.dims[3])}});
+  };
   for (auto [i, cache] : llvm::enumerate(description.caches))
-    caches.push_back(b.record(
-        sizeof(DsCache), {{offsetof(DsCache, name), b.text(cache.name)},
-                          {offsetof(DsCache, type), b.i32(cache.type)},
-                          {offsetof(DsCache, layer), b.i32(i / 2)},
-                          {offsetof(DsCache, heads), b.i64(cache.dims[1])},
-                          {offsetof(DsCache, width), b.i64(cache.dims[3])}}));
+    caches.push_back(cacheRecord(cache, i / 2));
+  for (auto [k, draft] : llvm::enumerate(description.drafts))
+    for (const EntryValue &cache : draft)
+      draftCaches.push_back(cacheRecord(cache, description.layers + k));
   bool lm = description.isLanguageModel;
-  for (const CpuVariant &variant : variants)
+  for (const CpuVariant &variant : variants) {
+    std::vector<llvm::Constant *> drafts;
+    for (unsigned k = 0; k < description.drafts.size(); ++k)
+      drafts.push_back(b.record(
+          sizeof(DsDraft),
+          {{offsetof(DsDraft, draft),
+            b.function(entryName(draftEntryName(k), variant.name), true)},
+           {offsetof(DsDraft, workspace_bytes),
+            b.function(
+                entryName(workspaceName(draftEntryName(k)), variant.name),
+                true)}}));
     codes.push_back(b.record(
         sizeof(DsVariant),
         {{offsetof(DsVariant, name), b.text(variant.name)},
@@ -218,7 +236,10 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
          {offsetof(DsVariant, step),
           b.function(entryName(stepEntryName, variant.name), lm)},
          {offsetof(DsVariant, workspace_bytes),
-          b.function(entryName(stepWorkspaceName, variant.name), lm)}}));
+          b.function(entryName(workspaceName(stepEntryName), variant.name),
+                     lm)},
+         {offsetof(DsVariant, drafts), b.array(drafts)}}));
+  }
   std::vector<llvm::Constant *> eos;
   for (int32_t id : options.eosIds)
     eos.push_back(b.i32(id));
@@ -249,11 +270,14 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
        {AT(parameter_count), b.i32(parameters.size())},
        {AT(cache_count), b.i32(caches.size())},
        {AT(eos_count), b.i32(eos.size())},
+       {AT(draft_count), b.i32(description.drafts.size())},
+       {AT(draft_cache_count), b.i32(draftCaches.size())},
        {AT(variants), b.array(codes)},
        {AT(inputs), b.array(inputs)},
        {AT(outputs), b.array(outputs)},
        {AT(parameters), b.array(parameters)},
        {AT(caches), b.array(caches)},
+       {AT(draft_caches), b.array(draftCaches)},
        {AT(weights_file), weightsFile.empty() ? b.null() : b.text(weightsFile)},
        {AT(embedded_weights), embedded},
        {AT(weights_bytes), b.i64(weightsBytes)},
@@ -292,8 +316,7 @@ void renameForVariant(llvm::Module &module, const CpuVariant &variant) {
     function.addFnAttr("prefer-vector-width",
                        std::to_string(variant.lanes * 32));
     StringRef name = function.getName();
-    if (name == graphEntryName || name == stepEntryName ||
-        name == stepWorkspaceName) {
+    if (name.starts_with(entryPrefix)) {
       function.setName(entryName(name, variant.name));
       function.setVisibility(llvm::GlobalValue::HiddenVisibility);
     } else {

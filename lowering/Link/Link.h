@@ -48,6 +48,8 @@ struct EntryValue {
 };
 struct EntryParameter {
   EntryValue value;
+  /// Read by draft entries alone.
+  bool draftOnly = false;
   /// Where the bytes are: ranges of files, the bytes themselves, or how they
   /// are computed.
   Attribute source;
@@ -56,6 +58,8 @@ struct EntryParameter {
 struct ModelDescription {
   bool isLanguageModel = false;
   std::vector<EntryValue> inputs, outputs, caches;
+  /// The caches of each draft entry.
+  std::vector<std::vector<EntryValue>> drafts;
   std::vector<EntryParameter> parameters;
   int64_t vocabulary = 0, hiddenSize = 0, layers = 0, slowOps = 0;
   int64_t multiplyAddsPerToken = 0, multiplyAddsPerLogits = 0;

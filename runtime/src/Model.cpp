@@ -115,14 +115,19 @@ void Model::checkDescriptor() const {
   require(m.variant_count && m.variants, "no code variant");
   require((m.inputs || !m.input_count) && (m.outputs || !m.output_count) &&
               (m.parameters || !m.parameter_count) &&
-              (m.caches || !m.cache_count) && (m.eos_ids || !m.eos_count),
+              (m.caches || !m.cache_count) &&
+              (m.draft_caches || !m.draft_cache_count) &&
+              (m.eos_ids || !m.eos_count),
           "a table is missing");
   for (uint32_t i = 0; i < m.variant_count; ++i) {
     const DsVariant &v = m.variants[i];
     require(v.name && v.features, "a variant without name or features");
-    require(m.mode == DS_MODE_GRAPH ? v.graph != nullptr
-                                    : v.step && v.workspace_bytes,
-            std::string("variant '") + v.name + "' lacks its entry");
+    bool complete = m.mode == DS_MODE_GRAPH ? v.graph != nullptr
+                                            : v.step && v.workspace_bytes;
+    for (uint32_t k = 0; k < m.draft_count; ++k)
+      complete = complete && v.drafts && v.drafts[k].draft &&
+                 v.drafts[k].workspace_bytes;
+    require(complete, std::string("variant '") + v.name + "' lacks an entry");
   }
   auto checkValue = [&](const DsValueInfo &value, const char *what) {
     require(value.name, std::string(what) + " without a name");
@@ -150,13 +155,14 @@ void Model::checkDescriptor() const {
               m.layer_count >= 0 && m.max_length >= 0 &&
               m.max_length <= INT32_MAX,
           "facts of the language model are out of range");
-  for (uint32_t i = 0; i < m.cache_count; ++i) {
-    const DsCache &c = m.caches[i];
-    require(c.name && files::typeBits(c.type) >= 8 && c.heads > 0 &&
-                c.width > 0 &&
-                files::memoryBytes(c.type, std::to_array({c.heads, c.width})),
-            "a cache has no name, type or size");
-  }
+  for (std::span<const DsCache> caches :
+       {std::span(m.caches, m.cache_count),
+        std::span(m.draft_caches, m.draft_cache_count)})
+    for (const DsCache &c : caches)
+      require(c.name && files::typeBits(c.type) >= 8 && c.heads > 0 &&
+                  c.width > 0 &&
+                  files::memoryBytes(c.type, std::to_array({c.heads, c.width})),
+              "a cache has no name, type or size");
 }
 
 void Model::chooseVariant(const std::string &cpu) {
@@ -225,13 +231,19 @@ std::string Model::describe() const {
     json["bos_id"] = m.bos_id < 0 ? Json(nullptr) : Json(m.bos_id);
     json["eos_ids"] = std::vector<int32_t>(m.eos_ids, m.eos_ids + m.eos_count);
     json["tokenizer"] = m.tokenizer_json != nullptr;
-    json["caches"] = Json::array();
-    for (uint32_t i = 0; i < m.cache_count; ++i)
-      json["caches"].push_back({{"name", m.caches[i].name},
-                                {"type", files::typeName(m.caches[i].type)},
-                                {"layer", m.caches[i].layer},
-                                {"heads", m.caches[i].heads},
-                                {"width", m.caches[i].width}});
+    json["draft_layers"] = m.draft_count;
+    auto caches = [](std::span<const DsCache> described) {
+      Json list = Json::array();
+      for (const DsCache &cache : described)
+        list.push_back({{"name", cache.name},
+                        {"type", files::typeName(cache.type)},
+                        {"layer", cache.layer},
+                        {"heads", cache.heads},
+                        {"width", cache.width}});
+      return list;
+    };
+    json["caches"] = caches({m.caches, m.cache_count});
+    json["draft_caches"] = caches({m.draft_caches, m.draft_cache_count});
   } else {
     json["inputs"] = Json::array();
     for (uint32_t i = 0; i < m.input_count; ++i)
@@ -275,6 +287,8 @@ uint64_t Model::weightBytesPerToken() const {
   bool separateHead = false;
   for (uint32_t i = 0; i < m.parameter_count; ++i) {
     const DsParameter &p = m.parameters[i];
+    if (p.draft_only)
+      continue;
     total += p.bytes;
     if (!table && p.rank == 2 && p.dims[0] == m.vocabulary &&
         p.dims[1] == m.hidden_size)

@@ -19,19 +19,21 @@ def struct(name, fields):
 Tensor = struct("Tensor", [("data", P), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK)])
 ValueInfo = struct("ValueInfo", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("dim_names", S * MAX_RANK)])
 Parameter = struct("Parameter", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("offset", U64),
-                                 ("bytes", U64), ("checksum", U64)])
+                                 ("bytes", U64), ("checksum", U64), ("draft_only", U32)])
 Cache = struct("Cache", [("name", S), ("type", U32), ("layer", U32), ("heads", I64), ("width", I64)])
 GraphCall = struct("GraphCall", [("parameters", P), ("inputs", P), ("outputs", P), ("threads", I32)])
 StepCall = struct("StepCall", [("parameters", P), ("caches", P), ("cache_slots", I64), ("cache_length", I64),
                                ("token_count", I64), ("sequence_count", I64), ("logit_row_count", I64), ("tokens", P),
-                               ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("logits", P),
+                               ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("states", P), ("logits", P),
                                ("hidden", P), ("workspace", P), ("workspace_bytes", U64), ("threads", I32)])
-Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P)])
+Draft = struct("Draft", [("draft", P), ("workspace_bytes", P)])
+Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P), ("drafts", C.POINTER(Draft))])
 Descriptor = struct("Descriptor", [
     ("magic", U64), ("abi_version", U32), ("mode", U32), ("name", S), ("compiler", S), ("options", S),
     ("variant_count", U32), ("input_count", U32), ("output_count", U32), ("parameter_count", U32), ("cache_count", U32),
-    ("eos_count", U32), ("variants", C.POINTER(Variant)), ("inputs", C.POINTER(ValueInfo)),
-    ("outputs", C.POINTER(ValueInfo)), ("parameters", C.POINTER(Parameter)), ("caches", C.POINTER(Cache)),
+    ("eos_count", U32), ("draft_count", U32), ("draft_cache_count", U32), ("variants", C.POINTER(Variant)),
+    ("inputs", C.POINTER(ValueInfo)), ("outputs", C.POINTER(ValueInfo)), ("parameters", C.POINTER(Parameter)),
+    ("caches", C.POINTER(Cache)), ("draft_caches", C.POINTER(Cache)),
     ("weights_file", S), ("embedded_weights", P), ("weights_bytes", U64), ("vocabulary", I64), ("hidden_size", I64),
     ("layer_count", I64), ("max_length", I64), ("eos_ids", C.POINTER(I32)), ("bos_id", I32), ("slow_op_count", U32),
     ("tokenizer_json", S), ("tokenizer_json_bytes", U64), ("tokenizer_config_json", S), ("tokenizer_config_json_bytes", U64),
@@ -91,17 +93,23 @@ class Model:
 
 
 class Session:
-    """Caches of a language model; step() is one call of its entry."""
+    """Caches of a language model, or of its draft layer `draft`; step() is one call of the entry."""
 
-    def __init__(self, model, slots, length):
+    def __init__(self, model, slots, length, draft=None):
         self.model, self.length, self.slots = model, length, slots
         d = model.model
-        self.caches = [np.full((slots, d.caches[i].heads, length, d.caches[i].width), np.nan, TYPES[d.caches[i].type])
-                       for i in range(d.cache_count)]
-        self.pointers = (P * d.cache_count)(*[c.ctypes.data for c in self.caches])
+        described = d.caches[: d.cache_count]
+        entry = model.variant
+        self.entry, self.workspace_bytes = entry.step, entry.workspace_bytes
+        if draft is not None:
+            described = [c for c in d.draft_caches[: d.draft_cache_count] if c.layer == d.layer_count + draft]
+            self.entry, self.workspace_bytes = entry.drafts[draft].draft, entry.drafts[draft].workspace_bytes
+        self.caches = [np.full((slots, c.heads, length, c.width), np.nan, TYPES[c.type]) for c in described]
+        self.pointers = (P * len(described))(*[c.ctypes.data for c in self.caches])
 
-    def step(self, sequences, past, slots, all_logits=True, want_hidden=True):
-        """`sequences`: one list of new tokens each. Logits of all rows, or of each sequence's last; hidden of all rows or None."""
+    def step(self, sequences, past, slots, all_logits=True, want_hidden=True, states=None):
+        """`sequences`: one list of new tokens each. Logits of all rows, or of each sequence's last; hidden of all rows or None.
+        `states`: of a draft layer, a row for each token."""
         d = self.model.model
         ids = np.concatenate([np.asarray(s, np.int32) for s in sequences])
         starts = np.cumsum([0] + [len(s) for s in sequences]).astype(np.int32)
@@ -110,15 +118,19 @@ class Session:
         logits = np.zeros((len(rows), d.vocabulary), np.float32)
         hidden = np.zeros((len(ids), d.hidden_size), np.float32) if want_hidden else None
         sizes = len(ids), len(sequences), len(rows), self.length, self.model.threads
-        need = C.CFUNCTYPE(U64, I64, I64, I64, I64, I32)(self.model.variant.workspace_bytes)(*sizes)
+        need = C.CFUNCTYPE(U64, I64, I64, I64, I64, I32)(self.workspace_bytes)(*sizes)
         # Exactly as much as asked for, on a line of 64 bytes; NaN everywhere, so that nothing is read before it is written.
         room = np.full(need + 64, 0xff, np.uint8)
         workspace = -(-room.ctypes.data // 64) * 64
+        if states is not None:
+            states = np.ascontiguousarray(states, np.float32)
+            assert states.shape == (len(ids), d.hidden_size), states.shape
         call = StepCall(C.cast(self.model.pointers, P), C.cast(self.pointers, P), self.slots, self.length, len(ids),
                         len(sequences), len(rows), ids.ctypes.data, starts.ctypes.data, past.ctypes.data,
-                        slots.ctypes.data, rows.ctypes.data, logits.ctypes.data, hidden.ctypes.data if want_hidden else None,
+                        slots.ctypes.data, rows.ctypes.data, None if states is None else states.ctypes.data, logits.ctypes.data,
+                        hidden.ctypes.data if want_hidden else None,
                         workspace, need, self.model.threads)
-        status = C.CFUNCTYPE(I32, P)(self.model.variant.step)(C.addressof(call))
+        status = C.CFUNCTYPE(I32, P)(self.entry)(C.addressof(call))
         if status:
             raise RuntimeError(f"status {status}")
         return logits, hidden

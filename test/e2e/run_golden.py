@@ -5,7 +5,8 @@ usage: run_golden.py DS_COMPILE GOLDEN [--mode graph|lm|all] [--only TEXT] [--wo
 graph: outputs of each run of io.safetensors within the tolerance of about.json, padded tokens left out.
 lm:    golden.safetensors of the case (all prompt logits, generated ids, a long prompt, two sequences in a batch) for files that
        hold the whole model in f32; the `single` run of io.safetensors for the others.
-folder: golden.safetensors of the case, compiled from config.json and model.safetensors (with --mode=lm and all).
+folder: golden.safetensors of the case, compiled from config.json and model.safetensors (with --mode=lm and all); logits, states and
+       accepted drafts of the layer that predicts a token further on, where there is one.
 fast:  with lm, --precision=fast of files with 16-bit weights within what bf16 arithmetic costs.
 Files of not_yet.txt are expected to fail and are counted apart. Prints a line per failure and, last, `N passed, N failed`.
 """
@@ -147,7 +148,59 @@ def language_model(compiler, folder, work):
 def checkpoint_folder(compiler, case, work):
     library = os.path.join(work, "folder.so")
     why = compile_exact(compiler, case, library)
-    return [why] if why else golden_case(library, case)
+    return [why] if why else golden_case(library, case) + golden_drafts(abi.Model(library), read(os.path.join(case, "golden.safetensors")))
+
+
+def speculate(model, prompt, count, k):
+    """Greedy text of `count` tokens with k drafts a step -> (ids, rounds): position of the newest token, the drafts, how many were accepted,
+    the model's own next token. One layer drafts all of them, going on by its own states."""
+    room = len(prompt) + count + k + 1
+    session, drafter = abi.Session(model, 1, room), abi.Session(model, 1, room, draft=0)
+    logits, states = session.step([prompt], [0], [0])
+    ids, rounds, paired = [*prompt, int(logits[-1].argmax())], [], 0
+    while len(ids) - len(prompt) < count:
+        newest = len(ids) - 1
+        guess, state = drafter.step([ids[paired + 1:]], [paired], [0], states=states)
+        paired, drafts = newest, [int(guess[-1].argmax())]
+        for j in range(1, k):
+            guess, state = drafter.step([drafts[-1:]], [newest + j - 1], [0], states=state[-1:])
+            drafts.append(int(guess[-1].argmax()))
+        logits, states = session.step([[ids[-1], *drafts]], [newest], [0])
+        chosen = [int(row.argmax()) for row in logits]
+        accepted = next((j for j in range(k) if drafts[j] != chosen[j]), k)
+        rounds.append([newest, *drafts, accepted, chosen[accepted]])
+        ids += chosen[: accepted + 1]
+        states = states[: accepted + 1]
+    return ids[len(prompt): len(prompt) + count], rounds
+
+
+def golden_drafts(model, golden, limit=1e-4, states_limit=3e-5):
+    """The problems of the draft layer, if the case has one."""
+    if "mtp.0.logits" not in golden:
+        return []
+    if model.model.draft_count != 1:
+        return [f"{model.model.draft_count} draft layers, expected 1"]
+    problems, prompt = [], golden["single.ids"]
+    _, hidden = abi.Session(model, 1, 64).step([prompt], [0], [0])
+    whole, states = abi.Session(model, 1, 64, draft=0).step([prompt[1:]], [0], [0], states=hidden[:-1])
+    for name, got, allowed in ("logits", whole, limit), ("hidden", states, states_limit):
+        error = np.abs(got.astype(np.float64) - golden["mtp.0." + name]).max()
+        if not error <= allowed:
+            problems.append(f"mtp.0.{name}: off by {error:.3g}, allowed {allowed:.3g}")
+    # The bits of a pair depend on neither company nor chunks.
+    session, parts = abi.Session(model, 2, 64, draft=0), []
+    for start in range(0, len(prompt) - 1, 7):
+        end = min(start + 7, len(prompt) - 1)
+        parts.append(session.step([prompt[1:4], prompt[start + 1:end + 1]], [0, start], [1, 0],
+                                  states=np.concatenate([hidden[:3], hidden[start:end]]))[0][3:])
+    if not np.array_equal(np.concatenate(parts), whole):
+        problems.append("chunks and company change bits of drafts")
+    for name in golden:
+        if match := re.fullmatch(r"spec\.k(\d+)\.rounds", name):
+            ids, rounds = speculate(model, prompt, len(golden["gen.ids"]), int(match[1]))
+            if ids != list(golden["gen.ids"]) or not np.array_equal(rounds, golden[name]):
+                problems.append(f"{name} differ")
+    return problems
 
 
 def golden_case(library, case):

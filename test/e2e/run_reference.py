@@ -18,7 +18,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import abi  # noqa: E402
-from run_golden import apart, greedy, read  # noqa: E402
+from run_golden import apart, golden_drafts, greedy, read  # noqa: E402
 
 # Logits: 2e-6 from a checkpoint folder, whose frequencies are computed in float64; 2e-5 from ONNX. Hidden states and caches: 1e-6 where the file computes its rotation from frequencies; where it stores cosines
 # and sines, those are rounded to f32, 2^-24 each, which a key of size s turns into 2^-24 · s · sqrt(2): keys reach 14, so
@@ -79,7 +79,8 @@ def compare(model, golden, states, limit=LOGITS):
 
 def checkpoint_folder(compiler, case, work):
     model = compile_model(compiler, case, os.path.join(work, "f64.so"), "--ds-reference=f64")
-    return compare(model, read(os.path.join(case, "golden.safetensors")), COMPUTED, FOLDER_LOGITS)
+    golden = read(os.path.join(case, "golden.safetensors"))
+    return compare(model, golden, COMPUTED, FOLDER_LOGITS) + golden_drafts(model, golden, FOLDER_LOGITS, COMPUTED)
 
 
 def golden_file(compiler, folder, work):

@@ -43,14 +43,15 @@ def Ds_Dialect : Dialect {
     `ds.mtp_input`).
 
     Attributes that the dialect puts on foreign ops:
-    * on func.func: `ds.entry = "graph" | "step"`, the entry point kind of the artefact, or `"parameter"`: a function that
-      computes a parameter from parameters at compile time (`#ds.computed`);
+    * on func.func: `ds.entry = "graph" | "step" | "draft"`, the entry point kind of the artefact (each `"draft"` is a layer that
+      predicts a token further on, in the order of the layers), or `"parameter"`: a function that computes a parameter from
+      parameters at compile time (`#ds.computed`);
     * on func.func: `ds.candidate`, a copy of the graph that `ds-float-activations` made for `ds-flatten-tokens`;
     * on its arguments and results: `ds.name` (the name in the model), `ds.dims` (array of strings, one per dimension, ""
       where unnamed; equal names are equal sizes, checked by the runtime at each call).
 
     Constraints of `ds.entry` and its companions:
-    * `C1`: `ds.entry` is `"graph"` or `"step"` and stands on a function.
+    * `C1`: `ds.entry` is one of these and stands on a function.
     * `C2`: every tensor that such a function takes or gives has a `ds.name`.
     * `C3`: no two arguments, and no two results, have the same name.
     * `C4`: `ds.dims` is an array of strings, one per dimension of the tensor.

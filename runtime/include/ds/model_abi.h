@@ -24,7 +24,7 @@ extern "C" {
 
 /* Raised by one at every change of this header. The runtime refuses any other
  * value. */
-#define DS_ABI_VERSION 3u
+#define DS_ABI_VERSION 4u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
 #define DS_MAX_RANK 8
@@ -92,7 +92,8 @@ typedef struct DsParameter {
   int64_t dims[DS_MAX_RANK];
   uint64_t offset;
   uint64_t bytes;
-  uint64_t checksum; /* XXH3 64 bit of the bytes */
+  uint64_t checksum;   /* XXH3 64 bit of the bytes */
+  uint32_t draft_only; /* 1: read by draft entries alone */
 } DsParameter;
 
 /* One cache tensor [slots, heads, length, width], owned by the runtime, updated
@@ -115,11 +116,12 @@ typedef struct DsGraphCall {
   int32_t threads; /* parallel loops use so many; 0 = all processors */
 } DsGraphCall;
 
-/* Language-model mode: N tokens of B sequences laid end to end. */
+/* Language-model mode: N tokens of B sequences laid end to end. A step of the
+ * model, or of a layer that predicts a token further on (DsDraft). */
 typedef struct DsStepCall {
   const void *const *parameters;
-  void *const *caches; /* one pointer per DsCache: [cache_slots, heads,
-                          cache_length, width] */
+  void *const *caches; /* one pointer per DsCache of the model or of the layer:
+                          [cache_slots, heads, cache_length, width] */
   int64_t cache_slots;
   int64_t cache_length;
   int64_t token_count;     /* N > 0 */
@@ -132,7 +134,9 @@ typedef struct DsStepCall {
       *past_length; /* [B], tokens of the sequence already in its cache */
   const int32_t *cache_slot; /* [B], distinct, in [0, cache_slots) */
   const int32_t *logit_rows; /* [R], rows of tokens whose logits are wanted */
-  float *logits;             /* [R, vocabulary] out */
+  const float *states; /* [N, hidden_size], DsDraft only: the state that goes
+                          with each token */
+  float *logits;       /* [R, vocabulary] out */
   void *hidden; /* [N, hidden_size] f32 out: states after the last norm; null =
                    not wanted */
   void *workspace; /* 64-byte aligned; contents undefined before and after */
@@ -140,6 +144,20 @@ typedef struct DsStepCall {
   int32_t threads; /* parallel loops use so many; 0 = all processors. No bit of
                       the results depends on it */
 } DsStepCall;
+
+/* A layer that predicts a token further on (multi-token prediction). Layer 0
+ * pairs the state of token i (`hidden` of the model's step) with token i + 1
+ * and predicts token i + 2; layer k pairs the state that layer k - 1 gave of
+ * token i with token i + k + 1. A pair has the position i of its state. A layer
+ * alone goes on by its own states: the next pair is `hidden` of the last one
+ * and the token drafted from its logits. */
+typedef struct DsDraft {
+  int32_t (*draft)(const DsStepCall *);
+  /* As that of DsVariant. */
+  uint64_t (*workspace_bytes)(int64_t token_count, int64_t sequence_count,
+                              int64_t logit_row_count, int64_t cache_length,
+                              int32_t threads);
+} DsDraft;
 
 /* One code variant, for one set of CPU features. The runtime takes the first
  * whose features the machine has, or the one that DS_CPU names. Unused
@@ -155,6 +173,7 @@ typedef struct DsVariant {
   uint64_t (*workspace_bytes)(int64_t token_count, int64_t sequence_count,
                               int64_t logit_row_count, int64_t cache_length,
                               int32_t threads);
+  const DsDraft *drafts; /* [draft_count] */
 } DsVariant;
 
 typedef enum DsMode { DS_MODE_GRAPH = 1, DS_MODE_LANGUAGE_MODEL = 2 } DsMode;
@@ -173,11 +192,15 @@ typedef struct DsModel {
   uint32_t parameter_count;
   uint32_t cache_count;
   uint32_t eos_count;
+  uint32_t draft_count; /* layers that predict tokens further on */
+  uint32_t draft_cache_count;
   const DsVariant *variants;
   const DsValueInfo *inputs;
   const DsValueInfo *outputs;
   const DsParameter *parameters;
   const DsCache *caches;
+  const DsCache *draft_caches; /* those of draft layer k have layer =
+                                  layer_count + k, and come in that order */
 
   const char *weights_file; /* file name beside the library, null if embedded or
                                if there are no parameters */

@@ -15,7 +15,7 @@
 // CHECK: memref.copy %[[B]], %[[A]]
 // CHECK-NOT: memref.dealloc
 func.func @step(%tokens: memref<?xi32> {ds.sizes = affine_map<(d0, d1, d2, d3) -> (d0)>}, %threads: i32 {ds.threads},
-                %out: memref<?x64xf32> {ds.sizes = affine_map<(d0, d1, d2, d3) -> (d0, 64)>}, %workspace: memref<?xi8> {ds.workspace}) {
+                %out: memref<?x64xf32> {ds.sizes = affine_map<(d0, d1, d2, d3) -> (d0, 64)>}, %workspace: memref<?xi8> {ds.workspace = @ds_planned_bytes}) {
   %c0 = arith.constant 0 : index
   %n = memref.dim %tokens, %c0 : memref<?xi32>
   %a = memref.alloc(%n) : memref<?x64xf32>
@@ -50,7 +50,7 @@ func.func private @ds_planned_bytes(i64, i64, i64, i64, i64) -> i64
 // CHECK: %[[PLACE:.+]] = arith.addi %[[LAYOUT]]#0, %[[SHIFT]]
 // CHECK: memref.view %{{.+}}[%[[PLACE]]][%{{.+}}] : memref<?xi8> to memref<?x64xf32>
 func.func @step(%tokens: memref<?xi32> {ds.sizes = affine_map<(d0, d1, d2, d3) -> (d0)>}, %threads: i32 {ds.threads},
-                %workspace: memref<?xi8> {ds.workspace}) {
+                %workspace: memref<?xi8> {ds.workspace = @ds_planned_bytes}) {
   %c0 = arith.constant 0 : index
   %n = memref.dim %tokens, %c0 : memref<?xi32>
   scf.forall (%i) in (%n) {
@@ -65,7 +65,7 @@ func.func private @ds_planned_bytes(i64, i64, i64, i64, i64) -> i64
 
 // -----
 
-func.func @step(%threads: i32 {ds.threads}, %data: memref<index>, %workspace: memref<?xi8> {ds.workspace}) {
+func.func @step(%threads: i32 {ds.threads}, %data: memref<index>, %workspace: memref<?xi8> {ds.workspace = @ds_planned_bytes}) {
   %n = memref.load %data[] : memref<index>
   // expected-error @+1 {{a buffer of the step whose size is not known when the step begins}}
   %a = memref.alloc(%n) : memref<?xf32>
@@ -76,7 +76,7 @@ func.func private @ds_planned_bytes(i64, i64, i64, i64, i64) -> i64
 
 // -----
 
-func.func @step(%threads: i32 {ds.threads}, %out: memref<4xf32>, %workspace: memref<?xi8> {ds.workspace}) {
+func.func @step(%threads: i32 {ds.threads}, %out: memref<4xf32>, %workspace: memref<?xi8> {ds.workspace = @ds_planned_bytes}) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c4 = arith.constant 4 : index

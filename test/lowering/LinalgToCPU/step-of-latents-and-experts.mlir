@@ -4,7 +4,7 @@
 // Latent attention in both forms, routing, experts: a step takes the memory of
 // all of them from the caller.
 // CHECK: llvm.func @step
-// CHECK: llvm.func @ds_entry_workspace_bytes
+// CHECK: llvm.func @ds_entry_step_workspace_bytes
 
 module attributes {ds.model = {hidden_size = 8 : i64, layers = 1 : i64, vocabulary = 32 : i64}} {
   ds.parameter @embedding : tensor<32x8xf32> = dense<0.5> : tensor<32x8xf32>
