@@ -188,6 +188,22 @@ ds_result ds_session_feed(ds_session_t *session, const ds_feed *feeds,
   });
 }
 
+ds_result ds_session_draft(ds_session_t *session, const ds_draft *drafts,
+                           int64_t count, float *logits,
+                           int64_t logitsCapacity) {
+  return guarded([&] {
+    need(session, "session");
+    if (count < 0 || logitsCapacity < 0)
+      throw Error(DS_ERROR_ARGUMENT, "a count is negative");
+    if (count)
+      need(drafts, "drafts");
+    if (logitsCapacity)
+      need(logits, "logits");
+    session->session.draft({drafts, size_t(count)},
+                           {logits, size_t(logitsCapacity)});
+  });
+}
+
 int64_t ds_session_length(const ds_session_t *session, int64_t slot) {
   return session ? session->session.length(slot) : -1;
 }

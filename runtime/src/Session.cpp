@@ -3,16 +3,11 @@
 #include "Error.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 
 namespace dsrt {
-
-void Session::AlignedFree::operator()(void *memory) const { std::free(memory); }
 
 Session::Session(std::shared_ptr<const Model> shared,
                  const ds_session_options &options)
@@ -34,36 +29,20 @@ Session::Session(std::shared_ptr<const Model> shared,
   constexpr int64_t most = INT32_MAX;
   if (slotCount > most || cacheLength > most)
     throw Error(DS_ERROR_ARGUMENT, "slots or length exceed 2^31 - 1");
-  auto allocate = [this](uint64_t bytes, const std::string &what) {
-    void *memory = nullptr;
-    uint64_t rounded = (bytes + 63) / 64 * 64;
-    if (rounded < bytes ||
-        posix_memalign(&memory, 64, std::max<size_t>(rounded, 64)))
-      throw Error(DS_ERROR_MEMORY, "no memory for " + what + ", " +
-                                       std::to_string(bytes) + " bytes");
-    memories.emplace_back(memory);
-    return memory;
-  };
-  for (uint32_t i = 0; i < m.cache_count; ++i) {
-    const DsCache &cache = m.caches[i];
-    std::array<int64_t, 4> dims{slotCount, cache.heads, cacheLength,
-                                cache.width};
-    std::optional<uint64_t> bytes = files::memoryBytes(cache.type, dims);
-    if (!bytes)
-      throw Error(DS_ERROR_MEMORY, "caches of this length have no size");
-    void *memory = allocate(*bytes, cache.name);
-    cachePointers.push_back(memory);
-    // All ones is a NaN in every float type.
-    if (options.poison_caches)
-      std::memset(memory, 0xff, *bytes);
-  }
+  bool poison = options.poison_caches != 0;
+  caches.emplace(std::span(m.caches, m.cache_count), slotCount, cacheLength,
+                 poison);
   lengths.assign(size_t(slotCount), 0);
   // Enough for the largest step that feed() makes.
   int64_t rows = std::min(
       chunk, slotCount > most / cacheLength ? most : slotCount * cacheLength);
   workspaceBytes = owner->variant().workspace_bytes(
       rows, std::min(slotCount, rows), rows, cacheLength, threads);
-  workspace = allocate(workspaceBytes, "the workspace of a step");
+  workspace = allocateAligned(workspaceBytes, "the workspace of a step");
+  if (options.draft) {
+    drafter.emplace(owner, slotCount, cacheLength, rows, threads, poison);
+    states.resize(size_t(rows * m.hidden_size));
+  }
 }
 
 int64_t Session::length(int64_t slot) const {
@@ -78,6 +57,8 @@ void Session::rewind(int64_t slot, int64_t to) {
                                        std::to_string(length(slot)) +
                                        " tokens, not " + std::to_string(to));
   lengths[size_t(slot)] = to;
+  if (drafter)
+    drafter->rewind(slot, to);
 }
 
 static float halfToFloat(uint16_t bits) {
@@ -125,13 +106,13 @@ void Session::readCache(int64_t slot, int64_t index,
   for (size_t row = 0; row < rows; ++row)
     for (size_t head = 0; head < heads; ++head)
       for (size_t i = 0; i < width; ++i)
-        values[out++] = element(cachePointers[size_t(index)], cache.type,
+        values[out++] = element((*caches)[size_t(index)], cache.type,
                                 first + (head * room + row) * width + i);
 }
 
 void Session::check(std::span<const ds_feed> feeds, size_t logitsCapacity) {
   const DsModel &m = owner->descriptor();
-  fed.assign(lengths.size(), false);
+  named.assign(lengths.size(), false);
   size_t rowCount = 0;
   for (const ds_feed &feed : feeds) {
     // Messages are made only when there is something to say: nothing is
@@ -141,9 +122,8 @@ void Session::check(std::span<const ds_feed> feeds, size_t logitsCapacity) {
     };
     if (length(feed.slot) < 0)
       fail(DS_ERROR_INDEX, "the session has " + std::to_string(slotCount()));
-    if (fed[size_t(feed.slot)])
+    if (!nameOnce(feed.slot))
       fail(DS_ERROR_INDEX, "fed twice in one call");
-    fed[size_t(feed.slot)] = true;
     if (!feed.tokens || feed.token_count <= 0)
       fail(DS_ERROR_ARGUMENT, "no tokens");
     if (feed.token_count > cacheLength - length(feed.slot))
@@ -171,15 +151,27 @@ void Session::check(std::span<const ds_feed> feeds, size_t logitsCapacity) {
                     " floats");
 }
 
+bool Session::nameOnce(int64_t slot) {
+  bool isNew = !named[size_t(slot)];
+  named[size_t(slot)] = true;
+  return isNew;
+}
+
 void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
                    float *hidden) {
   check(feeds, logits.size());
   before = lengths;
   try {
+    if (drafter)
+      for (const ds_feed &feed : feeds)
+        restoreState(feed.slot);
     runSteps(feeds, logits.data(), hidden);
   } catch (...) {
     // What the first steps appended is beyond the length again.
     lengths.swap(before);
+    if (drafter)
+      for (const ds_feed &feed : feeds)
+        drafter->rewind(feed.slot, length(feed.slot));
     throw;
   }
 }
@@ -191,57 +183,109 @@ void Session::runSteps(std::span<const ds_feed> feeds, float *logitsOut,
   size_t next = 0;
   int64_t done = 0; // tokens of feeds[next] that were computed
   while (next < feeds.size()) {
-    tokens.clear();
-    rowStart.assign(1, 0);
-    past.clear();
-    slots.clear();
-    rows.clear();
-    while (next < feeds.size() && int64_t(tokens.size()) < chunk) {
+    batch.clear();
+    while (next < feeds.size() && int64_t(batch.tokens.size()) < chunk) {
       const ds_feed &feed = feeds[next];
-      int64_t count =
-          std::min(feed.token_count - done, chunk - int64_t(tokens.size()));
-      past.push_back(int32_t(lengths[size_t(feed.slot)]));
-      slots.push_back(int32_t(feed.slot));
-      for (int64_t i = 0; i < count; ++i) {
-        bool last = done + i == feed.token_count - 1;
-        if (feed.logits == DS_LOGITS_ALL ||
-            (feed.logits == DS_LOGITS_LAST && last))
-          rows.push_back(int32_t(tokens.size()));
-        tokens.push_back(feed.tokens[done + i]);
-      }
-      rowStart.push_back(int32_t(tokens.size()));
+      int64_t count = std::min(feed.token_count - done,
+                               chunk - int64_t(batch.tokens.size()));
+      batch.beginSequence(feed.slot, length(feed.slot));
+      for (int64_t i = done; i < done + count; ++i)
+        batch.add(feed.tokens[i], feed.logits == DS_LOGITS_ALL ||
+                                      (feed.logits == DS_LOGITS_LAST &&
+                                       i == feed.token_count - 1));
       done += count;
       if (done < feed.token_count)
         break; // the chunk is full
       done = 0;
       ++next;
     }
-    DsStepCall call = {};
-    call.parameters = owner->parameters();
-    call.caches = cachePointers.data();
-    call.cache_slots = slotCount();
-    call.cache_length = cacheLength;
-    call.token_count = int64_t(tokens.size());
-    call.sequence_count = int64_t(slots.size());
-    call.logit_row_count = int64_t(rows.size());
-    call.tokens = tokens.data();
-    call.row_start = rowStart.data();
-    call.past_length = past.data();
-    call.cache_slot = slots.data();
-    call.logit_rows = rows.data();
-    call.logits = logitsOut;
-    call.hidden = hidden;
-    call.workspace = workspace;
-    call.workspace_bytes = workspaceBytes;
-    call.threads = threads;
-    checkStatus(owner->variant().step(&call), "model", m.name);
-    for (size_t i = 0; i < slots.size(); ++i)
-      lengths[size_t(slots[i])] += rowStart[i + 1] - rowStart[i];
+    float *stepStates = !hidden && drafter ? states.data() : hidden;
+    runBatch(logitsOut, stepStates);
+    for (size_t i = 0; i < batch.slots.size(); ++i) {
+      int64_t slot = batch.slots[i], start = batch.rowStart[i];
+      std::span<const int32_t> tokens(&batch.tokens[size_t(start)],
+                                      size_t(batch.length(i)));
+      if (drafter)
+        drafter->append(slot, tokens, stepStates + start * m.hidden_size);
+      lengths[size_t(slot)] += int64_t(tokens.size());
+    }
     if (logitsOut)
-      logitsOut += rows.size() * size_t(m.vocabulary);
+      logitsOut += batch.rows.size() * size_t(m.vocabulary);
     if (hidden)
-      hidden += tokens.size() * size_t(m.hidden_size);
+      hidden += batch.tokens.size() * size_t(m.hidden_size);
   }
+}
+
+void Session::runBatch(float *logits, float *hidden) {
+  DsStepCall call = batch.call();
+  call.parameters = owner->parameters();
+  call.caches = caches->pointers();
+  call.cache_slots = slotCount();
+  call.cache_length = cacheLength;
+  call.logits = logits;
+  call.hidden = hidden;
+  call.workspace = workspace.get();
+  call.workspace_bytes = workspaceBytes;
+  call.threads = threads;
+  checkStatus(owner->variant().step(&call), "model", owner->descriptor().name);
+}
+
+//===----------------------------------------------------------------------===//
+// Drafts
+//===----------------------------------------------------------------------===//
+
+/// Computes the last token of `slot` again if the drafter needs its state.
+void Session::restoreState(int64_t slot) {
+  std::optional<int32_t> token = drafter->tokenWithoutState(slot);
+  if (!token)
+    return;
+  batch.clear();
+  batch.beginSequence(slot, length(slot) - 1);
+  batch.add(*token, /*wantsLogits=*/false);
+  runBatch(nullptr, states.data());
+  drafter->setState(slot, states.data());
+}
+
+void Session::checkDrafts(std::span<const ds_draft> drafts,
+                          size_t logitsCapacity) {
+  const DsModel &m = owner->descriptor();
+  if (!drafter)
+    throw Error(DS_ERROR_UNSUPPORTED,
+                "the session was created without drafts; set "
+                "ds_session_options.draft");
+  named.assign(lengths.size(), false);
+  for (const ds_draft &draft : drafts) {
+    auto fail = [&](ds_result result, const std::string &what) {
+      throw Error(result, "slot " + std::to_string(draft.slot) + ": " + what);
+    };
+    if (length(draft.slot) < 0)
+      fail(DS_ERROR_INDEX, "the session has " + std::to_string(slotCount()));
+    if (!nameOnce(draft.slot))
+      fail(DS_ERROR_INDEX, "drafted twice in one call");
+    if (length(draft.slot) == 0)
+      fail(DS_ERROR_ARGUMENT, "holds no tokens to draft from");
+    if (draft.token < 0 || draft.token >= m.vocabulary)
+      fail(DS_ERROR_INDEX, "token " + std::to_string(draft.token) +
+                               ", the vocabulary ends at " +
+                               std::to_string(m.vocabulary - 1));
+    if (drafter->nextPosition(draft.slot) >= cacheLength)
+      fail(DS_ERROR_CAPACITY,
+           "no draft fits in a cache of " + std::to_string(cacheLength));
+  }
+  size_t floats = drafts.size() * size_t(m.vocabulary);
+  if (floats > logitsCapacity)
+    throw Error(DS_ERROR_ARGUMENT, std::to_string(drafts.size()) +
+                                       " rows of logits need room for " +
+                                       std::to_string(floats) + " floats");
+}
+
+void Session::draft(std::span<const ds_draft> drafts, std::span<float> logits) {
+  checkDrafts(drafts, logits.size());
+  if (drafts.empty())
+    return;
+  for (const ds_draft &draft : drafts)
+    restoreState(draft.slot);
+  drafter->draft(drafts, logits.data());
 }
 
 } // namespace dsrt

@@ -2,12 +2,7 @@
 #ifndef DS_RUNTIME_SRC_SESSION_H
 #define DS_RUNTIME_SRC_SESSION_H
 
-#include "Model.h"
-#include "ds/ds_runtime.h"
-
-#include <memory>
-#include <span>
-#include <vector>
+#include "Drafter.h"
 
 namespace dsrt {
 
@@ -29,25 +24,29 @@ public:
   void rewind(int64_t slot, int64_t length);
   /// As ds_session_read_cache().
   void readCache(int64_t slot, int64_t cache, std::span<float> values) const;
+  /// As ds_session_draft().
+  void draft(std::span<const ds_draft> drafts, std::span<float> logits);
 
 private:
-  struct AlignedFree {
-    void operator()(void *memory) const;
-  };
   void check(std::span<const ds_feed> feeds, size_t logitsCapacity);
+  void checkDrafts(std::span<const ds_draft> drafts, size_t logitsCapacity);
+  /// Marks `slot` as named by a call; false if it was before.
+  bool nameOnce(int64_t slot);
   void runSteps(std::span<const ds_feed> feeds, float *logits, float *hidden);
+  void runBatch(float *logits, float *hidden);
+  void restoreState(int64_t slot);
 
   std::shared_ptr<const Model> owner;
   int64_t cacheLength, chunk;
   int threads;
   std::vector<int64_t> lengths, before;
-  std::vector<std::unique_ptr<void, AlignedFree>> memories;
-  std::vector<void *> cachePointers;
-  void *workspace = nullptr;
+  std::optional<Caches> caches;
+  std::optional<Drafter> drafter;
+  AlignedMemory workspace;
   uint64_t workspaceBytes = 0;
-  // Arguments of a step, kept so that nothing is allocated once warm.
-  std::vector<int32_t> tokens, rowStart, past, slots, rows;
-  std::vector<bool> fed;
+  StepBatch batch;
+  std::vector<float> states; // of a step's tokens, for the drafter
+  std::vector<bool> named;
 };
 
 } // namespace dsrt

@@ -103,7 +103,8 @@ DS_API ds_result ds_model_verify(const ds_model_t *model);
  * runs into. 0 for a graph. */
 DS_API uint64_t ds_model_weight_bytes_per_token(const ds_model_t *model);
 
-/* Bytes that one token adds to the caches of its sequence. 0 for a graph. */
+/* Bytes that one token adds to the caches of its sequence, that of drafts not
+ * counted. 0 for a graph. */
 DS_API uint64_t ds_model_cache_bytes_per_token(const ds_model_t *model);
 
 /* Calls the graph (mode DS_MODE_GRAPH). `inputs` holds input_count dense
@@ -132,6 +133,8 @@ typedef struct ds_session_options {
   int32_t poison_caches; /* nonzero: fill caches with NaN where nothing is
                             stored, so that a read beyond a length shows (slow;
                             for tests) */
+  int32_t draft; /* nonzero: ds_session_draft() can be called. Costs a cache
+                    more, and time for the prompt */
 } ds_session_options;
 
 /* Which rows of a feed get logits. */
@@ -150,7 +153,8 @@ typedef struct ds_feed {
 } ds_feed;
 
 /* Creates a session of a language model; all memory is reserved here. `options`
- * may be null. Errors: UNSUPPORTED (graph mode), ARGUMENT, MEMORY. */
+ * may be null. Errors: UNSUPPORTED (graph mode; drafts of a model that has no
+ * layer for them), ARGUMENT, MEMORY. */
 DS_API ds_result ds_session_create(const ds_model_t *model,
                                    const ds_session_options *options,
                                    ds_session_t **session);
@@ -169,6 +173,26 @@ DS_API void ds_session_free(ds_session_t *session);
 DS_API ds_result ds_session_feed(ds_session_t *session, const ds_feed *feeds,
                                  int64_t feed_count, float *logits,
                                  int64_t logits_capacity, float *hidden);
+
+/* A token that follows the text of a slot. */
+typedef struct ds_draft {
+  int64_t slot; /* [0, slots) */
+  int32_t token;
+} ds_draft;
+
+/* Guesses what comes behind a token, by the model's layer for it (multi-token
+ * prediction) instead of by the whole model. The first call after a feed or a
+ * rewind takes `token` as the one behind the slot's last, each further call as
+ * the one behind that of the call before; the text itself does not change.
+ * Logits f32 [draft_count, vocabulary]: row i guesses what follows
+ * drafts[i].token. To check guesses, feed the first token and the drafts with
+ * DS_LOGITS_ALL: row j is what the model itself says behind token j, as if no
+ * draft had been; then rewind to what holds. Errors: UNSUPPORTED (a session
+ * without drafts), INDEX (slot, slot twice, token), ARGUMENT (an empty slot, no
+ * room for logits), CAPACITY. */
+DS_API ds_result ds_session_draft(ds_session_t *session, const ds_draft *drafts,
+                                  int64_t draft_count, float *logits,
+                                  int64_t logits_capacity);
 
 /* Tokens a slot holds now; -1 for a slot outside the range. */
 DS_API int64_t ds_session_length(const ds_session_t *session, int64_t slot);

@@ -1,7 +1,8 @@
 /*===- FakeModel.c - a model written by hand -------------------------------===
  *
  * What a compiled model is, as little of it as the runtime can tell: one cache,
- * a step that remembers tokens, and logits that count them. It checks what it
+ * a step that remembers tokens, and logits that count them; a draft layer that
+ * remembers pairs, and logits that are a hash of all of them. It checks what it
  * is given as a compiled step does, and the environment makes it faulty:
  *
  *     DS_FAKE_FAULT   what is wrong with the descriptor
@@ -21,6 +22,7 @@ int64_t fake_steps;
 int64_t fake_most_tokens;
 int32_t fake_threads;
 int64_t fake_fails_at; /* this step, counted from now on; 0: none */
+int64_t fake_drafts, fake_draft_fails_at;
 
 static uint64_t workspaceBytes(int64_t tokens, int64_t sequences, int64_t rows,
                                int64_t length, int32_t threads) {
@@ -81,6 +83,46 @@ static int32_t step(const DsStepCall *call) {
   return DS_STATUS_OK;
 }
 
+/* A state is a token and its position. One that a draft gives is the pair's
+ * token, a position on. */
+static int32_t draft(const DsStepCall *call) {
+  float *cache = call->caches[0];
+  ++fake_drafts;
+  if (fake_draft_fails_at && --fake_draft_fails_at == 0)
+    return DS_STATUS_INDEX;
+  if (call->workspace_bytes <
+      workspaceBytes(call->token_count, call->sequence_count,
+                     call->logit_row_count, call->cache_length, call->threads))
+    return DS_STATUS_WORKSPACE;
+  for (int64_t s = 0; s < call->sequence_count; ++s) {
+    float *pairs = cache + call->cache_slot[s] * call->cache_length * HIDDEN;
+    for (int32_t row = call->row_start[s]; row < call->row_start[s + 1];
+         ++row) {
+      int32_t position = call->past_length[s] + row - call->row_start[s];
+      if (position >= call->cache_length)
+        return DS_STATUS_CAPACITY;
+      const float *state = call->states + row * HIDDEN;
+      if (state[1] != (float)position)
+        return DS_STATUS_SHAPE;
+      pairs[position * HIDDEN] = state[0];
+      pairs[position * HIDDEN + 1] = (float)call->tokens[row];
+      float *hidden = (float *)call->hidden + row * HIDDEN;
+      hidden[0] = (float)call->tokens[row];
+      hidden[1] = (float)position + 1;
+      for (int64_t r = 0; r < call->logit_row_count; ++r) {
+        if (call->logit_rows[r] != row)
+          continue;
+        uint32_t hash = 2166136261u;
+        for (int32_t i = 0; i < (position + 1) * HIDDEN; ++i)
+          hash = (hash ^ (uint32_t)pairs[i]) * 16777619u;
+        for (int v = 0; v < VOCABULARY; ++v)
+          call->logits[r * VOCABULARY + v] = (float)(hash >> (4 * v) & 15);
+      }
+    }
+  }
+  return DS_STATUS_OK;
+}
+
 static int32_t graph(const DsGraphCall *call) {
   /* Doubles its input. */
   const DsTensor *in = call->inputs;
@@ -95,12 +137,14 @@ static int32_t graph(const DsGraphCall *call) {
   return DS_STATUS_OK;
 }
 
+static DsDraft drafts[] = {{draft, workspaceBytes}};
 static DsVariant variants[] = {
-    {"none", "no_such_feature", graph, step, workspaceBytes},
-    {"plain", "avx", graph, step, workspaceBytes}};
+    {"none", "no_such_feature", graph, step, workspaceBytes, drafts},
+    {"plain", "avx", graph, step, workspaceBytes, drafts}};
 static DsParameter parameter = {
     .name = "w", .type = DS_TYPE_F32, .rank = 1, .dims = {3}, .bytes = 12};
 static DsCache cache = {"cache.0.k", DS_TYPE_F32, 0, 1, HIDDEN};
+static DsCache draftCache = {"cache.1.k", DS_TYPE_F32, 1, 1, HIDDEN};
 static const int32_t eos[] = {6};
 static DsValueInfo input = {
     .name = "x", .type = DS_TYPE_F32, .rank = 2, .dims = {-1, 3}};
@@ -117,7 +161,8 @@ const DsModel *ds_model(void) {
   input.dim_names[1] = output.dim_names[1] = "";
   parameter.rank = 1;
   parameter.dims[0] = 3;
-  cache.heads = 1;
+  cache.heads = draftCache.heads = 1;
+  variants[1].drafts = drafts;
   unsigned long long at = 0, bytes = 0, sum = 0;
   if (weights)
     sscanf(weights, "%llu %llu %llu", &at, &bytes, &sum);
@@ -133,9 +178,12 @@ const DsModel *ds_model(void) {
                     .parameter_count = 1,
                     .cache_count = 1,
                     .eos_count = 1,
+                    .draft_count = 1,
+                    .draft_cache_count = 1,
                     .variants = variants,
                     .parameters = &parameter,
                     .caches = &cache,
+                    .draft_caches = &draftCache,
                     .weights_file = "fake.weights.safetensors",
                     .weights_bytes = bytes,
                     .vocabulary = VOCABULARY,
@@ -158,6 +206,10 @@ const DsModel *ds_model(void) {
   FAULT("vocabulary") model.vocabulary = 0;
   FAULT("hidden size") model.hidden_size = -1;
   FAULT("cache heads") cache.heads = 0;
+  FAULT("draft caches") model.draft_caches = NULL;
+  FAULT("draft cache heads") draftCache.heads = 0;
+  FAULT("draft entry") variants[1].drafts = NULL;
+  FAULT("no drafts") model.draft_count = model.draft_cache_count = 0;
   FAULT("parameter rank") parameter.rank = 9;
   FAULT("parameter size") parameter.dims[0] = 4;
   FAULT("weights path") model.weights_file = "../fake.weights.safetensors";
