@@ -1,8 +1,8 @@
 //===- ds-bench.cpp - how fast a model is, and how fast it could be -------===//
 //
 // Tokens a second of prefill and decode, beside what this machine reads and
-// multiplies at most in the same run. Rounds are interleaved, medians printed:
-// other work on the machine then disturbs all figures alike.
+// multiplies at most in the same round: what else goes on in the machine then
+// disturbs both sides of a share. Medians over the rounds are printed.
 //
 //===----------------------------------------------------------------------===//
 #include "ds/ds_runtime.h"
@@ -32,10 +32,11 @@ struct Command {
   int64_t megabytes = 1024;
 };
 
-struct Figures {
-  std::vector<double> peak, prefill, decode;
-  /// By number of streams a thread.
-  std::map<unsigned, std::vector<double>> bandwidth;
+/// One round. Tokens per second: `behind` is decoding behind the prompt,
+/// `first` from position 0 on. `read` is the best of the plain reads before,
+/// between and behind them, bytes per second; `peak` multiply-adds per second.
+struct Round {
+  double peak, prefill, behind, first, read;
 };
 
 double now() {
@@ -111,17 +112,19 @@ public:
   }
   ~Runner() { ds_session_free(session); }
 
-  void prefill(Figures &figures) {
+  /// Tokens per second.
+  double prefill() {
     check(ds_session_rewind(session, 0, 0));
     double start = now();
     feed(0, command.prompt);
-    figures.prefill.push_back(double(command.prompt) / (now() - start));
+    return double(command.prompt) / (now() - start);
   }
-  void decode(Figures &figures) {
+  double decodeFrom(int64_t position) {
+    check(ds_session_rewind(session, 0, position));
     double start = now();
     for (int64_t i = 0; i < command.decode; ++i)
-      feed(command.prompt + i, 1);
-    figures.decode.push_back(double(command.decode) / (now() - start));
+      feed(position + i, 1);
+    return double(command.decode) / (now() - start);
   }
 
 private:
@@ -140,65 +143,93 @@ private:
 
 ordered_json report(const ds_model_t *model, const Command &command,
                     const std::string &variant, unsigned threads,
-                    bench::Instruction instruction, const Figures &figures) {
+                    bench::Instruction instruction,
+                    const std::vector<Round> &rounds) {
   const DsModel &facts = *ds_model_descriptor(model);
-  unsigned streams = 0;
-  double bandwidth = 0;
-  for (const auto &[count, passes] : figures.bandwidth)
-    if (double each = median(passes); each > bandwidth) {
-      bandwidth = each;
-      streams = count;
-    }
-  double peak = median(figures.peak), prefill = median(figures.prefill),
-         decode = median(figures.decode);
-  uint64_t weightBytes = ds_model_weight_bytes_per_token(model);
+  auto over = [&](auto figure) {
+    std::vector<double> values;
+    for (const Round &round : rounds)
+      values.push_back(figure(round));
+    return median(std::move(values));
+  };
+  double weightBytes = double(ds_model_weight_bytes_per_token(model)),
+         // The longest text has `prompt` + `decode` tokens, the mean of them.
+      cacheBytes = double(ds_model_cache_bytes_per_token(model)) *
+                   (double(command.prompt) + double(command.decode + 1) / 2);
   // Logits are computed for the last token of a prompt only.
   double prefillWork =
       double(facts.multiply_adds_per_token) +
       double(facts.multiply_adds_per_logits) / double(command.prompt);
   double decodeWork = double(facts.multiply_adds_per_token) +
                       double(facts.multiply_adds_per_logits);
+  double peak = over([](const Round &r) { return r.peak; }),
+         prefill = over([](const Round &r) { return r.prefill; }),
+         behind = over([](const Round &r) { return r.behind; }),
+         first = over([](const Round &r) { return r.first; }),
+         read = over([](const Round &r) { return r.read; });
+  ordered_json each = ordered_json::array();
+  for (const Round &r : rounds)
+    each.push_back({{"prefill_tokens_per_s", r.prefill},
+                    {"decode_from_start_tokens_per_s", r.first},
+                    {"decode_tokens_per_s", r.behind},
+                    {"read_bytes_per_s", r.read},
+                    {"peak_multiply_adds_per_s", r.peak}});
   return {
       {"model", command.model},
       {"variant", variant},
       {"threads", threads},
-      {"rounds", figures.decode.size()},
+      {"rounds", std::move(each)},
       {"prompt_tokens", command.prompt},
       {"decode_tokens", command.decode},
       {"prefill_tokens_per_s", prefill},
-      {"decode_tokens_per_s", decode},
-      {"read_bytes_per_s", bandwidth},
-      {"read_streams_per_thread", streams},
-      {"weight_bytes_per_token", weightBytes},
+      {"decode_tokens_per_s", behind},
+      {"decode_from_start_tokens_per_s", first},
+      {"read_bytes_per_s", read},
+      {"weight_bytes_per_token", ds_model_weight_bytes_per_token(model)},
       {"cache_bytes_per_token", ds_model_cache_bytes_per_token(model)},
-      {"decode_share_of_bandwidth", double(weightBytes) * decode / bandwidth},
+      {"cache_bytes_read_per_token", cacheBytes},
+      {"decode_from_start_share_of_bandwidth",
+       over([&](const Round &r) { return weightBytes * r.first / r.read; })},
+      {"decode_share_of_bandwidth", over([&](const Round &r) {
+         return (weightBytes + cacheBytes) * r.behind / r.read;
+       })},
       {"instruction", bench::instructionName(instruction)},
       {"peak_multiply_adds_per_s", peak},
       {"multiply_adds_per_token", facts.multiply_adds_per_token},
       {"multiply_adds_per_logits", facts.multiply_adds_per_logits},
-      {"prefill_share_of_peak", prefillWork * prefill / peak},
-      {"decode_share_of_peak", decodeWork * decode / peak}};
+      {"prefill_share_of_peak",
+       over([&](const Round &r) { return prefillWork * r.prefill / r.peak; })},
+      {"decode_share_of_peak",
+       over([&](const Round &r) { return decodeWork * r.behind / r.peak; })}};
 }
 
 void print(const ordered_json &r) {
-  std::printf(
-      "%s, variant %s, %d threads, median of %d rounds\n"
-      "prefill of %lld tokens  %10.1f tokens/s   %5.1f %% of peak (%s, %.1f "
-      "G multiply-adds/s)\n"
-      "decode of %lld tokens    %10.1f tokens/s   %5.1f %% of bandwidth (%.1f "
-      "GB/s; %.1f MB of weights a token)\n",
-      r["model"].get<std::string>().c_str(),
-      r["variant"].get<std::string>().c_str(), r["threads"].get<int>(),
-      r["rounds"].get<int>(), r["prompt_tokens"].get<long long>(),
-      r["prefill_tokens_per_s"].get<double>(),
-      100 * r["prefill_share_of_peak"].get<double>(),
-      r["instruction"].get<std::string>().c_str(),
-      r["peak_multiply_adds_per_s"].get<double>() / 1e9,
-      r["decode_tokens"].get<long long>(),
-      r["decode_tokens_per_s"].get<double>(),
-      100 * r["decode_share_of_bandwidth"].get<double>(),
-      r["read_bytes_per_s"].get<double>() / 1e9,
-      r["weight_bytes_per_token"].get<double>() / 1e6);
+  auto number = [&](const char *key) { return r.at(key).get<double>(); };
+  auto text = [&](const char *key) { return r.at(key).get<std::string>(); };
+  std::printf("%s, variant %s, %.0f threads, median of %zu rounds\n",
+              text("model").c_str(), text("variant").c_str(), number("threads"),
+              r.at("rounds").size());
+  auto line = [](const std::string &what, double speed, double share) {
+    std::printf("%-38s %8.1f tokens/s   %5.1f %% of ", what.c_str(), speed,
+                100 * share);
+  };
+  std::string prompt = std::to_string(r.at("prompt_tokens").get<int64_t>()),
+              decode = std::to_string(r.at("decode_tokens").get<int64_t>());
+  line("prefill of " + prompt + " tokens", number("prefill_tokens_per_s"),
+       number("prefill_share_of_peak"));
+  std::printf("peak (%s, %.1f G multiply-adds/s)\n",
+              text("instruction").c_str(),
+              number("peak_multiply_adds_per_s") / 1e9);
+  line("decode of " + decode + " tokens from position 0",
+       number("decode_from_start_tokens_per_s"),
+       number("decode_from_start_share_of_bandwidth"));
+  std::printf("bandwidth (%.1f GB/s; %.1f MB of weights a token)\n",
+              number("read_bytes_per_s") / 1e9,
+              number("weight_bytes_per_token") / 1e6);
+  line("decode of " + decode + " tokens behind the prompt",
+       number("decode_tokens_per_s"), number("decode_share_of_bandwidth"));
+  std::printf("bandwidth (and %.1f MB of cache a token)\n",
+              number("cache_bytes_read_per_token") / 1e6);
 }
 
 void run(const Command &command) {
@@ -217,24 +248,27 @@ void run(const Command &command) {
                                      : std::thread::hardware_concurrency();
   bench::ReadBuffer buffer(size_t(command.megabytes) << 20, threads);
   Runner runner(model, command);
-  Figures warm, figures;
-  runner.prefill(warm); // pages of the weights, threads, clocks
-  runner.decode(warm);
-  auto read = [&] {
-    for (unsigned streams : bench::readStreams)
-      figures.bandwidth[streams].push_back(buffer.measure(streams));
-  };
+  runner.prefill(); // pages of the weights, threads, clocks
+  runner.decodeFrom(command.prompt);
+  std::vector<Round> rounds;
   double start = now();
-  while (figures.decode.size() < 3 || now() - start < command.seconds) {
-    figures.peak.push_back(bench::measurePeak(instruction, threads));
-    runner.prefill(figures);
-    // Before and after: what else goes on in the memory slows both.
+  while (rounds.size() < 3 || now() - start < command.seconds) {
+    Round round = {};
+    auto read = [&] {
+      for (unsigned streams : bench::readStreams)
+        round.read = std::max(round.read, buffer.measure(streams));
+    };
+    round.peak = bench::measurePeak(instruction, threads);
+    round.prefill = runner.prefill();
     read();
-    runner.decode(figures);
+    round.behind = runner.decodeFrom(command.prompt);
     read();
+    round.first = runner.decodeFrom(0);
+    read();
+    rounds.push_back(round);
   }
   ordered_json result = report(model, command, description.at("variant"),
-                               threads, instruction, figures);
+                               threads, instruction, rounds);
   if (command.json)
     std::printf("%s\n", result.dump(1).c_str());
   else
@@ -261,7 +295,8 @@ int parse(int argc, char **argv, Command &command) {
       ->check(CLI::Range(0, 1024));
   app.add_option("--prompt", command.prompt, "tokens of the prompt")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
-  app.add_option("--decode", command.decode, "tokens generated behind it")
+  app.add_option("--decode", command.decode,
+                 "tokens generated behind it, and from position 0 on")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
   app.add_option("--seconds", command.seconds,
                  "measure for so long, three rounds at least")
