@@ -95,8 +95,8 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
     ConversionTarget target(*context);
     target.addLegalDialect<
         affine::AffineDialect, bufferization::BufferizationDialect,
-        linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
-        vector::VectorDialect, x86vector::X86VectorDialect>();
+        linalg::LinalgDialect, math::MathDialect, memref::MemRefDialect,
+        scf::SCFDialect, vector::VectorDialect, x86vector::X86VectorDialect>();
     target.addLegalOp<ModuleOp, ParameterOp>();
     target.addIllegalDialect<DsDialect>();
     // A vector operation, made by kernels.

@@ -31,10 +31,12 @@ public:
     int64_t maxRows = shape.maxTokens() * shape.group, tile = tileRows();
     length = tensor::DimOp::create(b, rows.values, 0);
     Value rowCount = mul(rows.count, shape.group);
-    queries = loadQueries(local({maxRows, shape.width}));
     Value end = visibleTo(sub(rows.count, index(1)));
     Value first = mul(rows.firstChunk, AttentionShape::chunkKeys);
     end = smaller(end, mul(rows.endChunk, AttentionShape::chunkKeys));
+    lastKey = end;
+    prefetchBlock(first);
+    queries = loadQueries(local({maxRows, shape.width}));
     SmallVector<Value> carried = nothingYet(rowCount, buffers(maxRows)).pack();
     carried.append(buffers(maxRows).pack());
     carried.push_back(local({tile, block}));
@@ -72,6 +74,30 @@ private:
       if (shape.group % tile == 0)
         return tile;
     return 4;
+  }
+
+  /// Asks for the keys and values of the block from `first` on: each block and
+  /// head begins a stream of its own, which would wait for memory each time.
+  void prefetchBlock(Value first) {
+    constexpr int64_t lineBytes = 64, allLevels = 3, any = ShapedType::kDynamic;
+    Value last = smaller(lastKey, add(first, block));
+    auto loop = scf::ForOp::create(b, first, last, index(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    llvm::SmallSetVector<Value, 3> matrices(rows.keys.begin(), rows.keys.end());
+    matrices.insert(rows.values);
+    for (Value matrix : matrices) {
+      RankedTensorType type = typeOf(matrix);
+      auto layout = StridedLayoutAttr::get(b.getContext(), any, {any, any});
+      Value buffer = bufferization::ToBufferOp::create(
+          b, MemRefType::get(type.getShape(), type.getElementType(), layout),
+          matrix, /*readOnly=*/true);
+      int64_t elements = lineBytes * 8 / type.getElementTypeBitWidth();
+      for (int64_t column = 0; column < type.getDimSize(1); column += elements)
+        memref::PrefetchOp::create(
+            b, buffer, ValueRange{loop.getInductionVar(), index(column)},
+            /*isWrite=*/false, allLevels, /*isDataCache=*/true);
+    }
   }
 
   Value tokenOf(Value row) {
@@ -190,6 +216,7 @@ private:
   /// `carried`: a state, the weights and the keys of a block.
   SmallVector<Value> addBlock(Value firstKey, Value end, Value rowCount,
                               int64_t tile, SmallVector<Value> carried) {
+    prefetchBlock(add(firstKey, block));
     Value keys = layKeys(firstKey, end, carried.pop_back_val());
     auto tiles = [&](Value from, Value to, int64_t count) {
       carried = loop(
@@ -395,8 +422,8 @@ private:
 
   AttentionRows rows;
   int64_t block;
-  /// Number of keys; f32 queries, scaled.
-  Value length, queries;
+  /// Number of keys; where the walk over them ends; f32 queries, scaled.
+  Value length, lastKey, queries;
 };
 
 } // namespace

@@ -206,7 +206,11 @@ public:
       rows.partials = before[1];
       for (Value key : op.keys)
         rows.keys.push_back(matrix(key, slot, head));
-      rows.values = matrix(op.value, slot, head);
+      // A latent is key and value.
+      auto shared = llvm::find(op.keys, op.value);
+      rows.values = shared == op.keys.end()
+                        ? matrix(op.value, slot, head)
+                        : rows.keys[shared - op.keys.begin()];
       rows.first = sub(from, first);
       rows.count = sub(to, from);
       rows.resultCount = ifSplit(nothing, rows.count);

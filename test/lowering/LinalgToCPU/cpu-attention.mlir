@@ -19,6 +19,10 @@
 // CHECK-NOT: alloc_tensor(%
 // CHECK: scf.for %[[CHUNK:.+]] = %{{.+}} to %{{.+}} step %c256
 // CHECK: scf.for %[[BLOCK:.+]] = %[[CHUNK]] to %{{.+}} step %c64
+// The next block's rows, two cache lines each of keys and values.
+// CHECK: %[[NEXT:.+]] = arith.addi %[[BLOCK]], %c64
+// CHECK: scf.for %[[ROW:.+]] = %[[NEXT]] to %
+// CHECK-COUNT-4: memref.prefetch %{{.+}}[%[[ROW]], %{{c0|c32}}], read
 // CHECK: vector.transfer_read %[[K]]{{.*}} vector<16xbf16>
 // CHECK-NEXT: arith.extf
 // CHECK: vector.shuffle
