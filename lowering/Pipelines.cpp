@@ -199,7 +199,9 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant) {
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(createParallelToOpenMP());
+  pm.addPass(createOutlineKernels());
+  pm.addPass(createCSEPass());
+  pm.addPass(createFormTeams());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());

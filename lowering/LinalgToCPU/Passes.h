@@ -18,6 +18,7 @@ namespace mlir::ds {
 #define GEN_PASS_DECL_COUNTSLOWOPS
 #define GEN_PASS_DECL_BUILDPARAMETERENTRIES
 #define GEN_PASS_DECL_EXPANDMATH
+#define GEN_PASS_DECL_FORMTEAMS
 #define GEN_PASS_DECL_FUSEELEMENTWISE
 #define GEN_PASS_DECL_LINALGTOPARALLELLOOPS
 #define GEN_PASS_DECL_LOWERATTENTION
@@ -34,7 +35,7 @@ namespace mlir::ds {
 #define GEN_PASS_DECL_LOWERROPE
 #define GEN_PASS_DECL_LOWERSOFTMAX
 #define GEN_PASS_DECL_MOVEBF16ASBITS
-#define GEN_PASS_DECL_PARALLELTOOPENMP
+#define GEN_PASS_DECL_OUTLINEKERNELS
 #define GEN_PASS_DECL_PLANWORKSPACE
 #define GEN_PASS_REGISTRATION
 #include "lowering/LinalgToCPU/Passes.h.inc"
@@ -53,8 +54,12 @@ inline std::string workspaceName(StringRef entry) {
 }
 
 /// `@name() -> index`: which thread of a parallel loop runs this, below the
-/// call's number of threads. ds-parallel-to-openmp replaces the calls.
+/// call's number of threads. ds-outline-kernels replaces the calls.
 constexpr StringRef threadIndexName = "ds_thread_index";
+
+/// On `@share_i` of ds-outline-kernels: with fewer iterations than this member
+/// 0 takes all.
+constexpr StringRef shareAttribute = "ds.share";
 
 /// Arguments that ds-build-entries adds for the passes behind it: how many
 /// threads the call may use (i32), the caller's workspace (a memref of bytes;

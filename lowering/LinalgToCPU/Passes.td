@@ -51,18 +51,34 @@ def PlanWorkspace : Pass<"ds-plan-workspace", "ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
-def ParallelToOpenMP : Pass<"ds-parallel-to-openmp", "ModuleOp"> {
-  let summary = "parallel loops become kernels that OpenMP threads share";
+def OutlineKernels : Pass<"ds-outline-kernels", "ModuleOp"> {
+  let summary = "parallel loops become calls of kernels that threads can share";
   let description = [{
-    The outermost `scf.forall` and `scf.parallel` of a function become calls: `@parallel_i(threads, count, …)` divides the
-    iterations among threads in consecutive parts of equal length (`omp.parallel`), `@kernel_i(first, end, thread, …)` runs one
-    part. Loops that are equal but for the values they read share a kernel: a model of many layers is compiled once per kind of
-    loop, not once per layer. Work too small to be worth waking threads runs in the caller. Parallel loops inside become `scf.for`.
-    The number of threads is the function's argument `ds.threads`; without one all runs in the caller.
+    The outermost `scf.forall` and `scf.parallel` of a function become calls of `@share_i(member, members, count, …)`: it
+    divides the `count` iterations into `members` consecutive parts of equal length and calls `@kernel_i(first, end, thread, …)` with its own.
+    Where there are fewer iterations than are worth a second thread (its attribute `ds.share`), member 0 takes all. The calls name
+    member 0 of 1, so the function does what it did; `ds-form-teams` puts teams there. Loops that are equal but for the values they read
+    have one kernel: a model of many layers is compiled once per kind of loop, not once per layer. Parallel loops inside become
+    `scf.for`, `@ds_thread_index` the member's number.
     Run after bufferization and deallocation, before scf goes to cf. Loops must have no results.
   }];
-  let dependentDialects = ["::mlir::omp::OpenMPDialect", "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect",
-                           "::mlir::scf::SCFDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
+def FormTeams : Pass<"ds-form-teams", "ModuleOp"> {
+  let summary = "runs of shared loops are done by one OpenMP team";
+  let description = [{
+    In a function with an argument `ds.threads`, the longest runs of a block from one call of a share to another become a call of
+    `@team_i(threads, …)`: an `omp.parallel` whose members run `@member_i(member, members, …)`. In it every member does its part of each loop, and all
+    that has no effect on memory or only reads; the first alone does what writes. Barriers stand where an operation could
+    see what another member wrote since the last one, or overwrite what it still reads; memory is told apart by the argument, the
+    allocation or the global through which it is reached. A step that allocates nothing is one run: it wakes its threads once.
+    Allocations, other calls, and reads whose values are wanted behind it end a run. Teams have no more threads than the longest of their loops is worth.
+    Functions without that argument run in the caller. Run after ds-outline-kernels.
+  }];
+  let dependentDialects = ["::mlir::omp::OpenMPDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
 def LowerNorm : Pass<"ds-cpu-norm"> {
@@ -132,7 +148,7 @@ def LinalgToParallelLoops : Pass<"ds-linalg-to-parallel-loops"> {
     so that LLVM can vectorise it; an op on one dimension is cut into strips. A product whose right side lies column by column gets its
     columns innermost; each sum still ascends over k. No sum is split, so bits do not depend on threads.
     Inside a parallel loop all loops are `scf.for`.
-    Run after bufferization, before ds-parallel-to-openmp.
+    Run after bufferization, before ds-outline-kernels.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::affine::AffineDialect",
                            "::mlir::memref::MemRefDialect"];
@@ -167,14 +183,14 @@ def LowerAttention : Pass<"ds-cpu-attention"> {
     tokens × keys. A latent and its rope key lie side by side as one key; the latent is read where it lies as the value, too. More than 32
     query heads of one key are computed in equal parts of at most as many, where there are such of 8 or more.
     All in f32; f16 and bf16 are widened when read. Every 256 keys the row's result is merged with that of the keys before; where few
-    tokens give threads little to share (decoding), they share these chunks, and a second loop merges them in the same order. A row's
-    bits depend on its own query, keys and position only, within one value of `lanes`.
+    tokens give threads little to share (decoding), they share these chunks, and a second loop merges them in the same order. The next block is asked for before it is needed
+    (`memref.prefetch`). A row's bits depend on its own query, keys and position only, within one value of `lanes`.
     Does nothing where the number of heads or a width is not known, or an element is neither f32, f16 nor bf16: ds-to-linalg lowers
     these to scalar loops. Run before ds-to-linalg.
   }];
   let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::math::MathDialect",
-                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LowerLinear : Pass<"ds-cpu-linear"> {

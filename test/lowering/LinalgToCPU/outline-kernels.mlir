@@ -1,13 +1,13 @@
-// RUN: ds-opt %s --split-input-file --ds-parallel-to-openmp --canonicalize --cse | FileCheck %s
+// RUN: ds-opt %s --split-input-file --ds-outline-kernels --canonicalize --cse | FileCheck %s
 
-// Two layers, one kernel.
+// Two layers, one kernel; each call does it all until there is a team.
 // CHECK-LABEL: func.func @step
-// CHECK-SAME: %[[X:[^:]+]]: memref<?x64xf32>, %[[Y:[^:]+]]: memref<?x64xf32>, %[[THREADS:[^:]+]]: i32
+// CHECK-SAME: %[[X:[^:]+]]: memref<?x64xf32>, %[[Y:[^:]+]]: memref<?x64xf32>, %{{[^:]+}}: i32 {ds.threads}
 // CHECK-NOT: scf.forall
 // CHECK: %[[DIM:.+]] = memref.dim
 // CHECK: %[[N:.+]] = arith.maxsi %[[DIM]]
-// CHECK: call @parallel_0(%[[THREADS]], %[[N]], %[[X]], %[[Y]])
-// CHECK: call @parallel_0(%[[THREADS]], %[[N]], %[[Y]], %[[X]])
+// CHECK: call @share_0(%c0, %c1, %[[N]], %[[X]], %[[Y]])
+// CHECK: call @share_0(%c0, %c1, %[[N]], %[[Y]], %[[X]])
 // CHECK-NOT: call @
 func.func @step(%x: memref<?x64xf32>, %y: memref<?x64xf32>, %threads: i32 {ds.threads}) {
   %c0 = arith.constant 0 : index
@@ -39,26 +39,23 @@ func.func @step(%x: memref<?x64xf32>, %y: memref<?x64xf32>, %threads: i32 {ds.th
 // CHECK: scf.for
 // CHECK: memref.load %[[X]][%[[I]]
 
-// Little work and single threads do not wake anyone.
-// CHECK-LABEL: func.func private @parallel_0
-// CHECK-SAME: %[[THREADS:[^:]+]]: i32, %[[COUNT:[^:]+]]: index
-// CHECK-DAG: %[[FEW:.+]] = arith.cmpi ult, %[[COUNT]]
-// CHECK-DAG: %[[SINGLE:.+]] = arith.cmpi sle, %[[THREADS]]
-// CHECK: %[[ALONE:.+]] = arith.ori %[[FEW]], %[[SINGLE]]
-// CHECK: scf.if %[[ALONE]]
-// CHECK-NEXT: func.call @kernel_0(%c0, %[[COUNT]], %c0
-// CHECK: else
-// CHECK: omp.parallel num_threads(
-// CHECK: llvm.call @omp_get_thread_num
-// CHECK: llvm.call @omp_get_num_threads
-// CHECK: func.call @kernel_0(
-// CHECK: omp.terminator
+// Equal parts; little work is not divided.
+// CHECK-LABEL: func.func private @share_0
+// CHECK-SAME: %[[MEMBER:[^:]+]]: index, %[[MEMBERS:[^:]+]]: index, %[[COUNT:[^:]+]]: index, %[[X:[^:]+]]: memref<?x64xf32>, %[[Y:[^:]+]]: memref<?x64xf32>
+// CHECK-SAME: ds.share = 63
+// CHECK-DAG: %[[FEW:.+]] = arith.cmpi ult, %[[COUNT]], %c63
+// CHECK-DAG: %[[IS_FIRST:.+]] = arith.cmpi eq, %[[MEMBER]], %c0
+// CHECK-DAG: %[[ALL:.+]] = arith.select %[[IS_FIRST]], %[[COUNT]], %c0
+// CHECK-DAG: %[[START:.+]] = arith.divui %{{.+}}, %[[MEMBERS]]
+// CHECK-DAG: %[[FIRST:.+]] = arith.select %[[FEW]], %c0, %[[START]]
+// CHECK-DAG: %[[END:.+]] = arith.select %[[FEW]], %[[ALL]], %
+// CHECK: call @kernel_0(%[[FIRST]], %[[END]], %[[MEMBER]], %[[X]], %[[Y]])
 
 // -----
 
 // Two dimensions; the inner loop is serial; the thread's number; a buffer of the stack is made once.
 // CHECK-LABEL: func.func @grid
-// CHECK: call @parallel_0
+// CHECK: call @share_0
 // CHECK-LABEL: func.func private @kernel_0
 // CHECK-SAME: index, %[[END:[^:]+]]: index, %[[THREAD:[^:]+]]: index
 // CHECK: memref.alloca
@@ -81,17 +78,3 @@ func.func @grid(%x: memref<?x?xindex>, %n: index, %m: index, %threads: i32 {ds.t
   return
 }
 func.func private @ds_thread_index() -> index
-
-// -----
-
-// No threads are given: the caller runs it all.
-// CHECK-LABEL: func.func @alone
-// CHECK: call @kernel_0(%c0, %{{.+}}, %c0
-// CHECK-NOT: call @parallel
-func.func @alone(%x: memref<?xf32>, %n: index) {
-  %zero = arith.constant 0.0 : f32
-  scf.forall (%i) in (%n) {
-    memref.store %zero, %x[%i] : memref<?xf32>
-  }
-  return
-}

@@ -1,4 +1,4 @@
-//===- ParallelToOpenMP.cpp - parallel loops, shared by threads -----------===//
+//===- OutlineKernels.cpp - bodies of parallel loops become functions -----===//
 //
 // See Passes.td. A kernel is a function of its own for three reasons: equal
 // loops of the layers of a model become one, LLVM's time stays linear in the
@@ -6,17 +6,16 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/Passes.h"
+#include "lowering/LinalgToCPU/UniqueFunctions.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
-#include <map>
 
 namespace mlir::ds {
-#define GEN_PASS_DEF_PARALLELTOOPENMP
+#define GEN_PASS_DEF_OUTLINEKERNELS
 #include "lowering/LinalgToCPU/Passes.h.inc"
 } // namespace mlir::ds
 
@@ -102,10 +101,10 @@ int64_t cost(Block &block) {
   return sum;
 }
 
-struct ParallelToOpenMP : ds::impl::ParallelToOpenMPBase<ParallelToOpenMP> {
+struct OutlineKernels : ds::impl::OutlineKernelsBase<OutlineKernels> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    kernels.clear();
+    UniqueFunctions kernels(module, "kernel"), shares(module, "share");
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
       SmallVector<Operation *> loops;
@@ -120,37 +119,21 @@ struct ParallelToOpenMP : ds::impl::ParallelToOpenMPBase<ParallelToOpenMP> {
           loop->emitError() << "a parallel loop with results; bufferize first";
           return signalPassFailure();
         }
-        outline(module, function, loop);
+        outline(*ParallelLoop::of(loop), kernels, shares);
       }
     }
     // Nothing below knows it.
-    for (auto function : module.getOps<func::FuncOp>())
-      for (unsigned i = 0; i < function.getNumArguments(); ++i)
-        function.removeArgAttr(i, threadsAttribute);
     if (auto marker = module.lookupSymbol(threadIndexName))
       if (SymbolTable::symbolKnownUseEmpty(marker, module))
         marker->erase();
   }
 
 private:
-  struct Kernel {
-    func::FuncOp body, parallel;
-  };
-  /// Kernels by a hash of their loops; equal hashes are compared.
-  std::multimap<size_t, Kernel> kernels;
-  unsigned kernelCount = 0;
-
-  static Value threadsOf(func::FuncOp function) {
-    for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      if (function.getArgAttr(i, threadsAttribute))
-        return function.getArgument(i);
-    return {};
-  }
-
-  void outline(ModuleOp module, func::FuncOp function, Operation *op) {
-    ParallelLoop loop = *ParallelLoop::of(op);
-    OpBuilder builder(op);
-    Location loc = op->getLoc();
+  /// Replaces the loop by `call @share_i(0, 1, count, …)`.
+  void outline(const ParallelLoop &loop, UniqueFunctions &kernels,
+               UniqueFunctions &shares) {
+    OpBuilder builder(loop.op);
+    Location loc = loop.op->getLoc();
     Value total = arith::ConstantIndexOp::create(builder, loc, 1);
     SmallVector<Value> counts;
     for (unsigned d = 0; d < loop.variables.size(); ++d) {
@@ -160,7 +143,7 @@ private:
 
     // What the body reads from around it; constants are made anew inside.
     llvm::SetVector<Value> above;
-    getUsedValuesDefinedAbove(op->getRegions(), above);
+    getUsedValuesDefinedAbove(loop.op->getRegions(), above);
     auto addBound = [&](OpFoldResult bound) {
       if (auto value = dyn_cast<Value>(bound))
         above.insert(value);
@@ -178,23 +161,22 @@ private:
       else
         captured.push_back(value);
 
-    Kernel kernel = makeKernel(module, loop, counts, captured, constants);
-    if (Value threads = threadsOf(function)) {
-      SmallVector<Value> args{threads, total};
-      args.append(captured);
-      func::CallOp::create(builder, loc, kernel.parallel, args);
-    } else {
-      Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-      SmallVector<Value> args{zero, total, zero};
-      args.append(captured);
-      func::CallOp::create(builder, loc, kernel.body, args);
-    }
-    op->erase();
+    func::FuncOp kernel =
+        kernels.unify(makeKernel(loop, counts, captured, constants));
+    int64_t iterationCost = std::max<int64_t>(cost(*loop.body), 1);
+    int64_t least =
+        std::max<int64_t>(2, (worthwhile + iterationCost - 1) / iterationCost);
+    func::FuncOp share = shares.unify(makeShare(kernel, least));
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0),
+          one = arith::ConstantIndexOp::create(builder, loc, 1);
+    SmallVector<Value> args{zero, one, total};
+    args.append(captured);
+    func::CallOp::create(builder, loc, share, args);
+    loop.op->erase();
   }
 
-  Kernel makeKernel(ModuleOp module, const ParallelLoop &loop,
-                    ArrayRef<Value> counts, ArrayRef<Value> captured,
-                    ArrayRef<Value> constants) {
+  func::FuncOp makeKernel(const ParallelLoop &loop, ArrayRef<Value> counts,
+                          ArrayRef<Value> captured, ArrayRef<Value> constants) {
     Location loc = loop.op->getLoc();
     OpBuilder builder(&getContext());
     Type index = builder.getIndexType();
@@ -243,30 +225,8 @@ private:
     builder.setInsertionPointToEnd(entry);
     func::ReturnOp::create(builder, loc);
     tidy(body, thread);
-
-    llvm::hash_code hash = hash_value(body.getFunctionType());
-    body.walk([&](Operation *op) {
-      hash = llvm::hash_combine(hash, op->getName().getAsOpaquePointer(),
-                                op->hashProperties(),
-                                op->getDiscardableAttrDictionary());
-    });
-    auto [begin, finish] = kernels.equal_range(size_t(hash));
-    for (auto it = begin; it != finish; ++it)
-      if (isSame(it->second.body, body)) {
-        body.erase();
-        return it->second;
-      }
-    std::string number = std::to_string(kernelCount++);
-    Kernel kernel{body, makeParallel(module, body, number, cost(*loop.body))};
-    kernels.insert({size_t(hash), kernel});
-    return kernel;
-  }
-
-  static bool isSame(func::FuncOp known, func::FuncOp fresh) {
-    return known.getFunctionType() == fresh.getFunctionType() &&
-           OperationEquivalence::isRegionEquivalentTo(
-               &known.getBody(), &fresh.getBody(),
-               OperationEquivalence::IgnoreLocations);
+    neverInline(body);
+    return body;
   }
 
   /// Inner parallel loops run in this thread; its buffers lie on its stack
@@ -314,88 +274,47 @@ private:
     loop.op->erase();
   }
 
-  /// `@parallel_i(threads, count, …)`.
-  func::FuncOp makeParallel(ModuleOp module, func::FuncOp body,
-                            StringRef number, int64_t iterationCost) {
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    Location loc = body.getLoc();
-    body.setName(("kernel_" + number).str());
-    builder.insert(body);
-    Type i32 = builder.getI32Type(), i64 = builder.getI64Type(),
-         index = builder.getIndexType();
-    SmallVector<Type> types{i32, index};
-    llvm::append_range(types, body.getArgumentTypes().drop_front(3));
-    auto parallel =
-        func::FuncOp::create(builder, loc, ("parallel_" + number).str(),
-                             builder.getFunctionType(types, {}));
-    parallel.setPrivate();
-    // One copy of each, however many layers call it.
-    for (func::FuncOp function : {body, parallel})
-      function->setAttr("passthrough", builder.getStrArrayAttr({"noinline"}));
-    Block *entry = parallel.addEntryBlock();
+  /// `@share_i(member, members, count, …)`: part `member` of `members` equal
+  /// ones; member 0 takes all where there is little to do.
+  func::FuncOp makeShare(func::FuncOp kernel, int64_t least) {
+    OpBuilder builder(&getContext());
+    Location loc = kernel.getLoc();
+    auto share = func::FuncOp::create(loc, "share", kernel.getFunctionType());
+    share.setPrivate();
+    share->setAttr(shareAttribute, builder.getI64IntegerAttr(least));
+    neverInline(share);
+    Block *entry = share.addEntryBlock();
     builder.setInsertionPointToStart(entry);
-    Value threads = entry->getArgument(0), count = entry->getArgument(1);
-    ValueRange rest = entry->getArguments().drop_front(2);
-    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    // Alone: one thread, one iteration or too little to do.
-    int64_t least =
-        std::max<int64_t>(2, (worthwhile + iterationCost - 1) /
-                                 std::max<int64_t>(iterationCost, 1));
+    Value member = entry->getArgument(0), members = entry->getArgument(1),
+          count = entry->getArgument(2);
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0),
+          one = arith::ConstantIndexOp::create(builder, loc, 1);
     Value few = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::ult, count,
         arith::ConstantIndexOp::create(builder, loc, least));
-    Value one = arith::ConstantIntOp::create(builder, loc, i32, 1);
-    Value single = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::sle, threads, one);
-    Value alone = arith::OrIOp::create(builder, loc, few, single);
-    auto choice = scf::IfOp::create(builder, loc, alone,
-                                    /*withElseRegion=*/true);
-    func::ReturnOp::create(builder, loc);
-    {
-      OpBuilder here = choice.getThenBodyBuilder();
-      SmallVector<Value> args{zero, count, zero};
-      llvm::append_range(args, rest);
-      func::CallOp::create(here, loc, body, args);
-    }
-    OpBuilder here = choice.getElseBodyBuilder();
-    // Never more threads than iterations.
-    Value count32 = arith::IndexCastOp::create(here, loc, i64, count),
-          threads64 = arith::ExtSIOp::create(here, loc, i64, threads);
-    Value used = arith::TruncIOp::create(
-        here, loc, i32, arith::MinSIOp::create(here, loc, count32, threads64));
-    omp::ParallelOperands clauses;
-    clauses.numThreads = used;
-    auto team = omp::ParallelOp::create(here, loc, clauses);
-    here.createBlock(&team.getRegion());
-    auto query = [&](StringRef name) -> Value {
-      Value x = LLVM::CallOp::create(here, loc, i32, declare(module, name),
-                                     ValueRange())
-                    .getResult();
-      return arith::IndexCastOp::create(here, loc, index, x);
-    };
-    Value me = query("omp_get_thread_num"), all = query("omp_get_num_threads");
-    // Part `me` of `all` equal ones.
     auto start = [&](Value part) -> Value {
       return arith::DivUIOp::create(
-          here, loc, arith::MulIOp::create(here, loc, count, part), all);
+          builder, loc, arith::MulIOp::create(builder, loc, count, part),
+          members);
     };
-    Value next = arith::AddIOp::create(
-        here, loc, me, arith::ConstantIndexOp::create(here, loc, 1));
-    SmallVector<Value> args{start(me), start(next), me};
-    llvm::append_range(args, rest);
-    func::CallOp::create(here, loc, body, args);
-    omp::TerminatorOp::create(here, loc);
-    return parallel;
+    Value isFirst = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::eq, member, zero);
+    Value all = arith::SelectOp::create(builder, loc, isFirst, count, zero);
+    Value next = arith::AddIOp::create(builder, loc, member, one);
+    Value first =
+        arith::SelectOp::create(builder, loc, few, zero, start(member));
+    Value end = arith::SelectOp::create(builder, loc, few, all, start(next));
+    SmallVector<Value> args{first, end, member};
+    llvm::append_range(args, entry->getArguments().drop_front(3));
+    func::CallOp::create(builder, loc, kernel, args);
+    func::ReturnOp::create(builder, loc);
+    return share;
   }
 
-  static StringRef declare(ModuleOp module, StringRef name) {
-    if (!module.lookupSymbol(name)) {
-      OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-      LLVM::LLVMFuncOp::create(
-          builder, module.getLoc(), name,
-          LLVM::LLVMFunctionType::get(builder.getI32Type(), {}));
-    }
-    return name;
+  /// One copy of each, however many layers call it.
+  void neverInline(func::FuncOp function) {
+    function->setAttr("passthrough",
+                      Builder(&getContext()).getStrArrayAttr({"noinline"}));
   }
 };
 

@@ -1,0 +1,510 @@
+//===- FormTeams.cpp - one team of threads runs loop after loop -----------===//
+//
+// See Passes.td. Waking a team for each loop costs more than the barrier
+// between two: at one token a product reads a megabyte, a few microseconds, and
+// a thread that waits for the next loop in the team begins to read at once.
+//
+// What stands between the loops of a run is done by every member (what has no
+// effect, what only reads) or by the first (what writes). Barriers stand only
+// where one part could see another's writes, or overwrite what it reads.
+//
+//===----------------------------------------------------------------------===//
+#include "lowering/LinalgToCPU/Passes.h"
+#include "lowering/LinalgToCPU/UniqueFunctions.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_FORMTEAMS
+#include "lowering/LinalgToCPU/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+
+namespace {
+
+/// What can be reached through `value`: an argument, an allocation, a global;
+/// null if it cannot be told. What a pointer in memory leads to counts as that
+/// memory.
+Value rootOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto view = dyn_cast<ViewLikeOpInterface>(op))
+      value = view.getViewSource();
+    else if (auto insert = dyn_cast<LLVM::InsertValueOp>(op))
+      value = isa<LLVM::LLVMPointerType>(insert.getValue().getType())
+                  ? insert.getValue()
+                  : insert.getContainer();
+    else if (auto address = dyn_cast<LLVM::GEPOp>(op))
+      value = address.getBase();
+    else if (auto load = dyn_cast<LLVM::LoadOp>(op))
+      value = load.getAddr();
+    else if (isa<UnrealizedConversionCastOp>(op) && op->getNumOperands() == 1)
+      value = op->getOperand(0);
+    else
+      return isa<memref::AllocOp, memref::AllocaOp, memref::GetGlobalOp>(op)
+                 ? value
+                 : Value();
+  }
+  return cast<BlockArgument>(value).getOwner()->isEntryBlock() &&
+                 isa<func::FuncOp>(value.getParentBlock()->getParentOp())
+             ? value
+             : Value();
+}
+
+/// Memory by its roots.
+struct Roots {
+  llvm::SmallPtrSet<Value, 8> known;
+  bool anything = false;
+
+  void add(Value value) {
+    Value root = value ? rootOf(value) : Value();
+    if (root)
+      known.insert(root);
+    else
+      anything = true;
+  }
+  /// What `op` itself writes, apart from operations inside.
+  void addWrites(Operation &op) {
+    if (auto effects = dyn_cast<MemoryEffectOpInterface>(op)) {
+      SmallVector<MemoryEffects::EffectInstance> writes;
+      effects.getEffects<MemoryEffects::Write>(writes);
+      for (const MemoryEffects::EffectInstance &effect : writes)
+        add(effect.getValue());
+    } else if (!op.hasTrait<OpTrait::HasRecursiveMemoryEffects>() &&
+               !op.hasTrait<OpTrait::IsTerminator>()) {
+      anything = true;
+    }
+  }
+  bool mayHold(Value value) const {
+    Value root = value ? rootOf(value) : Value();
+    return anything || !root || known.contains(root);
+  }
+};
+
+/// What an operation means to a team.
+enum class Part {
+  loop,    // a call of a share: every member does its part
+  free,    // no effect on memory: every member does it
+  reads,   // every member reads the same
+  writes,  // the first member does it
+  outside, // allocates, calls, or has results that the others would miss
+};
+
+func::FuncOp shareOf(Operation &op) {
+  auto call = dyn_cast<func::CallOp>(op);
+  if (!call)
+    return {};
+  auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      call, call.getCalleeAttr());
+  return function->hasAttr(shareAttribute) ? function : func::FuncOp();
+}
+
+Part partOf(Operation &op) {
+  if (shareOf(op))
+    return Part::loop;
+  if (isMemoryEffectFree(&op))
+    return Part::free;
+  std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
+      getEffectsRecursively(&op);
+  if (!effects)
+    return Part::outside;
+  bool writes = false;
+  for (const MemoryEffects::EffectInstance &effect : *effects) {
+    if (isa<MemoryEffects::Allocate, MemoryEffects::Free>(effect.getEffect()))
+      return Part::outside;
+    writes |= isa<MemoryEffects::Write>(effect.getEffect());
+  }
+  if (!writes)
+    return Part::reads;
+  return op.use_empty() ? Part::writes : Part::outside;
+}
+
+/// A run of operations of one block, from a loop to a loop, that a team can do.
+class Run {
+public:
+  explicit Run(ArrayRef<Operation *> ops)
+      : ops(ops), members(llvm::from_range, ops) {
+    for (Operation *op : ops)
+      if (dependsOnReads(op))
+        tied.insert(op);
+  }
+
+  /// The first operation whose result is only known inside, and wanted outside.
+  std::optional<size_t> firstLeak() const {
+    for (auto [i, op] : llvm::enumerate(ops))
+      if (tied.contains(op))
+        for (Operation *user : op->getUsers())
+          if (!members.contains(op->getBlock()->findAncestorOpInBlock(*user)))
+            return i;
+    return std::nullopt;
+  }
+
+  ArrayRef<Operation *> ops;
+  llvm::SmallPtrSet<Operation *, 16> members;
+  /// Those that read, and what follows from what they read.
+  llvm::SmallPtrSet<Operation *, 16> tied;
+
+private:
+  bool dependsOnReads(Operation *op) const {
+    Part part = partOf(*op);
+    if (part != Part::free)
+      return part == Part::reads;
+    auto isTied = [&](Value value) {
+      return tied.contains(value.getDefiningOp());
+    };
+    llvm::SetVector<Value> above;
+    getUsedValuesDefinedAbove(op->getRegions(), above);
+    return llvm::any_of(op->getOperands(), isTied) ||
+           llvm::any_of(above, isTied);
+  }
+};
+
+/// Writes what one member does: the operations of a run, with barriers.
+class MemberBody {
+public:
+  MemberBody(OpBuilder &builder, Value member, Value members,
+             IRMapping &mapping, const Roots &written)
+      : b(builder), member(member), members(members), mapping(mapping),
+        written(written) {}
+
+  void add(Operation &op) {
+    switch (partOf(op)) {
+    case Part::free:
+      b.clone(op, mapping);
+      return;
+    case Part::reads:
+      if (!readsWritten(op)) {
+        b.clone(op, mapping);
+        return;
+      }
+      if (sharedWrites || firstWrites)
+        barrier(op.getLoc());
+      b.clone(op, mapping);
+      reads = true;
+      return;
+    case Part::writes: {
+      if (sharedWrites || reads)
+        barrier(op.getLoc());
+      Value isFirst = arith::CmpIOp::create(
+          b, op.getLoc(), arith::CmpIPredicate::eq, member,
+          arith::ConstantIndexOp::create(b, op.getLoc(), 0));
+      auto only = scf::IfOp::create(b, op.getLoc(), isFirst,
+                                    /*withElseRegion=*/false);
+      only.getThenBodyBuilder().clone(op, mapping);
+      firstWrites = true;
+      return;
+    }
+    case Part::loop: {
+      if (sharedWrites || firstWrites || reads)
+        barrier(op.getLoc());
+      SmallVector<Value> args{member, members};
+      for (Value operand : llvm::drop_begin(op.getOperands(), 2))
+        args.push_back(mapping.lookup(operand));
+      func::CallOp::create(b, op.getLoc(), shareOf(op), args);
+      sharedWrites = true;
+      return;
+    }
+    case Part::outside:
+      llvm_unreachable("ends a run");
+    }
+  }
+
+private:
+  bool readsWritten(Operation &op) const {
+    return llvm::any_of(*getEffectsRecursively(&op), [&](const auto &effect) {
+      return written.mayHold(effect.getValue());
+    });
+  }
+
+  /// A team of one waits for nobody; the barrier of OpenMP would bind to a team
+  /// of the caller.
+  void barrier(Location loc) {
+    if (!several)
+      several =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ugt, members,
+                                arith::ConstantIndexOp::create(b, loc, 1));
+    auto wait = scf::IfOp::create(b, loc, several, /*withElseRegion=*/false);
+    OpBuilder inner = wait.getThenBodyBuilder();
+    omp::BarrierOp::create(inner, loc);
+    sharedWrites = firstWrites = reads = false;
+  }
+
+  OpBuilder &b;
+  Value member, members, several;
+  IRMapping &mapping;
+  const Roots &written;
+  /// Since the last barrier: parts of loops, writes of the first member, reads
+  /// by all of what is written in the run.
+  bool sharedWrites = false, firstWrites = false, reads = false;
+};
+
+struct FormTeams : ds::impl::FormTeamsBase<FormTeams> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    UniqueFunctions bodies(module, "member"), teams(module, "team");
+    for (auto function :
+         llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
+      Value threads = takeThreads(function);
+      if (!threads)
+        continue;
+      SmallVector<Block *> blocks;
+      function.walk([&](Block *block) { blocks.push_back(block); });
+      for (Block *block : blocks)
+        formTeams(*block, threads, bodies, teams);
+    }
+    for (auto function : module.getOps<func::FuncOp>())
+      function->removeAttr(shareAttribute);
+  }
+
+private:
+  /// The argument that says how many; nothing below knows the attribute.
+  static Value takeThreads(func::FuncOp function) {
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (function.removeArgAttr(i, threadsAttribute))
+        return function.getArgument(i);
+    return {};
+  }
+
+  void formTeams(Block &block, Value threads, UniqueFunctions &bodies,
+                 UniqueFunctions &teams) {
+    SmallVector<Operation *> ops;
+    SmallVector<SmallVector<Operation *>> runs;
+    auto end = [&] {
+      if (!ops.empty())
+        runs.push_back(std::move(ops));
+      ops.clear();
+    };
+    for (Operation &op : block.without_terminator()) {
+      Part part = partOf(op);
+      if (part == Part::outside)
+        end();
+      else if (part == Part::loop || !ops.empty())
+        ops.push_back(&op);
+    }
+    end();
+    for (ArrayRef<Operation *> run : runs)
+      divide(run, threads, bodies, teams);
+  }
+
+  /// Makes teams of the longest runs that need no result of each other.
+  void divide(ArrayRef<Operation *> ops, Value threads, UniqueFunctions &bodies,
+              UniqueFunctions &teams) {
+    auto isLoop = [](Operation *op) { return bool(shareOf(*op)); };
+    while (true) {
+      while (!ops.empty() && !isLoop(ops.front()))
+        ops = ops.drop_front();
+      while (!ops.empty() && !isLoop(ops.back()))
+        ops = ops.drop_back();
+      if (ops.empty())
+        return;
+      Run run(ops);
+      std::optional<size_t> leak = run.firstLeak();
+      if (!leak)
+        return form(run, threads, bodies, teams);
+      divide(ops.take_front(*leak), threads, bodies, teams);
+      ops = ops.drop_front(*leak + 1);
+    }
+  }
+
+  void form(const Run &run, Value threads, UniqueFunctions &bodies,
+            UniqueFunctions &teams) {
+    // What everyone can know stands before the team, for those behind it.
+    Operation *first = run.ops.front();
+    for (Operation *op : run.ops)
+      if (partOf(*op) == Part::free && !run.tied.contains(op))
+        op->moveBefore(first);
+    OpBuilder builder(first);
+    Location loc = first->getLoc();
+    Value wanted = wantedThreads(builder, run, threads);
+
+    llvm::SetVector<Value> used;
+    for (Operation *op : run.ops) {
+      auto operands = op->getOperands();
+      // A share's first two are the member's own.
+      if (shareOf(*op))
+        operands = operands.drop_front(2);
+      used.insert_range(operands);
+      getUsedValuesDefinedAbove(op->getRegions(), used);
+    }
+    SmallVector<Value> captured, constants;
+    for (Value value : used) {
+      if (run.members.contains(value.getDefiningOp()))
+        continue;
+      // Inside an operation of the run.
+      if (value.getParentBlock() != first->getBlock() &&
+          run.members.contains(first->getBlock()->findAncestorOpInBlock(
+              *value.getParentBlock()->getParentOp())))
+        continue;
+      if (matchPattern(value, m_Constant()))
+        constants.push_back(value);
+      else
+        captured.push_back(value);
+    }
+
+    func::FuncOp body = bodies.unify(makeMember(run, captured, constants));
+    func::FuncOp team = teams.unify(makeTeam(body));
+    SmallVector<Value> args{wanted};
+    args.append(captured);
+    func::CallOp::create(builder, loc, team, args);
+    for (Operation *op : llvm::reverse(run.ops))
+      if (partOf(*op) != Part::free || run.tied.contains(op))
+        op->erase();
+  }
+
+  /// No more threads than the longest loop has work for.
+  static Value wantedThreads(OpBuilder &builder, const Run &run,
+                             Value threads) {
+    Location loc = run.ops.front()->getLoc();
+    llvm::SetVector<std::pair<Value, int64_t>> loops;
+    for (Operation *op : run.ops)
+      if (func::FuncOp share = shareOf(*op)) {
+        Value count = op->getOperand(2);
+        // Known only inside.
+        if (run.tied.contains(count.getDefiningOp()))
+          return threads;
+        loops.insert(
+            {count,
+             share->getAttrOfType<IntegerAttr>(shareAttribute).getInt()});
+      }
+    Value most = arith::ConstantIndexOp::create(builder, loc, 1);
+    for (auto [count, least] : loops) {
+      Value enough = builder.createOrFold<arith::CmpIOp>(
+          loc, arith::CmpIPredicate::uge, count,
+          arith::ConstantIndexOp::create(builder, loc, least));
+      Value busy = arith::SelectOp::create(builder, loc, enough, count, most);
+      most = arith::MaxUIOp::create(builder, loc, most, busy);
+    }
+    Type i64 = builder.getI64Type();
+    Value most64 = arith::IndexCastOp::create(builder, loc, i64, most),
+          threads64 = arith::ExtSIOp::create(builder, loc, i64, threads);
+    return arith::TruncIOp::create(
+        builder, loc, threads.getType(),
+        arith::MinSIOp::create(builder, loc, most64, threads64));
+  }
+
+  /// `@member_i(member, members, …)`.
+  func::FuncOp makeMember(const Run &run, ArrayRef<Value> captured,
+                          ArrayRef<Value> constants) {
+    Location loc = run.ops.front()->getLoc();
+    OpBuilder builder(&getContext());
+    Type index = builder.getIndexType();
+    SmallVector<Type> types{index, index};
+    for (Value value : captured)
+      types.push_back(value.getType());
+    auto function =
+        func::FuncOp::create(loc, "member", builder.getFunctionType(types, {}));
+    function.setPrivate();
+    Block *entry = function.addEntryBlock();
+    builder.setInsertionPointToStart(entry);
+    IRMapping mapping;
+    mapping.map(captured, entry->getArguments().drop_front(2));
+    for (Value value : constants)
+      builder.clone(*value.getDefiningOp(), mapping);
+
+    Roots written;
+    for (Operation *op : run.ops)
+      addWritten(*op, written);
+    MemberBody body(builder, entry->getArgument(0), entry->getArgument(1),
+                    mapping, written);
+    for (Operation *op : run.ops)
+      body.add(*op);
+    func::ReturnOp::create(builder, loc);
+    return function;
+  }
+
+  /// What an operation and those inside write; functions write through their
+  /// arguments only.
+  void addWritten(Operation &op, Roots &written) {
+    op.walk([&](Operation *inner) {
+      auto call = dyn_cast<func::CallOp>(inner);
+      if (!call)
+        return written.addWrites(*inner);
+      auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+          call, call.getCalleeAttr());
+      for (unsigned i : writtenArguments(function).set_bits())
+        written.add(call.getOperand(i));
+    });
+  }
+
+  /// The arguments through which a function writes.
+  llvm::BitVector writtenArguments(func::FuncOp function) {
+    if (auto found = writtenBy.find(function); found != writtenBy.end())
+      return found->second;
+    Roots roots;
+    roots.anything = function.isDeclaration();
+    for (Block &block : function.getBody())
+      for (Operation &op : block)
+        addWritten(op, roots);
+    llvm::BitVector result(function.getNumArguments());
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+      if (isa<BaseMemRefType, LLVM::LLVMPointerType>(type) &&
+          (roots.anything || roots.known.contains(function.getArgument(i))))
+        result.set(i);
+    return writtenBy[function] = result;
+  }
+
+  /// `@team_i(threads, …)`: members 0 to threads - 1, fewer if OpenMP gives
+  /// fewer.
+  func::FuncOp makeTeam(func::FuncOp body) {
+    OpBuilder builder(&getContext());
+    Location loc = body.getLoc();
+    Type i32 = builder.getI32Type(), index = builder.getIndexType();
+    SmallVector<Type> types{i32};
+    llvm::append_range(types, body.getArgumentTypes().drop_front(2));
+    auto team =
+        func::FuncOp::create(loc, "team", builder.getFunctionType(types, {}));
+    team.setPrivate();
+    Block *entry = team.addEntryBlock();
+    builder.setInsertionPointToStart(entry);
+    Value threads = entry->getArgument(0);
+    ValueRange rest = entry->getArguments().drop_front(1);
+    auto call = [&](OpBuilder &b, Value member, Value members) {
+      SmallVector<Value> args{member, members};
+      llvm::append_range(args, rest);
+      func::CallOp::create(b, loc, body, args);
+    };
+    Value alone = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sle, threads,
+        arith::ConstantIntOp::create(builder, loc, i32, 1));
+    auto choice =
+        scf::IfOp::create(builder, loc, alone, /*withElseRegion=*/true);
+    func::ReturnOp::create(builder, loc);
+    OpBuilder one = choice.getThenBodyBuilder();
+    call(one, arith::ConstantIndexOp::create(one, loc, 0),
+         arith::ConstantIndexOp::create(one, loc, 1));
+    OpBuilder many = choice.getElseBodyBuilder();
+    omp::ParallelOperands clauses;
+    clauses.numThreads = threads;
+    auto parallel = omp::ParallelOp::create(many, loc, clauses);
+    many.createBlock(&parallel.getRegion());
+    auto query = [&](StringRef name) -> Value {
+      Value x =
+          LLVM::CallOp::create(many, loc, i32, declare(name), ValueRange())
+              .getResult();
+      return arith::IndexCastOp::create(many, loc, index, x);
+    };
+    Value me = query("omp_get_thread_num"), all = query("omp_get_num_threads");
+    call(many, me, all);
+    omp::TerminatorOp::create(many, loc);
+    return team;
+  }
+
+  StringRef declare(StringRef name) {
+    ModuleOp module = getOperation();
+    if (!module.lookupSymbol(name)) {
+      OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+      LLVM::LLVMFuncOp::create(
+          builder, module.getLoc(), name,
+          LLVM::LLVMFunctionType::get(builder.getI32Type(), {}));
+    }
+    return name;
+  }
+
+  llvm::DenseMap<func::FuncOp, llvm::BitVector> writtenBy;
+};
+
+} // namespace
