@@ -31,7 +31,7 @@ static bool onlyMoves(Operation *op) {
              LLVM::masked_expandload, LLVM::masked_compressstore,
              LLVM::SelectOp, LLVM::FreezeOp, LLVM::ExtractElementOp,
              LLVM::InsertElementOp, LLVM::ShuffleVectorOp, LLVM::vector_extract,
-             LLVM::vector_insert>(op);
+             LLVM::vector_insert, LLVM::CallOp, LLVM::ReturnOp>(op);
 }
 
 /// `operand` becomes bits where it is bf16.
@@ -81,14 +81,64 @@ static void passBits(Block *block) {
   }
 }
 
+/// What callers pass to `function` and get from it.
+static void exchangeBits(LLVM::LLVMFuncOp function) {
+  auto bitsOr = [](Type type) {
+    Type bits = asBits(type);
+    return bits ? bits : type;
+  };
+  LLVM::LLVMFunctionType type = function.getFunctionType();
+  function.setFunctionType(LLVM::LLVMFunctionType::get(
+      bitsOr(type.getReturnType()),
+      llvm::map_to_vector(type.getParams(), bitsOr), type.isVarArg()));
+  if (function.isExternal())
+    return;
+  Block &entry = function.getBody().front();
+  OpBuilder b = OpBuilder::atBlockBegin(&entry);
+  for (BlockArgument argument : entry.getArguments())
+    defineBits(b, argument);
+}
+
+/// The bits of a bf16 are the upper half of those of an f32.
+static void extendBits(LLVM::FPExtOp op) {
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  Type bits = asBits(op.getArg().getType());
+  if (!bits)
+    return;
+  auto like = [&](Type element) -> Type {
+    auto vector = dyn_cast<VectorType>(bits);
+    return vector ? vector.clone(element) : element;
+  };
+  Type wide = like(b.getI32Type());
+  TypedAttr sixteen = b.getI32IntegerAttr(16);
+  if (auto vector = dyn_cast<VectorType>(wide))
+    sixteen = DenseElementsAttr::get(vector, Attribute(sixteen));
+  Value x = LLVM::BitcastOp::create(b, loc, bits, op.getArg());
+  x = LLVM::ZExtOp::create(b, loc, wide, x);
+  x = LLVM::ShlOp::create(b, loc, x,
+                          LLVM::ConstantOp::create(b, loc, wide, sixteen));
+  x = LLVM::BitcastOp::create(b, loc, like(b.getF32Type()), x);
+  if (x.getType() != op.getType())
+    x = LLVM::FPExtOp::create(b, loc, op.getType(), x);
+  op.replaceAllUsesWith(x);
+  op.erase();
+}
+
 namespace {
 struct MoveBf16AsBits : ds::impl::MoveBf16AsBitsBase<MoveBf16AsBits> {
   void runOnOperation() override {
     SmallVector<Operation *> moves;
     SmallVector<Block *> blocks;
+    SmallVector<LLVM::LLVMFuncOp> functions;
+    SmallVector<LLVM::FPExtOp> extensions;
     getOperation()->walk([&](Operation *op) {
       if (onlyMoves(op))
         moves.push_back(op);
+      if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op))
+        functions.push_back(function);
+      if (auto extension = dyn_cast<LLVM::FPExtOp>(op))
+        extensions.push_back(extension);
       // No branch leads to the first block of a region.
       for (Region &region : op->getRegions())
         for (Block &block : region)
@@ -97,6 +147,8 @@ struct MoveBf16AsBits : ds::impl::MoveBf16AsBitsBase<MoveBf16AsBits> {
     });
     llvm::for_each(moves, moveBits);
     llvm::for_each(blocks, passBits);
+    llvm::for_each(functions, exchangeBits);
+    llvm::for_each(extensions, extendBits);
   }
 };
 } // namespace

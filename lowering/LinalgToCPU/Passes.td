@@ -273,10 +273,10 @@ def LowerDotBytes : Pass<"ds-lower-dot-bytes"> {
 def MoveBf16AsBits : Pass<"ds-move-bf16-as-bits"> {
   let summary = "bf16 that is only moved is moved as an integer";
   let description = [{
-    Loads, stores, selections, shuffles, single elements of vectors, and what branches carry are i16 in place of bf16, and a bitcast stands
-    where a number is computed with. Without instructions for bf16 LLVM widens such values to f32 and calls a function of libgcc to get
-    back, which the library that ds-compile links has not; and a value that is only moved must not be rounded. Run on the LLVM dialect,
-    where pointers have no element type. The canonicaliser then takes the bitcasts between two moves away.
+    Loads, stores, selections, shuffles, single elements of vectors, and what branches and calls pass are i16 in place of bf16, and a bitcast
+    stands where a number is computed with; to widen one is a shift. Without instructions for bf16 LLVM keeps such values as f32 and calls
+    a function of libgcc to get back, which the library that ds-compile links has not; and a value that is only moved must not be rounded.
+    Run on the LLVM dialect, where pointers have no element type. The canonicaliser then takes the bitcasts between two moves away.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

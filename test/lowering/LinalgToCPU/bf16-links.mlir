@@ -1,5 +1,4 @@
-// A vector of bf16 that is read element by element, since nobody knows that the rows are contiguous, is carried by a loop. Nothing of it may
-// become a call of libgcc's __truncsfbf2: the library would not link.
+// Nothing of bf16 may become a call of libgcc's __truncsfbf2: the library would not link.
 // RUN: ds-compile %s --mode=graph --cpu=x86-64-v3 --emit=obj -o %t.o
 // RUN: llvm-nm -u %t.o | FileCheck %s
 // RUN: ds-compile %s --mode=graph --cpu=x86-64-v4 --emit=obj -o %t.v4.o
@@ -8,6 +7,7 @@
 // CHECK: U free
 // CHECK-NOT: {{__(trunc|extend)}}
 
+// A vector that is read element by element, since nobody knows that the rows are contiguous, is carried by a loop.
 func.func @graph(%x: tensor<?x1x?xbf16> {ds.name = "x"}) -> (tensor<?x1x?xbf16> {ds.name = "y"}) attributes {ds.entry = "graph"} {
   %c0 = arith.constant 0 : index
   %c2 = arith.constant 2 : index
