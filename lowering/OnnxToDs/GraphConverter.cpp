@@ -18,7 +18,7 @@ static SmallVector<const OpEntry *> allOps() {
   for (ArrayRef<OpEntry> family :
        {attentionOps(), controlFlowOps(), elementwiseOps(), indexingOps(),
         linearOps(), lossOps(), normalizationOps(), quantizeOps(), reduceOps(),
-        shapeOps(), sliceOps()})
+        sequenceOps(), shapeOps(), sliceOps()})
     for (const OpEntry &entry : family)
       result.push_back(&entry);
   llvm::sort(result, [](const OpEntry *a, const OpEntry *b) {
@@ -64,6 +64,18 @@ Value NodeContext::input(unsigned i) {
 void NodeContext::output(unsigned i, Value value) {
   if (wants(i))
     converter.map(node.getResult(i), value);
+}
+
+FailureOr<ArrayRef<Value>> NodeContext::sequence(unsigned i) {
+  if (i < node.getInputs().size())
+    if (auto *tensors = converter.lookupSequence(node.getInputs()[i]))
+      return ArrayRef<Value>(*tensors);
+  return error("input " + Twine(i) + " is no sequence");
+}
+
+void NodeContext::outputSequence(ArrayRef<Value> tensors) {
+  if (wants(0))
+    converter.mapSequence(node.getResult(0), tensors);
 }
 
 int64_t NodeContext::integer(StringRef name, int64_t otherwise) {
@@ -340,13 +352,17 @@ LogicalResult GraphConverter::convertNode(NodeOp node) {
   builders.loc = node.getLoc();
   NodeContext context{node, *this, builders};
   for (auto [i, input] : llvm::enumerate(node.getInputs()))
-    if (!isa<NoneType>(input.getType()) && !lookup(input))
+    if (!isa<NoneType>(input.getType()) && !lookup(input) &&
+        !lookupSequence(input))
       return failure(); // made by a node that failed: already reported
   const OpEntry *entry =
       findOp(node.getDomain(), node.getOpType(), node.getVersion());
   NodeOp outer = std::exchange(builders.node, node);
   bool outerWrong = std::exchange(builders.isWrong, false);
   LogicalResult converted = success();
+  for (auto [i, input] : llvm::enumerate(node.getInputs()))
+    if (lookupSequence(input) && !(entry->takesSequence && i == 0))
+      converted = context.error("input " + Twine(i) + " is a sequence");
   for (unsigned i = 0; i < entry->minInputs && succeeded(converted); ++i)
     if (!context.has(i))
       converted = context.error("input " + Twine(i) + " is missing");
@@ -359,7 +375,7 @@ LogicalResult GraphConverter::convertNode(NodeOp node) {
   if (failed(converted))
     return failure();
   for (auto [i, result] : llvm::enumerate(node.getResults()))
-    if (context.isUsed(i) && !lookup(result)) {
+    if (context.isUsed(i) && !lookup(result) && !lookupSequence(result)) {
       recordUnsupported(node, "output " + Twine(i) + " is used");
       return failure();
     }
@@ -400,8 +416,13 @@ LogicalResult GraphConverter::convertBody(Region &body, ValueRange arguments,
   if (failed(convertBlock(block)))
     return failure();
   builders.loc = outer;
-  for (Value value : cast<ReturnOp>(block.getTerminator()).getValues())
+  for (Value value : cast<ReturnOp>(block.getTerminator()).getValues()) {
+    if (lookupSequence(value)) {
+      builders.wrong("its body returns a sequence, not tensors");
+      return failure();
+    }
     results.push_back(lookup(value));
+  }
   return success();
 }
 
@@ -427,6 +448,10 @@ LogicalResult GraphConverter::convert() {
   for (auto [name, value] :
        llvm::zip_equal(graph.getOutputNames().getAsRange<StringAttr>(),
                        onnxReturn.getValues())) {
+    if (lookupSequence(value))
+      return emitError(graph.getLoc())
+             << "output '" << name.getValue()
+             << "' is a sequence; make its tensors outputs";
     results.push_back(lookup(value));
     int64_t rank = tensorType(results.back()).getRank();
     if (rank > DS_MAX_RANK)

@@ -176,6 +176,10 @@ struct NodeContext {
   /// Whether anything reads output `i`.
   bool isUsed(unsigned i) { return wants(i) && !node.getResult(i).use_empty(); }
   void output(unsigned i, Value value);
+  /// The tensors of input `i`, which is a sequence; an error if it is none.
+  FailureOr<ArrayRef<Value>> sequence(unsigned i);
+  /// Output 0, which is a sequence.
+  void outputSequence(ArrayRef<Value> tensors);
 
   int64_t integer(StringRef name, int64_t otherwise);
   double number(StringRef name, double otherwise);
@@ -209,6 +213,8 @@ struct OpEntry {
   /// Inputs that are there in every version, from the first on.
   unsigned minInputs;
   ConvertFn convert;
+  /// Whether input 0 is a sequence; no other input of any operator is.
+  bool takesSequence = false;
 };
 
 /// The newest opset whose semantics the tables were checked against.
@@ -224,6 +230,7 @@ ArrayRef<OpEntry> lossOps();
 ArrayRef<OpEntry> normalizationOps();
 ArrayRef<OpEntry> quantizeOps();
 ArrayRef<OpEntry> reduceOps();
+ArrayRef<OpEntry> sequenceOps();
 ArrayRef<OpEntry> shapeOps();
 ArrayRef<OpEntry> sliceOps();
 
@@ -243,6 +250,14 @@ public:
 
   Value lookup(Value onnxValue) { return values.lookup(onnxValue); }
   void map(Value onnxValue, Value value) { values[onnxValue] = value; }
+  /// The tensors of a sequence; null for other values.
+  const SmallVector<Value> *lookupSequence(Value onnxValue) {
+    auto found = sequences.find(onnxValue);
+    return found == sequences.end() ? nullptr : &found->second;
+  }
+  void mapSequence(Value onnxValue, ArrayRef<Value> tensors) {
+    sequences[onnxValue].assign(tensors.begin(), tensors.end());
+  }
   void recordUnsupported(NodeOp node, const Twine &why);
 
   /// A constant tensor of the model: inline if small, else a ds.parameter.
@@ -265,6 +280,7 @@ private:
   SymbolTable symbols;
   std::string folder;
   llvm::DenseMap<Value, Value> values;
+  llvm::DenseMap<Value, SmallVector<Value>> sequences;
   /// "domain::op (why)" → names of its nodes.
   std::map<std::string, SmallVector<std::string>> missing;
 };

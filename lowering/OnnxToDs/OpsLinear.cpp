@@ -53,7 +53,8 @@ static Value scaled(NodeContext &n, Value value, double factor) {
   return factor == 1 ? value : n.b.mul(value, n.b.scalarLike(value, factor));
 }
 
-static LogicalResult convertGemm(NodeContext &n) {
+/// alpha · op(A) · op(B) + beta · C
+static FailureOr<Value> gemm(NodeContext &n) {
   Value lhs = n.input(0), rhs = n.input(1);
   if (tensorType(lhs).getRank() != 2 || tensorType(rhs).getRank() != 2)
     return n.error("it needs two matrices");
@@ -68,7 +69,32 @@ static LogicalResult convertGemm(NodeContext &n) {
   double beta = n.number("beta", 1);
   if (n.has(2) && beta != 0)
     result = n.b.add(result, scaled(n, n.input(2), beta));
-  n.output(0, result);
+  return result;
+}
+
+static LogicalResult convertGemm(NodeContext &n) {
+  FailureOr<Value> result = gemm(n);
+  if (failed(result))
+    return failure();
+  n.output(0, *result);
+  return success();
+}
+
+/// com.microsoft FusedGemm: an activation of a Gemm.
+static LogicalResult convertFusedGemm(NodeContext &n) {
+  FailureOr<Value> x = gemm(n);
+  if (failed(x))
+    return failure();
+  StringRef activation = n.text("activation", "");
+  if (activation == "Relu")
+    n.output(
+        0, n.b.elementwise(ElementwiseKind::Max, {*x, n.b.scalarLike(*x, 0)}));
+  else if (activation == "Sigmoid")
+    n.output(0, n.b.elementwise(ElementwiseKind::Sigmoid, {*x}));
+  else if (activation == "Tanh")
+    n.output(0, n.b.elementwise(ElementwiseKind::Tanh, {*x}));
+  else
+    return n.unsupported("activation '" + activation + "'");
   return success();
 }
 
@@ -270,6 +296,7 @@ ArrayRef<OpEntry> mlir::onnx::linearOps() {
       {"", "Gemm", 1, newestOpset, 2, convertGemm},
       {"", "MatMul", 1, newestOpset, 2, convertMatMul},
       {"", "MatMulInteger", 10, newestOpset, 2, convertMatMulInteger},
+      {microsoft, "FusedGemm", 1, 1, 2, convertFusedGemm},
       {microsoft, "FusedMatMul", 1, 1, 2, convertFusedMatMul},
   };
   return ops;

@@ -21,68 +21,6 @@ static LogicalResult convertConcat(NodeContext &n) {
   return success();
 }
 
-static LogicalResult convertSplit(NodeContext &n) {
-  Value x = n.input(0);
-  FailureOr<int64_t> axis =
-      n.axis(n.integer("axis", 0), tensorType(x).getRank());
-  if (failed(axis))
-    return failure();
-  unsigned count = n.node.getNumResults();
-  SmallVector<OpFoldResult> parts;
-  if (auto attr = n.integers("split")) {
-    for (int64_t size : *attr)
-      parts.push_back(n.b.sizes.number(size));
-  } else if (n.has(1)) {
-    auto elements = n.b.readElements(n.input(1));
-    if (!elements)
-      return n.unsupported("the number of parts is not fixed");
-    parts = *elements;
-  } else {
-    // Equal parts, the last one smaller.
-    OpFoldResult total = n.b.size(x, *axis);
-    OpFoldResult part =
-        n.b.sizes.floorDiv(n.b.sizes.add(total, n.b.sizes.number(count - 1)),
-                           n.b.sizes.number(count));
-    for (unsigned i = 0; i + 1 < count; ++i)
-      parts.push_back(part);
-    parts.push_back(
-        n.b.sizes.sub(total, n.b.sizes.mul(part, n.b.sizes.number(count - 1))));
-  }
-  if (parts.size() != count)
-    return n.error("it has " + Twine(count) + " outputs and " +
-                   Twine(parts.size()) + " parts");
-  // Together they are the dimension, also where the call gives them.
-  Sizes &s = n.b.sizes;
-  OpFoldResult total = n.b.size(x, *axis), sum = s.number(0);
-  bool fixed = true;
-  for (OpFoldResult part : parts) {
-    if (getConstantIntValue(part).value_or(0) < 0)
-      return n.error("it has a part of negative size");
-    fixed &= getConstantIntValue(part).has_value();
-    sum = s.add(sum, part);
-  }
-  n.b.checkSameSize(sum, total, "the sum of its parts and the dimension");
-  if (n.has(1) && !fixed) {
-    Location loc = n.b.loc;
-    Value fits = arith::CmpIOp::create(n.b.b, loc, arith::CmpIPredicate::eq,
-                                       s.asValue(sum), s.asValue(total));
-    for (OpFoldResult part : parts)
-      fits = arith::AndIOp::create(
-          n.b.b, loc, fits,
-          arith::CmpIOp::create(n.b.b, loc, arith::CmpIPredicate::sge,
-                                s.asValue(part), s.asValue(s.number(0))));
-    for (OpFoldResult &part : parts)
-      part =
-          ds::RequireOp::create(n.b.b, loc, fits, s.asValue(part)).getResult();
-  }
-  OpFoldResult offset = s.number(0);
-  for (unsigned i = 0; i < count; ++i) {
-    n.output(i, n.b.sliceAlong(x, *axis, offset, parts[i]));
-    offset = n.b.sizes.add(offset, parts[i]);
-  }
-  return success();
-}
-
 /// An index of Slice as ONNX clamps it: negative counts from the end.
 static OpFoldResult clampIndex(NodeContext &n, OpFoldResult index,
                                OpFoldResult size, OpFoldResult low,
@@ -362,7 +300,6 @@ ArrayRef<OpEntry> mlir::onnx::sliceOps() {
       {"", "Pad", 2, newestOpset, 1, convertPad},
       {"", "ReverseSequence", 10, newestOpset, 2, convertReverseSequence},
       {"", "Slice", 1, newestOpset, 1, convertSlice},
-      {"", "Split", 1, newestOpset, 1, convertSplit},
   };
   return ops;
 }

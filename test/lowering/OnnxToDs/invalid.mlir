@@ -184,3 +184,50 @@ module {
     onnx.return %z : tensor<f32>
   }
 }
+
+// -----
+
+module {
+  onnx.graph @main_graph inputs ["x"] [["", ""]] outputs ["y"] [["", ""]] {
+  ^bb0(%x: tensor<4x2xf32>):
+    %s = onnx.node "SequenceConstruct"(%x) version 20 {} {node_name = "m"} : (tensor<4x2xf32>) -> !onnx.unknown
+    // expected-error @below {{node 'n' (Add): input 1 is a sequence}}
+    %y = onnx.node "Add"(%x, %s) version 20 {} {node_name = "n"} : (tensor<4x2xf32>, !onnx.unknown) -> tensor<4x2xf32>
+    onnx.return %y : tensor<4x2xf32>
+  }
+}
+
+// -----
+
+module {
+  onnx.graph @main_graph inputs ["x"] [["", ""]] outputs ["y"] [[]] {
+  ^bb0(%x: tensor<4x2xf32>):
+    // expected-error @below {{node 'n' (SequenceLength): input 0 is no sequence}}
+    %y = onnx.node "SequenceLength"(%x) version 20 {} {node_name = "n"} : (tensor<4x2xf32>) -> tensor<i64>
+    onnx.return %y : tensor<i64>
+  }
+}
+
+// -----
+
+module {
+  onnx.graph @main_graph inputs ["x"] [["", ""]] outputs ["y"] [["", ""]] {
+  ^bb0(%x: tensor<4x2xf32>):
+    %two = onnx.initializer "two" = dense<2> : tensor<i64> to tensor<i64>
+    %s = onnx.node "SplitToSequence"(%x) version 20 {axis = 1 : i64} {node_name = "m"} : (tensor<4x2xf32>) -> !onnx.unknown
+    // expected-error @below {{node 'n' (SequenceAt): position 2 is outside a sequence of 2}}
+    %y = onnx.node "SequenceAt"(%s, %two) version 20 {} {node_name = "n"} : (!onnx.unknown, tensor<i64>) -> tensor<4x1xf32>
+    onnx.return %y : tensor<4x1xf32>
+  }
+}
+
+// -----
+
+module {
+  // expected-error @below {{output 'y' is a sequence; make its tensors outputs}}
+  onnx.graph @main_graph inputs ["x"] [["", ""]] outputs ["y"] [[]] {
+  ^bb0(%x: tensor<4x2xf32>):
+    %y = onnx.node "SequenceConstruct"(%x) version 20 {} {node_name = "n"} : (tensor<4x2xf32>) -> !onnx.unknown
+    onnx.return %y : !onnx.unknown
+  }
+}
