@@ -256,6 +256,26 @@ ds_result ds_sampler_sample(ds_sampler_t *sampler, const float *logits,
   });
 }
 
+ds_result ds_sampler_check_draft(ds_sampler_t *sampler, const float *logits,
+                                 const float *draftLogits, int64_t count,
+                                 const int32_t *history, int64_t historyCount,
+                                 int32_t *token, int32_t *holds) {
+  return guarded([&] {
+    need(sampler, "sampler");
+    need(token, "token");
+    need(holds, "holds");
+    if (count <= 0 || historyCount < 0)
+      throw Error(DS_ERROR_ARGUMENT, "a count is out of range");
+    need(logits, "logits");
+    need(draftLogits, "draft_logits");
+    if (historyCount)
+      need(history, "history");
+    *holds = sampler->sampler.checkDraft(
+        {logits, size_t(count)}, {draftLogits, size_t(count)},
+        {history, size_t(historyCount)}, *token);
+  });
+}
+
 static const std::shared_ptr<const ds::Tokenizer> &
 tokenizerOf(const ds_model_t *model) {
   need(model, "model");

@@ -34,6 +34,12 @@ float Sampler::penalised(float logit, size_t id) const {
 
 int32_t Sampler::sample(std::span<const float> logits,
                         std::span<const int32_t> history) {
+  collect(logits, history);
+  return draw();
+}
+
+void Sampler::collect(std::span<const float> logits,
+                      std::span<const int32_t> history) {
   size_t count = logits.size();
   if (options.vocabulary > 0)
     count = std::min(count, size_t(options.vocabulary));
@@ -63,9 +69,10 @@ int32_t Sampler::sample(std::span<const float> logits,
   if (best.id < 0)
     throw Error(DS_ERROR_ARGUMENT, "no logit is a number");
   // Where the largest is infinite, probabilities are not defined.
-  if (options.temperature == 0 || std::isinf(best.logit))
-    return best.id;
-
+  if (options.temperature == 0 || std::isinf(best.logit)) {
+    candidates.assign(1, {best.logit, best.id, 1});
+    return;
+  }
   if (options.top_k > 0 && size_t(options.top_k) < candidates.size())
     keepDownTo(lastOfTopK());
   for (Candidate &candidate : candidates)
@@ -77,7 +84,46 @@ int32_t Sampler::sample(std::span<const float> logits,
     std::erase_if(candidates, [&](const Candidate &candidate) {
       return candidate.weight < options.min_p;
     });
-  return draw();
+}
+
+bool Sampler::checkDraft(std::span<const float> logits,
+                         std::span<const float> draftLogits,
+                         std::span<const int32_t> history, int32_t &token) {
+  collect(draftLogits, history);
+  drafted.swap(candidates);
+  collect(logits, history);
+  auto normalise = [](std::vector<Candidate> &all) {
+    double sum = 0;
+    for (const Candidate &candidate : all)
+      sum += candidate.weight;
+    for (Candidate &candidate : all)
+      candidate.weight /= sum;
+  };
+  normalise(drafted);
+  normalise(candidates);
+  auto probability = [&](const std::vector<Candidate> &all) {
+    auto found = std::lower_bound(all.begin(), all.end(), token,
+                                  [](const Candidate &candidate, int32_t id) {
+                                    return candidate.id < id;
+                                  });
+    return found != all.end() && found->id == token ? found->weight : 0;
+  };
+  double q = probability(drafted);
+  if (q <= 0)
+    throw Error(DS_ERROR_ARGUMENT,
+                "token " + std::to_string(token) +
+                    " cannot have been chosen from these draft logits");
+  if (uniform() * q < probability(candidates))
+    return true;
+  auto other = drafted.begin();
+  for (Candidate &candidate : candidates) {
+    while (other != drafted.end() && other->id < candidate.id)
+      ++other;
+    if (other != drafted.end() && other->id == candidate.id)
+      candidate.weight = std::max(candidate.weight - other->weight, 0.0);
+  }
+  token = draw();
+  return false;
 }
 
 /// Drops all that are less likely than `last`.
@@ -124,12 +170,15 @@ int32_t Sampler::draw() {
   double sum = 0;
   for (const Candidate &candidate : candidates)
     sum += candidate.weight;
-  // 53 random bits, the same on every standard library.
-  double point = double(random() >> 11) * 0x1p-53 * sum;
-  for (const Candidate &candidate : candidates)
+  double point = uniform() * sum;
+  int32_t last = candidates.back().id;
+  for (const Candidate &candidate : candidates) {
     if ((point -= candidate.weight) < 0)
       return candidate.id;
-  return candidates.back().id;
+    if (candidate.weight > 0)
+      last = candidate.id;
+  }
+  return last; // sums round
 }
 
 } // namespace dsrt

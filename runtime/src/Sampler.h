@@ -18,6 +18,10 @@ public:
   /// Throws ARGUMENT if no logit is a number.
   int32_t sample(std::span<const float> logits,
                  std::span<const int32_t> history);
+  /// As ds_sampler_check_draft(): whether `token` holds; else it is replaced.
+  bool checkDraft(std::span<const float> logits,
+                  std::span<const float> draftLogits,
+                  std::span<const int32_t> history, int32_t &token);
 
 private:
   struct Candidate {
@@ -29,15 +33,20 @@ private:
   static bool better(const Candidate &a, const Candidate &b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   }
+  /// Fills `candidates` with what may be chosen; one where there is no choice.
+  void collect(std::span<const float> logits, std::span<const int32_t> history);
   float penalised(float logit, size_t id) const;
   void keepDownTo(Candidate last);
   Candidate lastOfTopK();
   Candidate lastOfTopP();
+  /// Uniform in [0, 1): 53 random bits, the same on every standard library.
+  double uniform() { return double(random() >> 11) * 0x1p-53; }
   int32_t draw();
 
   ds_sampler_options options;
   std::mt19937_64 random;
   std::vector<Candidate> candidates, scratch; // candidates by ascending id
+  std::vector<Candidate> drafted;             // those of draft logits
   std::vector<bool> repeated; // ids of the history; all false between calls
 };
 

@@ -85,6 +85,17 @@ static void addGeneration(CLI::App &app, tool::RunCommand &command) {
                  "default: all processors; results do not depend on it")
       ->check(CLI::Range(0, 1 << 16))
       ->type_name("N");
+  app.add_option_function<std::string>(
+         "--draft",
+         [&command](const std::string &text) {
+           command.draftsAuto = text == "auto";
+           command.drafts = command.draftsAuto ? 1 : std::stoi(text);
+         },
+         "tokens that a step guesses and checks together (multi-token "
+         "prediction): the same text, faster where guesses hold; auto: one, "
+         "while that pays")
+      ->check(CLI::Range(1, 30) | CLI::IsMember({"auto"}))
+      ->type_name("K");
   app.add_option("--device", command.device, "where to compute")
       ->check(CLI::IsMember({"cpu"}));
   app.add_option("--chunk", command.chunk,
@@ -99,7 +110,9 @@ static void addOutputs(CLI::App &app, tool::RunCommand &command) {
   app.add_option("--logits-out", command.logitsOut,
                  "safetensors: \"logits\" f32 [n, vocabulary], the rows that "
                  "chose the tokens; of a batch those of all lines in order, "
-                 "line i from \"row_start\"[i]")
+                 "line i from \"row_start\"[i]; with --draft also "
+                 "\"draft_logits\" and \"draft_position\", the place of each "
+                 "draft in its text (of a batch from \"draft_start\"[i])")
       ->type_name("FILE");
   app.add_flag("--all-logits", command.allLogits,
                "with --logits-out: the rows of the prompt too");
@@ -123,7 +136,8 @@ static void checkTogether(const tool::RunCommand &command) {
   require(graph == !command.outputs.empty(),
           "--inputs and --outputs go together");
   require(!graph || (!command.printIds && command.logitsOut.empty() &&
-                     command.statesOut.empty() && command.count < 0),
+                     command.statesOut.empty() && command.count < 0 &&
+                     !command.drafts),
           "--inputs runs a graph: it makes --outputs, no tokens");
   require(!command.allLogits || !command.logitsOut.empty(),
           "--all-logits needs --logits-out");

@@ -23,6 +23,8 @@ struct RunCommand {
   std::vector<std::string> stops;
   int64_t count = -1, length = 0, chunk = 0;
   int threads = 0, topK = 0;
+  int drafts = 0;          // a step; 0: none
+  bool draftsAuto = false; // only while it pays
   float temperature = 0, topP = 0, minP = 0, repeatPenalty = 0;
   uint64_t seed = 0;
   bool ignoreEos = false, printIds = false, allLogits = false, stats = false;

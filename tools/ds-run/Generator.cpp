@@ -19,7 +19,9 @@ Generator::Generator(const ds_model_t *model, const RunCommand &command,
       sessionLength(length), chunk(command.chunk ? command.chunk : 512) {
   ds_session_options options = {};
   options.slots = slots;
-  options.length = length;
+  // Drafts that are not to be part of the text need a place, too.
+  options.length = length + command.drafts;
+  options.draft = command.drafts > 0;
   options.chunk = chunk;
   options.threads = command.threads;
   ds_session_t *created = nullptr;
@@ -60,8 +62,14 @@ void Generator::run(std::span<Sequence> sequences,
           return sequences[one.index].fed < sequences[one.index].promptCount;
         });
     double before = now();
+    int64_t tokensBefore = guessed.steps + guessed.accepted;
+    if (command.drafts && (!command.draftsAuto || guessed.gauge.drafts()))
+      draft(sequences);
     step(sequences);
     double after = now();
+    if (command.draftsAuto && !wasPrompt)
+      guessed.gauge.measured(guessed.steps + guessed.accepted - tokensBefore,
+                             after - before);
     (wasPrompt ? spent.prefill : spent.decode) += after - before;
     if (showsProgress && wasPrompt && after - start > 1) {
       size_t done = 0;
@@ -92,11 +100,37 @@ void Generator::run(std::span<Sequence> sequences,
     }
 }
 
-/// One call of the model: the next token of each text, and as many of the
-/// prompts' as the chunk has room for, so that a long prompt neither holds up
-/// the others nor Ctrl-C.
+/// Guesses what follows the newest token of each text.
+void Generator::draft(std::span<Sequence> sequences) {
+  size_t vocabulary = size_t(facts.vocabulary);
+  for (int i = 0; i < command.drafts; ++i) {
+    requests.clear();
+    std::vector<Sequence *> drafting;
+    for (const Active &one : active) {
+      Sequence &sequence = sequences[one.index];
+      if (!isBehindByOne(sequence))
+        continue;
+      drafting.push_back(&sequence);
+      requests.push_back(
+          {one.slot, i == 0 ? sequence.ids.back() : sequence.drafts.back()});
+    }
+    logits.resize(requests.size() * vocabulary);
+    check(ds_session_draft(owner.get(), requests.data(),
+                           int64_t(requests.size()), logits.data(),
+                           int64_t(logits.size())));
+    for (size_t j = 0; j < drafting.size(); ++j)
+      drafting[j]->draft(logits.data() + j * vocabulary);
+    guessed.drafted += int64_t(drafting.size());
+  }
+}
+
+/// One call of the model: the next token of each text with its drafts, and as
+/// many of the prompts' as the chunk has room for, so that a long prompt
+/// neither holds up the others nor Ctrl-C.
 void Generator::step(std::span<Sequence> sequences) {
   feeds.clear();
+  candidates.clear();
+  candidates.reserve(active.size() * size_t(command.drafts + 1));
   std::vector<Sequence *> fed;
   int64_t room = chunk;
   size_t rows = 0, tokens = 0;
@@ -110,10 +144,19 @@ void Generator::step(std::span<Sequence> sequences) {
         continue; // its turn comes
     }
     bool reaches = sequence.fed + size_t(count) == sequence.ids.size();
-    int32_t which = command.allLogits ? DS_LOGITS_ALL
-                    : reaches         ? DS_LOGITS_LAST
-                                      : DS_LOGITS_NONE;
-    feeds.push_back({one.slot, &sequence.ids[sequence.fed], count, which});
+    const int32_t *next = &sequence.ids[sequence.fed];
+    if (!sequence.drafts.empty()) {
+      candidates.push_back(*next);
+      candidates.insert(candidates.end(), sequence.drafts.begin(),
+                        sequence.drafts.end());
+      count += int64_t(sequence.drafts.size());
+      next = candidates.data() + candidates.size() - count;
+    }
+    int32_t which = command.allLogits || !sequence.drafts.empty()
+                        ? DS_LOGITS_ALL
+                    : reaches ? DS_LOGITS_LAST
+                              : DS_LOGITS_NONE;
+    feeds.push_back({one.slot, next, count, which});
     fed.push_back(&sequence);
     rows += which == DS_LOGITS_ALL ? size_t(count) : size_t(reaches);
     tokens += size_t(count);
@@ -132,37 +175,58 @@ void Generator::step(std::span<Sequence> sequences) {
     const ds_feed &feed = feeds[i];
     size_t count = size_t(feed.token_count);
     size_t its = feed.logits == DS_LOGITS_ALL ? count : feed.logits;
-    const float *last = row + (its - 1) * size_t(facts.vocabulary);
-    collect(sequence, feed, row, state);
+    if (wantsHidden && sequence.fed < sequence.promptCount)
+      sequence.hidden.insert(sequence.hidden.end(), state,
+                             state + count * size_t(facts.hidden_size));
+    if (sequence.drafts.empty())
+      advance(sequence, row, feed);
+    else
+      advanceByDrafts(sequence, row, feed.slot);
     row += its * size_t(facts.vocabulary);
     if (wantsHidden)
       state += count * size_t(facts.hidden_size);
-    sequence.fed += count;
-    if (sequence.fed < sequence.ids.size())
-      continue;
-    size_t before = sequence.ids.size();
-    if (sequence.limit == 0)
-      sequence.end("length");
-    else if (sequence.choose(last) && int64_t(sequence.fed) >= sessionLength)
-      sequence.end("length"); // the last token has no place in the cache
-    // The rows written are those that chose tokens of the text.
-    if (!command.logitsOut.empty() && !command.allLogits &&
-        sequence.ids.size() > before)
-      sequence.logits.insert(sequence.logits.end(), last,
-                             last + facts.vocabulary);
   }
 }
 
-/// Keeps what is to be written of a feed: all its logits, its states.
-void Generator::collect(Sequence &sequence, const ds_feed &feed,
-                        const float *rows, const float *states) const {
-  size_t count = size_t(feed.token_count);
+/// Takes what was computed of a feed into the text.
+void Generator::advance(Sequence &sequence, const float *rows,
+                        const ds_feed &feed) {
+  size_t vocabulary = size_t(facts.vocabulary);
+  size_t count = feed.logits == DS_LOGITS_ALL ? size_t(feed.token_count)
+                                              : size_t(feed.logits);
   if (feed.logits == DS_LOGITS_ALL)
+    keep(sequence, rows, count);
+  guessed.steps += sequence.fed >= sequence.promptCount;
+  sequence.fed += size_t(feed.token_count);
+  if (sequence.fed < sequence.ids.size())
+    return;
+  const float *last = rows + (count - 1) * vocabulary;
+  size_t before = sequence.ids.size();
+  if (sequence.limit == 0)
+    sequence.end("length");
+  else if (sequence.choose(last) && int64_t(sequence.fed) >= sessionLength)
+    sequence.end("length"); // the last token has no place in the cache
+  // The rows written are those that chose tokens of the text.
+  if (!command.allLogits && sequence.ids.size() > before)
+    keep(sequence, last, 1);
+}
+
+/// Takes the drafts that hold into the text, and forgets the others.
+void Generator::advanceByDrafts(Sequence &sequence, const float *rows,
+                                int64_t slot) {
+  Sequence::Settled settled = sequence.settle(rows, size_t(sessionLength) + 1);
+  ++guessed.steps;
+  guessed.accepted += int64_t(settled.held);
+  keep(sequence, rows, command.allLogits ? settled.held + 1 : settled.added);
+  sequence.fed = std::min(sequence.fed + 1 + settled.held, sequence.ids.size());
+  check(ds_session_rewind(owner.get(), slot, int64_t(sequence.fed)));
+}
+
+void Generator::keep(Sequence &sequence, const float *rows,
+                     size_t count) const {
+  if (!command.logitsOut.empty())
     sequence.logits.insert(sequence.logits.end(), rows,
                            rows + count * size_t(facts.vocabulary));
-  if (!command.statesOut.empty() && sequence.fed < sequence.promptCount)
-    sequence.hidden.insert(sequence.hidden.end(), states,
-                           states + count * size_t(facts.hidden_size));
 }
 
 } // namespace tool

@@ -2,6 +2,7 @@
 #ifndef TOOLS_DS_RUN_GENERATOR_H
 #define TOOLS_DS_RUN_GENERATOR_H
 
+#include "tools/ds-run/DraftGauge.h"
 #include "tools/ds-run/Sequence.h"
 
 #include <functional>
@@ -14,6 +15,17 @@ int64_t defaultLength(const DsModel &facts, const RunCommand &command);
 
 struct Timing {
   double prefill = 0, decode = 0; // steps with and without tokens of a prompt
+};
+
+/// What guessing gave.
+struct Drafting {
+  int64_t drafted = 0, accepted = 0; // drafts; those that the model confirmed
+  int64_t steps = 0; // of the model, in which a text grew behind its prompt's
+  DraftGauge gauge;  // of --draft=auto
+  /// Tokens that such a step gave.
+  double tokensPerStep() const {
+    return steps ? double(steps + accepted) / double(steps) : 0;
+  }
 };
 
 /// A session and the loop over its steps. Every step computes the next tokens
@@ -33,24 +45,36 @@ public:
   ds_session_t *session() { return owner.get(); }
   int64_t length() const { return sessionLength; }
   const Timing &timing() const { return spent; }
+  const Drafting &drafting() const { return guessed; }
 
 private:
   struct Active {
     size_t index;
     int64_t slot;
   };
+  /// Whether the sequence has a new token and nothing else to compute.
+  static bool isBehindByOne(const Sequence &sequence) {
+    return sequence.fed >= sequence.promptCount &&
+           sequence.fed + 1 == sequence.ids.size();
+  }
+  void draft(std::span<Sequence> sequences);
   void step(std::span<Sequence> sequences);
-  void collect(Sequence &sequence, const ds_feed &feed, const float *rows,
-               const float *hidden) const;
+  void advance(Sequence &sequence, const float *rows, const ds_feed &feed);
+  void advanceByDrafts(Sequence &sequence, const float *rows, int64_t slot);
+  /// Keeps rows of logits that are to be written.
+  void keep(Sequence &sequence, const float *rows, size_t count) const;
 
   const DsModel &facts;
   const RunCommand &command;
   int64_t slotCount, sessionLength, chunk;
   Session owner;
   Timing spent;
+  Drafting guessed;
   std::vector<Active> active;
   std::vector<ds_feed> feeds;
+  std::vector<ds_draft> requests;
   std::vector<float> logits, hidden;
+  std::vector<int32_t> candidates; // newest tokens, each with its drafts
 };
 
 } // namespace tool

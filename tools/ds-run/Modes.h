@@ -2,15 +2,15 @@
 #ifndef TOOLS_DS_RUN_MODES_H
 #define TOOLS_DS_RUN_MODES_H
 
-#include "tools/ds-run/CommandLine.h"
-#include "tools/ds-run/Support.h"
+#include "tools/ds-run/Generator.h"
 
 namespace tool {
 
 /// For the line of --stats.
 struct Stats {
   int64_t promptTokens = 0, generatedTokens = 0;
-  double prefill = 0, decode = 0;
+  Timing timing;
+  Drafting drafting;
 };
 
 /// One prompt.

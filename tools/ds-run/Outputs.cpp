@@ -23,15 +23,38 @@ void writeLogits(const ds_model_t *model, const RunCommand &command,
   }
   std::vector<files::SafetensorsWriter::Spec> specs{
       {"logits", DS_TYPE_F32, {starts.back(), int64_t(vocabulary)}}};
-  bool isBatch = !command.batch.empty();
+  std::vector<int64_t> draftStarts{0};
+  for (const Sequence &sequence : sequences)
+    draftStarts.push_back(draftStarts.back() +
+                          int64_t(sequence.draftPositions.size()));
+  bool isBatch = !command.batch.empty(), hasDrafts = command.drafts > 0;
   if (isBatch)
     specs.push_back({"row_start", DS_TYPE_I64, {int64_t(starts.size())}});
+  if (hasDrafts) {
+    specs.push_back({"draft_logits",
+                     DS_TYPE_F32,
+                     {draftStarts.back(), int64_t(vocabulary)}});
+    specs.push_back({"draft_position", DS_TYPE_I32, {draftStarts.back()}});
+  }
+  if (hasDrafts && isBatch)
+    specs.push_back(
+        {"draft_start", DS_TYPE_I64, {int64_t(draftStarts.size())}});
   files::SafetensorsWriter writer(command.logitsOut, specs);
   for (size_t i = 0; i < sequences.size(); ++i)
     writer.write(sequences[i].logits.data(), size_t(starts[i + 1] - starts[i]) *
                                                  vocabulary * sizeof(float));
   if (isBatch)
     writer.write(starts.data(), starts.size() * sizeof(int64_t));
+  if (hasDrafts) {
+    for (const Sequence &sequence : sequences)
+      writer.write(sequence.draftLogits.data(),
+                   sequence.draftLogits.size() * sizeof(float));
+    for (const Sequence &sequence : sequences)
+      writer.write(sequence.draftPositions.data(),
+                   sequence.draftPositions.size() * sizeof(int32_t));
+  }
+  if (hasDrafts && isBatch)
+    writer.write(draftStarts.data(), draftStarts.size() * sizeof(int64_t));
   writer.finish();
 }
 

@@ -8,7 +8,8 @@ namespace tool {
 
 /// Writes command.logitsOut, if it is not empty: "logits" f32 [rows,
 /// vocabulary] of all sequences in order; with more than one also "row_start"
-/// i64 [sequences + 1].
+/// i64 [sequences + 1]. Of drafts their rows and places, "draft_start"
+/// likewise.
 void writeLogits(const ds_model_t *model, const RunCommand &command,
                  std::span<const Sequence> sequences);
 

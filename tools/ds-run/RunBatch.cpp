@@ -146,8 +146,8 @@ Stats runBatch(const ds_model_t *model, const RunCommand &command) {
   writeLogits(model, command, sequences);
   for (const Sequence &sequence : sequences)
     stats.generatedTokens += int64_t(sequence.generated().size());
-  stats.prefill = generator.timing().prefill;
-  stats.decode = generator.timing().decode;
+  stats.timing = generator.timing();
+  stats.drafting = generator.drafting();
   return stats;
 }
 

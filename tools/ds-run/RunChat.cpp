@@ -87,8 +87,8 @@ Stats runChat(const ds_model_t *model, const RunCommand &command) {
                 sequence.ids.begin() + long(sequence.fed));
     messages.push_back({"assistant", answer});
   }
-  stats.prefill = generator.timing().prefill;
-  stats.decode = generator.timing().decode;
+  stats.timing = generator.timing();
+  stats.drafting = generator.drafting();
   return stats;
 }
 

@@ -100,7 +100,7 @@ Stats runGraph(const ds_model_t *model, const RunCommand &command) {
   for (DsTensor &output : outputs)
     owners.emplace_back(output.data);
   Stats stats;
-  stats.prefill = now() - start;
+  stats.timing.prefill = now() - start;
   write(command.outputs, facts, outputs);
   return stats;
 }

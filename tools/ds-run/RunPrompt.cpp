@@ -67,8 +67,8 @@ Stats runPrompt(const ds_model_t *model, const RunCommand &command) {
       line += (line.empty() ? "" : ",") + std::to_string(id);
     writeText(line + "\n");
   }
-  return {prompt, int64_t(sequence.generated().size()),
-          generator.timing().prefill, generator.timing().decode};
+  return {prompt, int64_t(sequence.generated().size()), generator.timing(),
+          generator.drafting()};
 }
 
 } // namespace tool

@@ -28,13 +28,68 @@ Sequence::Sequence(const ds_model_t *model, const RunCommand &command,
   detokenizer.reset(text);
 }
 
-bool Sequence::choose(const float *row) {
+bool Sequence::isEnd(int32_t id) const {
+  return !command.ignoreEos &&
+         std::find(facts.eos_ids, facts.eos_ids + facts.eos_count, id) !=
+             facts.eos_ids + facts.eos_count;
+}
+
+int32_t Sequence::sample(const float *row) {
   int32_t id;
   check(ds_sampler_sample(sampler.get(), row, facts.vocabulary, ids.data(),
                           int64_t(ids.size()), &id));
-  if (!command.ignoreEos &&
-      std::find(facts.eos_ids, facts.eos_ids + facts.eos_count, id) !=
-          facts.eos_ids + facts.eos_count) {
+  return id;
+}
+
+bool Sequence::choose(const float *row) { return add(sample(row)); }
+
+void Sequence::draft(const float *row) {
+  size_t length = ids.size();
+  ids.insert(ids.end(), drafts.begin(), drafts.end());
+  drafts.push_back(sample(row));
+  ids.resize(length);
+  draftRows.insert(draftRows.end(), row, row + facts.vocabulary);
+  if (command.logitsOut.empty())
+    return;
+  draftLogits.insert(draftLogits.end(), row, row + facts.vocabulary);
+  draftPositions.push_back(int32_t(length + drafts.size() - 1));
+}
+
+Sequence::Settled Sequence::settle(const float *rows, size_t most) {
+  size_t length = ids.size(), vocabulary = size_t(facts.vocabulary), held = 0;
+  bool goesOn = true;
+  while (goesOn) {
+    const float *row = rows + held * vocabulary;
+    int32_t holds = 0;
+    if (held < drafts.size()) {
+      int32_t id = drafts[held];
+      check(ds_sampler_check_draft(
+          sampler.get(), row, draftRows.data() + held * vocabulary,
+          facts.vocabulary, ids.data(), int64_t(ids.size()), &id, &holds));
+      ids.push_back(id);
+    } else {
+      ids.push_back(sample(row));
+    }
+    held += size_t(holds);
+    goesOn = holds && !isEnd(ids.back());
+  }
+  std::vector<int32_t> chosen(ids.begin() + long(length), ids.end());
+  ids.resize(length);
+  drafts.clear();
+  draftRows.clear();
+  for (int32_t id : chosen) {
+    if (!add(id))
+      break;
+    if (ids.size() == most) {
+      end("length");
+      break;
+    }
+  }
+  return {held, ids.size() - length};
+}
+
+bool Sequence::add(int32_t id) {
+  if (isEnd(id)) {
     end("eos");
     return false;
   }

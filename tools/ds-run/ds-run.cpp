@@ -18,13 +18,14 @@ static void printStats(const ds_model_t *model, const Stats &stats,
       {"prompt_tokens", stats.promptTokens},
       {"generated_tokens", stats.generatedTokens},
       {"load_s", loadSeconds},
-      {"prefill_s", stats.prefill},
-      {"decode_s", stats.decode},
+      {"prefill_s", stats.timing.prefill},
+      {"decode_s", stats.timing.decode},
       {"weight_bytes_per_token", ds_model_weight_bytes_per_token(model)},
       {"cache_bytes_per_token", ds_model_cache_bytes_per_token(model)},
-      // No drafts and no experts in the models there are so far.
-      {"drafted", 0},
-      {"accepted", 0},
+      {"drafted", stats.drafting.drafted},
+      {"accepted", stats.drafting.accepted},
+      {"tokens_per_step", stats.drafting.tokensPerStep()},
+      // Not measured yet.
       {"expert_load", nlohmann::json::array()},
       {"peak_rss_bytes", peakResidentBytes()}};
   std::fprintf(stderr, "%s\n", line.dump().c_str());
@@ -45,6 +46,9 @@ static void run(const RunCommand &command) {
                 : command.chat           ? runChat(loaded, command)
                 : !command.batch.empty() ? runBatch(loaded, command)
                                          : runPrompt(loaded, command);
+  if (command.draftsAuto)
+    std::fprintf(stderr, "ds-run: --draft=auto: %s\n",
+                 stats.drafting.gauge.report().c_str());
   if (command.stats)
     printStats(loaded, stats, loadSeconds);
 }

@@ -244,6 +244,22 @@ DS_API ds_result ds_sampler_sample(ds_sampler_t *sampler, const float *logits,
                                    int64_t count, const int32_t *history,
                                    int64_t history_count, int32_t *token);
 
+/* Whether a draft holds, so that drafts change the speed of a text and nothing
+ * else (the rule of rejection). `*token` was chosen by ds_sampler_sample() from
+ * `draft_logits` [count] with the same `history`; `logits` [count] are the
+ * model's own for the same place. With p and q the probabilities that this
+ * sampler gives of both, it holds with probability min(1, p / q); else `*token`
+ * becomes one chosen from max(p - q, 0). So it is distributed as a token that
+ * is chosen from `logits` alone, and of a greedy sampler it is that token.
+ * `*holds` is 1 or 0. Errors: ARGUMENT (no logit is a number; `*token` cannot
+ * have been chosen from `draft_logits`). */
+DS_API ds_result ds_sampler_check_draft(ds_sampler_t *sampler,
+                                        const float *logits,
+                                        const float *draft_logits,
+                                        int64_t count, const int32_t *history,
+                                        int64_t history_count, int32_t *token,
+                                        int32_t *holds);
+
 /*===----------------------------------------------------------------------===
  * Text
  *===----------------------------------------------------------------------===*/
