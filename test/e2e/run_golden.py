@@ -4,7 +4,7 @@ usage: run_golden.py DS_COMPILE GOLDEN [--mode graph|lm|all] [--only TEXT] [--wo
 
 graph: outputs of each run of io.safetensors within the tolerance of about.json, padded tokens left out.
 lm:    golden.safetensors of the case (all prompt logits, generated ids, a long prompt, two sequences in a batch) for files that
-       hold the whole model in f32; the `single` run of io.safetensors for the others.
+       hold the whole model in f32 and compute the checkpoint's own; the `single` run of io.safetensors for the others.
 folder: golden.safetensors of the case, compiled from config.json and model.safetensors (with --mode=lm and all); logits, states and
        accepted drafts of the layer that predicts a token further on, where there is one.
 fast:  with lm, --precision=fast of files with 16-bit weights within what bf16 arithmetic costs.
@@ -25,7 +25,14 @@ import numpy as np
 sys.path.insert(0, os.path.dirname(__file__))
 import abi  # noqa: E402
 
-GRAPH_ONLY = ("dynamo-nocache", "dynamo-static", "mobius-static")
+# No language models by themselves: without a cache, with one of a fixed length, a layer that drafts beside a main model.
+GRAPH_ONLY = ("dynamo-nocache", "dynamo-static", "mobius-static", "mtp-layer")
+
+
+def not_yet():
+    """`MODE FILE` of what is expected to fail."""
+    return {" ".join(line.split()[:2]) for line in open(os.path.join(os.path.dirname(__file__), "not_yet.txt"))
+            if line.strip() and not line.startswith("#")}
 
 
 def read(path):
@@ -136,13 +143,16 @@ def language_model(compiler, folder, work):
     library = os.path.join(work, "lm.so")
     if why := compile_exact(compiler, os.path.join(folder, "model.onnx"), library):
         return [why]
-    if about["layers"] != "all" or about["arithmetic"] != "f32":
+    case = os.path.dirname(os.path.dirname(folder))
+    # A case of forms alone has no golden.safetensors, and some exporters write another model than the checkpoint's.
+    complete = about["layers"] == "all" and about["arithmetic"] == "f32" and max(about["max_abs_error_vs_hf"].values()) < 1e-3
+    if not complete or not os.path.exists(os.path.join(case, "golden.safetensors")):
         io = read(os.path.join(folder, "io.safetensors"))
         ids, want = io["single.input.input_ids"], io["single.output.logits"]
         logits, _ = abi.Session(abi.Model(library), 1, 64).step([ids[0]], [0], [0])
         why = compare("single.logits", logits, want[0], about["tolerance"])
         return [why] if why else []
-    return golden_case(library, os.path.dirname(os.path.dirname(folder)))
+    return golden_case(library, case)
 
 
 def checkpoint_folder(compiler, case, work):
@@ -311,8 +321,7 @@ def main():
     parser.add_argument("--mode", default="all", choices=["graph", "lm", "all"])
     parser.add_argument("--only", default="")
     args = parser.parse_args()
-    not_yet = {" ".join(line.split()[:2]) for line in open(os.path.join(os.path.dirname(__file__), "not_yet.txt"))
-               if line.strip() and not line.startswith("#")}
+    expected_failures = not_yet()
     passed = failed = skipped = 0
     paths = glob.glob(os.path.join(args.golden, "*", "onnx", "*", "model.onnx")) + glob.glob(os.path.join(args.golden, "*", "config.json"))
     for path in sorted(paths):
@@ -329,7 +338,7 @@ def main():
                 kinds.append(("fast", fast))
         for kind, test in kinds:
             problems = apart(test, args.compiler, folder)
-            expected = f"{kind} {name}" in not_yet
+            expected = f"{kind} {name}" in expected_failures
             if expected and problems:
                 skipped += 1
             elif expected:

@@ -24,7 +24,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-GRAPH_ONLY = ("dynamo-nocache", "dynamo-static", "mobius-static")
+sys.path.insert(0, os.path.dirname(__file__))
+from run_golden import GRAPH_ONLY, not_yet  # noqa: E402
+
 COMMUTATIVE = ("Add", "Mul", "And", "Or", "Max", "Min", "Equal")
 UNARY = ("Neg", "Cos", "Sin", "Sqrt", "Reciprocal", "Sigmoid", "Not", "Cast", "IsNaN", "Exp")
 WIDER = {TensorProto.FLOAT: TensorProto.DOUBLE, TensorProto.FLOAT16: TensorProto.FLOAT, TensorProto.BFLOAT16: TensorProto.FLOAT}
@@ -356,7 +358,7 @@ def test_file(compiler, folder, seed, rounds, name):
         original = os.path.join(work, "model.onnx")
         expected, error = compile_model(compiler, original)
         if error:
-            return 0, [f"{name}: the original: {error}"]
+            return 0, [] if f"lm {name}" in not_yet() else [f"{name}: the original: {error}"]
         data = open(original, "rb").read()
 
         def attempt(change):
