@@ -425,7 +425,8 @@ private:
         return written.addWrites(*inner);
       auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
           call, call.getCalleeAttr());
-      for (unsigned i : writtenArguments(function).set_bits())
+      llvm::BitVector arguments = writtenArguments(function);
+      for (unsigned i : arguments.set_bits())
         written.add(call.getOperand(i));
     });
   }
