@@ -417,8 +417,8 @@ private:
                 Value left = arith::MinUIOp::create(in.b, in.loc, step,
                                                     in.sub(end, row));
                 Value at = in.add(now[1], i), result = all[0];
-                for (auto [fact, value] :
-                     llvm::enumerate(ArrayRef<Value>{e, row, left}))
+                Value facts[] = {e, row, left};
+                for (auto [fact, value] : llvm::enumerate(facts))
                   result = in.writeIndex(value, result, {at, in.index(fact)});
                 return SmallVector<Value>{result};
               });

@@ -141,10 +141,9 @@ MlaAbsorbedOp::reifyResultShapes(OpBuilder &b,
 //===----------------------------------------------------------------------===//
 
 LogicalResult MtpInputOp::verify() {
-  for (auto [name, operand] : llvm::zip_equal(
-           ArrayRef<StringRef>{"embedding", "hidden", "embedding_norm",
-                               "hidden_norm", "weight"},
-           getOperands()))
+  constexpr StringRef names[] = {"embedding", "hidden", "embedding_norm",
+                                 "hidden_norm", "weight"};
+  for (auto [name, operand] : llvm::zip_equal(names, getOperands()))
     if (failed(expectFloat(*this, "C1", name, operand)))
       return failure();
   if (failed(expectFloat(*this, "C1", "the result", getResult())) ||
