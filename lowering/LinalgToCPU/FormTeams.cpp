@@ -163,49 +163,65 @@ private:
   }
 };
 
-/// Writes what one member does: the operations of a run, with barriers.
+/// Writes what one member does: the operations of a run, with barriers. Whether
+/// there is something to wait for is known when the team runs: a loop too small
+/// to be shared is the first member's. All members know the same.
 class MemberBody {
 public:
-  MemberBody(OpBuilder &builder, Value member, Value members,
+  MemberBody(OpBuilder &builder, Location loc, Value member, Value members,
              IRMapping &mapping, const Roots &written)
       : b(builder), member(member), members(members), mapping(mapping),
-        written(written) {}
+        written(written) {
+    // A team of one waits for nobody; the barrier of OpenMP would bind to a
+    // team of the caller.
+    several = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ugt, members,
+                                    arith::ConstantIndexOp::create(b, loc, 1));
+  }
 
   void add(Operation &op) {
+    Location loc = op.getLoc();
     switch (partOf(op)) {
     case Part::free:
       b.clone(op, mapping);
       return;
     case Part::reads:
-      if (!readsWritten(op)) {
-        b.clone(op, mapping);
-        return;
+      if (readsWritten(op)) {
+        barrierIf(loc, either(loc, sharedWrites, firstWrites));
+        sharedWrites = firstWrites = {};
+        reads = several;
       }
-      if (sharedWrites || firstWrites)
-        barrier(op.getLoc());
       b.clone(op, mapping);
-      reads = true;
       return;
     case Part::writes: {
-      if (sharedWrites || reads)
-        barrier(op.getLoc());
-      Value isFirst = arith::CmpIOp::create(
-          b, op.getLoc(), arith::CmpIPredicate::eq, member,
-          arith::ConstantIndexOp::create(b, op.getLoc(), 0));
-      auto only = scf::IfOp::create(b, op.getLoc(), isFirst,
-                                    /*withElseRegion=*/false);
+      barrierIf(loc, either(loc, sharedWrites, reads));
+      sharedWrites = reads = {};
+      firstWrites = several;
+      Value isFirst =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, member,
+                                arith::ConstantIndexOp::create(b, loc, 0));
+      auto only = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
       only.getThenBodyBuilder().clone(op, mapping);
-      firstWrites = true;
       return;
     }
     case Part::loop: {
-      if (sharedWrites || firstWrites || reads)
-        barrier(op.getLoc());
       SmallVector<Value> args{member, members};
       for (Value operand : llvm::drop_begin(op.getOperands(), 2))
         args.push_back(mapping.lookup(operand));
-      func::CallOp::create(b, op.getLoc(), shareOf(op), args);
-      sharedWrites = true;
+      func::FuncOp share = shareOf(op);
+      Value enough = arith::CmpIOp::create(
+          b, loc, arith::CmpIPredicate::uge, args[2],
+          arith::ConstantIndexOp::create(
+              b, loc,
+              share->getAttrOfType<IntegerAttr>(shareAttribute).getInt()));
+      Value isShared = both(loc, several, enough);
+      Value need = either(loc, sharedWrites, reads);
+      if (firstWrites)
+        need = either(loc, need, both(loc, firstWrites, isShared));
+      barrierIf(loc, need);
+      func::CallOp::create(b, loc, share, args);
+      sharedWrites = isShared;
+      firstWrites = arith::XOrIOp::create(b, loc, several, isShared);
+      reads = {};
       return;
     }
     case Part::outside:
@@ -220,26 +236,28 @@ private:
     });
   }
 
-  /// A team of one waits for nobody; the barrier of OpenMP would bind to a team
-  /// of the caller.
-  void barrier(Location loc) {
-    if (!several)
-      several =
-          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ugt, members,
-                                arith::ConstantIndexOp::create(b, loc, 1));
-    auto wait = scf::IfOp::create(b, loc, several, /*withElseRegion=*/false);
+  Value both(Location loc, Value x, Value y) {
+    return b.createOrFold<arith::AndIOp>(loc, x, y);
+  }
+  /// Null is false.
+  Value either(Location loc, Value x, Value y) {
+    return x && y ? b.createOrFold<arith::OrIOp>(loc, x, y) : x ? x : y;
+  }
+  void barrierIf(Location loc, Value condition) {
+    if (!condition)
+      return;
+    auto wait = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
     OpBuilder inner = wait.getThenBodyBuilder();
     omp::BarrierOp::create(inner, loc);
-    sharedWrites = firstWrites = reads = false;
   }
 
   OpBuilder &b;
   Value member, members, several;
   IRMapping &mapping;
   const Roots &written;
-  /// Since the last barrier: parts of loops, writes of the first member, reads
-  /// by all of what is written in the run.
-  bool sharedWrites = false, firstWrites = false, reads = false;
+  /// Whether there were, since the last barrier, parts of loops, writes of the
+  /// first member, reads by all of what is written in the run. Null: no.
+  Value sharedWrites, firstWrites, reads;
 };
 
 struct FormTeams : ds::impl::FormTeamsBase<FormTeams> {
@@ -408,7 +426,7 @@ private:
     Roots written;
     for (Operation *op : run.ops)
       addWritten(*op, written);
-    MemberBody body(builder, entry->getArgument(0), entry->getArgument(1),
+    MemberBody body(builder, loc, entry->getArgument(0), entry->getArgument(1),
                     mapping, written);
     for (Operation *op : run.ops)
       body.add(*op);

@@ -72,7 +72,7 @@ def FormTeams : Pass<"ds-form-teams", "ModuleOp"> {
     In a function with an argument `ds.threads`, the longest runs of a block from one call of a share to another become a call of
     `@team_i(threads, …)`: an `omp.parallel` whose members run `@member_i(member, members, …)`. In it every member does its part of each loop, and all
     that has no effect on memory or only reads; the first alone does what writes. Barriers stand where an operation could
-    see what another member wrote since the last one, or overwrite what it still reads; memory is told apart by the argument, the
+    see what another member wrote since the last one, or overwrite what it still reads; between loops too small to be shared nobody waits. Memory is told apart by the argument, the
     allocation or the global through which it is reached. A step that allocates nothing is one run: it wakes its threads once.
     Allocations, other calls, and reads whose values are wanted behind it end a run. Teams have no more threads than the longest of their loops is worth.
     Functions without that argument run in the caller. Run after ds-outline-kernels.

@@ -36,32 +36,44 @@ func.func private @share(%member: index, %members: index, %count: index, %from: 
   return
 }
 // CHECK-LABEL: func.func private @member_0
-// CHECK-SAME: %[[MEMBER:[^:]+]]: index, %[[MEMBERS:[^:]+]]: index
+// CHECK-SAME: %[[MEMBER:[^:]+]]: index, %[[MEMBERS:[^:]+]]: index, %[[N:[^:]+]]: index
+// CHECK: %[[SEVERAL:.+]] = arith.cmpi ugt, %[[MEMBERS]], %c1
+// CHECK: %[[ENOUGH:.+]] = arith.cmpi uge, %[[N]], %c8
+// CHECK: %[[SHARED:.+]] = arith.andi %[[SEVERAL]], %[[ENOUGH]]
 // CHECK: call @share(%[[MEMBER]], %[[MEMBERS]],
 // Nothing in the run writes lengths.
 // CHECK-NEXT: memref.load
 // CHECK-NEXT: arith.index_cast
-// CHECK: %[[SEVERAL:.+]] = arith.cmpi ugt, %[[MEMBERS]], %c1
-// CHECK-NEXT: scf.if %[[SEVERAL]]
+// The first member waits for the others' parts, if there were any.
+// CHECK-NEXT: scf.if %[[SHARED]]
 // CHECK-NEXT: omp.barrier
 // CHECK: %[[IS_FIRST:.+]] = arith.cmpi eq, %[[MEMBER]], %c0
 // CHECK-NEXT: scf.if %[[IS_FIRST]]
 // CHECK-NEXT: memref.store
-// The first member's own writes need no barrier between them.
+// Its own writes need no barrier between them.
 // CHECK-NEXT: }
 // CHECK-NEXT: scf.if %[[IS_FIRST]]
 // CHECK-NEXT: memref.store
-// CHECK: omp.barrier
+// CHECK-NEXT: }
+// Nor does a loop that is its own.
+// CHECK: scf.if %[[SHARED]]
+// CHECK-NEXT: omp.barrier
 // CHECK: call @share
-// A read of what the others wrote; then a write of what nobody reads any more.
-// CHECK: omp.barrier
+// A read of what either wrote; then a write of what nobody reads any more.
+// CHECK: %[[FIRST:.+]] = arith.xori %[[SEVERAL]], %[[SHARED]]
+// CHECK: %[[EITHER:.+]] = arith.ori %[[SHARED]], %[[FIRST]]
+// CHECK-NEXT: scf.if %[[EITHER]]
+// CHECK-NEXT: omp.barrier
 // CHECK: memref.load
-// CHECK: omp.barrier
+// CHECK-NEXT: scf.if %[[SEVERAL]]
+// CHECK-NEXT: omp.barrier
 // CHECK: scf.if %[[IS_FIRST]]
 // CHECK: memref.store
-// CHECK: omp.barrier
+// CHECK: scf.if %[[SHARED]]
+// CHECK-NEXT: omp.barrier
 // CHECK: call @share
-// CHECK-NEXT: return
+// CHECK-NOT: omp.barrier
+// CHECK: return
 
 // CHECK-LABEL: func.func private @team_0
 // CHECK-SAME: %[[THREADS:[^:]+]]: i32
@@ -121,7 +133,8 @@ func.func private @share(%member: index, %members: index, %count: index, %to: me
 // CHECK: call @share
 // CHECK: omp.barrier
 // CHECK: %[[COUNT:.+]] = memref.load
-// CHECK: omp.barrier
+// CHECK: scf.if
+// CHECK-NEXT: omp.barrier
 // CHECK: call @share(%{{.+}}, %{{.+}}, %[[COUNT]],
 func.func @inside(%x: memref<?xindex>, %n: index, %threads: i32 {ds.threads}) {
   %c0 = arith.constant 0 : index
