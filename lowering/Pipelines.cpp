@@ -147,6 +147,8 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
   pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
   pm.addNestedPass<func::FuncOp>(createLowerNorm());
   pm.addNestedPass<func::FuncOp>(createLowerRope());
+  pm.addNestedPass<func::FuncOp>(createLowerRoute());
+  pm.addNestedPass<func::FuncOp>(createLowerCombine());
   LowerReduceOptions reduce;
   reduce.vectorLanes = variant.lanes;
   pm.addNestedPass<func::FuncOp>(createLowerReduce(reduce));

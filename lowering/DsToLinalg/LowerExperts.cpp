@@ -1,9 +1,8 @@
-//===- LowerExperts.cpp - routing and routed experts ----------------------===//
+//===- LowerExperts.cpp - routed experts ----------------------------------===//
 //
-// Routing goes over the experts of a token a few times, with one row of scores
-// as its memory; grouping is a counting sort. A row of a grouped product finds
-// its expert in a vector that the list of tiles is written out into, so that
-// all elements are one parallel loop.
+// Grouping is a counting sort. A row of a grouped product finds its expert in a
+// vector that the list of tiles is written out into, so that all elements are
+// one parallel loop. Routing is ds-cpu-route's.
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/DsToLinalg/Helpers.h"
@@ -11,11 +10,8 @@
 using namespace mlir;
 using namespace mlir::ds;
 using P = arith::CmpIPredicate;
-using F = arith::CmpFPredicate;
 
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// A place to write scalar code at.
 struct Code {
@@ -23,10 +19,6 @@ struct Code {
   Location loc;
 
   Value index(int64_t value) { return mlir::ds::index(b, loc, value); }
-  Value f32(double value) { return number(b, loc, b.getF32Type(), value); }
-  Value flag(bool value) {
-    return arith::ConstantOp::create(b, loc, b.getBoolAttr(value));
-  }
   Value add(Value x, Value y) {
     if (isa<FloatType>(x.getType()))
       return arith::AddFOp::create(b, loc, x, y);
@@ -37,16 +29,8 @@ struct Code {
   Value select(Value condition, Value yes, Value no) {
     return arith::SelectOp::create(b, loc, condition, yes, no);
   }
-  Value both(Value x, Value y) { return arith::AndIOp::create(b, loc, x, y); }
   Value compare(P predicate, Value x, Value y) {
     return arith::CmpIOp::create(b, loc, predicate, x, y);
-  }
-  Value compare(F predicate, Value x, Value y) {
-    return arith::CmpFOp::create(b, loc, predicate, x, y);
-  }
-  /// Whether x is the larger: a NaN is larger than every number.
-  Value isLarger(Value x, Value y) {
-    return both(compare(F::UGT, x, y), compare(F::ORD, y, y));
   }
   Value read(Value tensor, ValueRange at) {
     return tensor::ExtractOp::create(b, loc, tensor, at);
@@ -78,197 +62,6 @@ struct Code {
   }
   SmallVector<Value> loop(int64_t count, ValueRange carried, Body body) {
     return loop(index(0), index(count), carried, body);
-  }
-};
-
-//===----------------------------------------------------------------------===//
-// ds.route
-//===----------------------------------------------------------------------===//
-
-/// `flags` [count] i1 with those of the `chosen` largest of `values` [count]
-/// set, of equals the first.
-Value markLargest(Code code, Value values, Value flags, int64_t count,
-                  int64_t chosen) {
-  flags = linalg::FillOp::create(code.b, code.loc, code.flag(false), flags)
-              .getResult(0);
-  return code.loop(chosen, flags, [&](Code c, Value, ValueRange state) {
-    Value taken = state[0], none = c.index(count);
-    auto best = c.loop(
-        count, {none, c.f32(0)}, [&](Code in, Value i, ValueRange found) {
-          Value x = in.read(values, i);
-          Value isFirst = in.compare(P::eq, found[0], none);
-          Value isBetter = arith::OrIOp::create(in.b, in.loc, isFirst,
-                                                in.isLarger(x, found[1]));
-          Value isFree = in.compare(P::eq, in.read(taken, i), in.flag(false));
-          Value isIt = in.both(isBetter, isFree);
-          return SmallVector<Value>{in.select(isIt, i, found[0]),
-                                    in.select(isIt, x, found[1])};
-        });
-    return SmallVector<Value>{c.write(c.flag(true), taken, best[0])};
-  })[0];
-}
-
-struct LowerRoute : OpConversionPattern<RouteOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(RouteOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    Value logits = adaptor.getLogits();
-    OpFoldResult tokens = tensor::getMixedSize(rewriter, loc, logits, 0);
-    int64_t experts = tensorType(logits).getDimSize(1);
-    auto attribute = [&](int64_t size) -> OpFoldResult {
-      return rewriter.getIndexAttr(size);
-    };
-    Type f32 = rewriter.getF32Type(), i32 = rewriter.getI32Type(),
-         i1 = rewriter.getI1Type();
-    Sizes slots{tokens, attribute(op.getTopK())};
-    // Results, then one row of memory: scores, what is compared, its flags;
-    // the same of groups.
-    SmallVector<Value> carried{empty(rewriter, loc, slots, f32),
-                               empty(rewriter, loc, slots, i32),
-                               filled(rewriter, loc, attribute(experts),
-                                      number(rewriter, loc, i32, 0))};
-    for (Type element : {f32, f32, i1})
-      carried.push_back(memory(rewriter, loc, attribute(experts), element));
-    for (Type element : {f32, i1})
-      carried.push_back(
-          memory(rewriter, loc, attribute(op.getGroups()), element));
-    Code code{rewriter, loc};
-    auto done = code.loop(
-        code.index(0), asIndex(rewriter, loc, tokens), carried,
-        [&](Code c, Value n, ValueRange state) -> SmallVector<Value> {
-          Value weights = state[0], ids = state[1], loads = state[2],
-                scores = state[3], keys = state[4], taken = state[5],
-                groupKeys = state[6], kept = state[7];
-          scores = scoresOf(c, op.getScoring(), logits, n, experts, scores);
-          keys = c.loop(experts, keys, [&](Code in, Value e, ValueRange now) {
-            Value key = in.read(scores, e);
-            if (Value bias = adaptor.getBias())
-              key = in.add(key, in.read(bias, e));
-            return SmallVector<Value>{in.write(key, now[0], e)};
-          })[0];
-          // Where all groups stay there is nothing to compare.
-          if (op.getKeptGroups() < op.getGroups())
-            std::tie(keys, groupKeys, kept) =
-                maskGroups(c, op, experts, keys, groupKeys, kept);
-          taken = markLargest(c, keys, taken, experts, op.getTopK());
-          auto written = c.loop(
-              experts, {weights, ids, loads, c.index(0), c.f32(0)},
-              [&](Code in, Value e, ValueRange now) {
-                return writeSlot(in, n, e, scores, in.read(taken, e), now);
-              });
-          weights = weigh(c, op, n, written[0], written[4]);
-          return {weights, written[1], written[2], scores,
-                  keys,    taken,      groupKeys,  kept};
-        });
-    rewriter.replaceOp(op, ArrayRef<Value>(done).take_front(3));
-    return success();
-  }
-
-private:
-  static Value scoresOf(Code code, RouteScoring scoring, Value logits, Value n,
-                        int64_t experts, Value scores) {
-    if (scoring == RouteScoring::Sigmoid)
-      return code.loop(experts, scores, [&](Code c, Value e, ValueRange now) {
-        Value score =
-            scalarElementwise(c.b, c.loc, ElementwiseKind::Sigmoid,
-                              c.read(logits, {n, e}), /*isUnsigned=*/false);
-        return SmallVector<Value>{c.write(score, now[0], e)};
-      })[0];
-    Value top = code.loop(
-        experts, code.f32(-infinity), [&](Code c, Value e, ValueRange now) {
-          Value x = c.read(logits, {n, e});
-          return SmallVector<Value>{
-              arith::MaximumFOp::create(c.b, c.loc, now[0], x)};
-        })[0];
-    auto powers = code.loop(
-        experts, {scores, code.f32(0)}, [&](Code c, Value e, ValueRange now) {
-          Value x =
-              arith::SubFOp::create(c.b, c.loc, c.read(logits, {n, e}), top);
-          Value power = math::ExpOp::create(c.b, c.loc, x);
-          return SmallVector<Value>{c.write(power, now[0], e),
-                                    c.add(now[1], power)};
-        });
-    return code.loop(experts, powers[0], [&](Code c, Value e, ValueRange now) {
-      Value score =
-          arith::DivFOp::create(c.b, c.loc, c.read(now[0], e), powers[1]);
-      return SmallVector<Value>{c.write(score, now[0], e)};
-    })[0];
-  }
-
-  /// `keys` with those of other groups than the best ones replaced by the fill,
-  /// and the memory that this took.
-  static std::tuple<Value, Value, Value> maskGroups(Code code, RouteOp op,
-                                                    int64_t experts, Value keys,
-                                                    Value groupKeys,
-                                                    Value kept) {
-    int64_t groups = op.getGroups(), members = experts / groups;
-    bool isSum = op.getGroupScore() == GroupScore::Top2Sum && members > 1;
-    groupKeys =
-        code.loop(groups, groupKeys, [&](Code c, Value group, ValueRange now) {
-          Value first = c.mul(group, c.index(members));
-          auto best = c.loop(
-              first, c.add(first, c.index(members)),
-              {c.f32(-infinity), c.f32(-infinity)},
-              [&](Code in, Value e, ValueRange two) {
-                Value x = in.read(keys, e);
-                Value isFirst = in.isLarger(x, two[0]),
-                      isSecond = in.isLarger(x, two[1]);
-                return SmallVector<Value>{
-                    in.select(isFirst, x, two[0]),
-                    in.select(isFirst, two[0], in.select(isSecond, x, two[1]))};
-              });
-          Value key = isSum ? c.add(best[0], best[1]) : best[0];
-          return SmallVector<Value>{c.write(key, now[0], group)};
-        })[0];
-    kept = markLargest(code, groupKeys, kept, groups, op.getKeptGroups());
-    double fill = op.getFill() == RouteFill::Zero ? 0.0 : -infinity;
-    keys = code.loop(experts, keys, [&](Code c, Value e, ValueRange now) {
-      Value group = arith::DivUIOp::create(c.b, c.loc, e, c.index(members));
-      Value key = c.select(c.read(kept, group), c.read(now[0], e), c.f32(fill));
-      return SmallVector<Value>{c.write(key, now[0], e)};
-    })[0];
-    return {keys, groupKeys, kept};
-  }
-
-  /// Weights, ids, loads, next slot and sum of scores after expert e.
-  static SmallVector<Value> writeSlot(Code code, Value n, Value e, Value scores,
-                                      Value isTaken, ValueRange now) {
-    auto branch = scf::IfOp::create(
-        code.b, code.loc, isTaken,
-        [&](OpBuilder &b, Location loc) {
-          Code c{b, loc};
-          Value slot = now[3], score = c.read(scores, e);
-          Value load =
-              c.add(c.read(now[2], e), number(b, loc, b.getI32Type(), 1));
-          scf::YieldOp::create(b, loc,
-                               ValueRange{c.write(score, now[0], {n, slot}),
-                                          c.writeIndex(e, now[1], {n, slot}),
-                                          c.write(load, now[2], e),
-                                          c.add(slot, c.index(1)),
-                                          c.add(now[4], score)});
-        },
-        [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, now); });
-    return SmallVector<Value>(branch.getResults());
-  }
-
-  /// Row n of `weights` from scores, whose sum is `sum`, to weights.
-  static Value weigh(Code code, RouteOp op, Value n, Value weights, Value sum) {
-    double scale = op.getScale().convertToDouble();
-    Value divisor;
-    if (std::optional<APFloat> epsilon = op.getNormalize())
-      divisor = code.add(sum, code.f32(epsilon->convertToDouble()));
-    else if (scale == 1)
-      return weights;
-    return code.loop(op.getTopK(), weights,
-                     [&](Code c, Value slot, ValueRange now) {
-                       Value x = c.read(now[0], {n, slot});
-                       if (divisor)
-                         x = arith::DivFOp::create(c.b, c.loc, x, divisor);
-                       x = arith::MulFOp::create(c.b, c.loc, x, c.f32(scale));
-                       return SmallVector<Value>{c.write(x, now[0], {n, slot})};
-                     })[0];
   }
 };
 
@@ -534,6 +327,6 @@ struct LowerCombine : OpConversionPattern<CombineOp> {
 
 void mlir::ds::populateExperts(RewritePatternSet &patterns,
                                TypeConverter &types) {
-  patterns.add<LowerRoute, LowerUpdateRouteBias, LowerGroupTokens,
-               LowerGroupedLinear, LowerCombine>(types, patterns.getContext());
+  patterns.add<LowerUpdateRouteBias, LowerGroupTokens, LowerGroupedLinear,
+               LowerCombine>(types, patterns.getContext());
 }

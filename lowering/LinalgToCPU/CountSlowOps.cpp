@@ -34,7 +34,8 @@ struct CountSlowOps : ds::impl::CountSlowOpsBase<CountSlowOps> {
       function.walk([&](Operation *op) {
         if (!isa<LinearOp, GroupedLinearOp, MatmulOp, RmsNormOp, RopeOp,
                  AttentionOp, CachedAttentionOp, MlaOp, MlaAbsorbedOp,
-                 SoftmaxOp, ReduceOp, ArgReduceOp, CumulativeOp>(op) ||
+                 SoftmaxOp, ReduceOp, ArgReduceOp, CumulativeOp, CombineOp>(
+                op) ||
             llvm::any_of(op->getOperandTypes(), isEmpty))
           return;
         ++count;

@@ -281,6 +281,28 @@ def MoveBf16AsBits : Pass<"ds-move-bf16-as-bits"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def LowerRoute : Pass<"ds-cpu-route"> {
+  let summary = "ds.route becomes a parallel loop over tokens, in vectors";
+  let description = [{
+    Scores are computed as in `ds-cpu-softmax`, or as sigmoids; then each of the chosen is found in one walk over the experts: 16 lanes keep the
+    largest they saw and which it was, of equals the first, and are joined as a tree. What is compared are the bits of f32 as whole numbers in the
+    order of the floats. The chosen are put in order by counting; loads are counted afterwards, where somebody asks.
+    Takes every ds.route: there is no other lowering but the reference. Run on tensors, before ds-to-linalg.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerCombine : Pass<"ds-cpu-combine"> {
+  let summary = "ds.combine becomes a parallel loop over tokens and panels of columns, in vectors";
+  let description = [{
+    Sums of 64 columns stay in registers while the slots ascend, one fused multiply-add each. f16 and bf16 are read as they are stored and
+    computed in f32. f64 stays for ds-to-linalg. Run on tensors, before ds-to-linalg.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def LowerQuantizeGroups : Pass<"ds-cpu-quantize-groups"> {
   let summary = "ds.quantize_groups becomes a parallel loop over rows, in vectors";
   let description = [{
@@ -293,8 +315,8 @@ def LowerQuantizeGroups : Pass<"ds-cpu-quantize-groups"> {
 def CountSlowOps : Pass<"ds-count-slow-ops", "ModuleOp"> {
   let summary = "counts the model ops that no kernel has taken";
   let description = [{
-    Products, norms, RoPE, attention, softmax, reductions and running sums of an entry that are still ds ops go through plain loops. Each
-    gets a remark, and their number stands in the module attribute `ds.slow_ops`, from which the descriptor has it. With `require-fast`
+    Products, norms, RoPE, attention, softmax, reductions, running sums and mixtures of experts of an entry that are still ds ops go through
+    plain loops. Each gets a remark, and their number stands in the module attribute `ds.slow_ops`, from which the descriptor has it. With `require-fast`
     each is an error.
     Not counted: elementwise ops, casts, views and indexing, whose loops LLVM vectorises or which only move elements; what has no elements
     by its type; functions of the parameter program, which run while compiling. Run after the ds-cpu-… passes, before ds-to-linalg.

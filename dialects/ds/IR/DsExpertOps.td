@@ -28,7 +28,7 @@ def Ds_RouteOp : Ds_ModelOp<"route", [Ds_Reify]> {
         weights[n, j] = scale · (s[e_j] / (Σ_i s[e_i] + normalize))                          with it (0.0: the sum alone)
         loads[e]      = how many tokens have e among their experts
 
-    All of it is f32, sums ascend. The bias decides, it never weighs. A NaN is larger than every number, so a token
+    All of it is f32; the sum of the chosen scores ascends. The bias decides, it never weighs. A NaN is larger than every number, so a token
     with a NaN among its logits has one among its weights; experts are k different numbers of [0, E) in any case. With sigmoids
     that all round to 0, `normalize` 0.0 gives NaN and any other gives 0. One group is kept whole: score and fill are without effect.
 

@@ -22,14 +22,3 @@ func.func @grouped_linear(%x: tensor<?x8xf32>, %r: tensor<?xi32>, %w: tensor<3x1
   %0 = ds.grouped_linear %x rows %r : tensor<?xi32>, %w in %l, %n : tensor<?x8xf32>, tensor<3x16x8xbf16>, tensor<?x3xi32>, tensor<i32> to tensor<?x16xf32>
   return %0 : tensor<?x16xf32>
 }
-
-// Scores and what is compared are two buffers, although they have one type:
-// were both tensor.empty, CSE and bufferization would make one of them.
-// CHECK-LABEL: func.func @route(
-func.func @route(%l: tensor<?x8xf32>, %b: tensor<8xf32>) -> (tensor<?x2xf32>, tensor<?x2xi32>, tensor<8xi32>) {
-  // CHECK-COUNT-2: bufferization.alloc_tensor() : tensor<8xf32>
-  // One group is not compared with others.
-  // CHECK-NOT: arith.divui
-  %0:3 = ds.route %l bias %b : tensor<8xf32> sigmoid top 2 groups 1 keep 1 by max fill zero scale 1.0 : tensor<?x8xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<8xi32>
-  return %0#0, %0#1, %0#2 : tensor<?x2xf32>, tensor<?x2xi32>, tensor<8xi32>
-}
