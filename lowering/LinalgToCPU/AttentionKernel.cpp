@@ -37,7 +37,9 @@ public:
     lastKey = end;
     prefetchBlock(first);
     queries = loadQueries(local({maxRows, shape.width}));
-    SmallVector<Value> carried = nothingYet(rowCount, buffers(maxRows)).pack();
+    State before = buffers(maxRows);
+    before = rows.resumes ? resume(before) : nothingYet(rowCount, before);
+    SmallVector<Value> carried = before.pack();
     carried.append(buffers(maxRows).pack());
     carried.push_back(local({tile, block}));
     carried.push_back(local({shape.width, block}));
@@ -60,7 +62,7 @@ public:
         });
     State all = State::unpack(carried);
     Value partials = rows.partials ? leave(all) : Value();
-    return {finish(all), partials};
+    return {rows.result ? finish(all) : Value(), partials};
   }
 
 private:
@@ -79,6 +81,9 @@ private:
   /// Asks for the keys and values of the block from `first` on: each block and
   /// head begins a stream of its own, which would wait for memory each time.
   void prefetchBlock(Value first) {
+    // Keys of a call that goes on were just made: they lie in a cache.
+    if (rows.resumes)
+      return;
     constexpr int64_t lineBytes = 64, allLevels = 3, any = ShapedType::kDynamic;
     Value last = smaller(lastKey, add(first, block));
     auto loop = scf::ForOp::create(b, first, last, index(1));
@@ -146,6 +151,39 @@ private:
     });
   }
 
+  /// `state` with what was left.
+  State resume(State state) {
+    SmallVector<Value> made = loop(
+        index(0), rows.partialCount, 1, state.pack(),
+        [&](Value token, SmallVector<Value> outer) {
+          return loop(
+              index(0), index(shape.group), 1, outer,
+              [&](Value head, SmallVector<Value> inner) -> SmallVector<Value> {
+                Value row = add(mul(token, shape.group), head),
+                      from = add(rows.first, token);
+                Value top = read(rows.partials, {from, head, index(0)}, lanes);
+                Value sums =
+                    read(rows.partials, {from, head, index(lanes)}, lanes);
+                inner[0] =
+                    tensor::InsertOp::create(b, first(top), inner[0], row);
+                inner[1] = write(sums, inner[1], {row, index(0)});
+                inner[2] = eachColumns(
+                    shape.valueWidth, inner[2],
+                    [&](ArrayRef<Columns> columns, Value into) {
+                      for (const Columns &c : columns) {
+                        Value there = add(at(c), 2 * lanes);
+                        into = write(
+                            read(rows.partials, {from, head, there}, c.count),
+                            into, {row, at(c)});
+                      }
+                      return into;
+                    });
+                return inner;
+              });
+        });
+    return State::unpack(made);
+  }
+
   Value leave(const State &state) {
     return eachRow(rows.partialCount, rows.partials,
                    [&](Value token, Value head, Value row, Value partials) {
@@ -179,38 +217,11 @@ private:
         keys.push_back(smaller(add(add(first, lane), i), last));
       int64_t before = 0;
       for (Value part : rows.keys) {
-        auto square = [&](Value column, int64_t count, Value into) {
-          SmallVector<Value> vectors;
-          for (Value key : keys)
-            vectors.push_back(widened(read(part, {key, column}, count)));
-          transposeVectors(b, b.getLoc(), vectors);
-          for (int64_t i = 0; i < count; ++i)
-            into = write(vectors[i], into, {add(column, before + i), lane});
-          return into;
-        };
-        int64_t width = typeOf(part).getDimSize(1), rest = width % lanes,
-                whole = width - rest;
-        outer = loop(index(0), index(whole), lanes, outer,
-                     [&](Value column, Value inner) {
-                       return square(column, lanes, inner);
-                     });
-        if (rest)
-          outer = square(index(whole), rest, outer);
-        before += width;
+        outer = layRows(part, keys, outer, before, lane);
+        before += typeOf(part).getDimSize(1);
       }
       return outer;
     });
-  }
-
-  /// A vector with all lanes; those behind it hold anything.
-  Value widened(Value vector) {
-    int64_t count = cast<VectorType>(vector.getType()).getNumElements();
-    if (count == lanes)
-      return vector;
-    SmallVector<int64_t> order(lanes, vector::ShuffleOp::kPoisonIndex);
-    for (int64_t i = 0; i < count; ++i)
-      order[i] = i;
-    return vector::ShuffleOp::create(b, vector, vector, order);
   }
 
   /// `carried`: a state, the weights and the keys of a block.
@@ -432,6 +443,12 @@ std::pair<Value, Value> mlir::ds::emitAttention(ImplicitLocOpBuilder &b,
                                                 const AttentionShape &shape,
                                                 const AttentionRows &rows) {
   return Emitter(b, shape).attend(rows);
+}
+
+Value mlir::ds::emitNothing(ImplicitLocOpBuilder &b,
+                            const AttentionShape &shape, Value count,
+                            Value partials) {
+  return AttentionStates(b, shape).nothingIn(count, partials);
 }
 
 Value mlir::ds::emitMerge(ImplicitLocOpBuilder &b, const AttentionShape &shape,

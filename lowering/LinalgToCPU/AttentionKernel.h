@@ -40,7 +40,7 @@ struct AttentionShape {
 
 /// The rows of a call: tokens [first, first + count) of `queries`, [tokens,
 /// group, width]; those before first + resultCount of `result`, [tokens, group,
-/// valueWidth], are written.
+/// valueWidth], are written, unless it is null.
 struct AttentionRows {
   Value queries, result;
   /// A key is a row of each of these side by side: [length, ..], their widths
@@ -57,6 +57,9 @@ struct AttentionRows {
   /// Null, or where tokens [first, first + partialCount) leave what the chunks
   /// gave: [tokens, group, partialWidth].
   Value partials, partialCount;
+  /// Whether tokens [first, first + partialCount) have there what keys before
+  /// these gave.
+  bool resumes = false;
   /// What is added to the score of token, head of the group and key, or null.
   std::function<Value(OpBuilder &, Location, Value token, Value head,
                       Value key)>
@@ -64,10 +67,15 @@ struct AttentionRows {
 };
 
 /// Emits softmax(scale · q·kᵀ + mask) · v; returns `result` and `partials` with
-/// the rows.
+/// the rows, null where they are null.
 std::pair<Value, Value> emitAttention(ImplicitLocOpBuilder &b,
                                       const AttentionShape &shape,
                                       const AttentionRows &rows);
+
+/// Partial results of `count` tokens without keys: writes `partials`, [tokens,
+/// group, partialWidth].
+Value emitNothing(ImplicitLocOpBuilder &b, const AttentionShape &shape,
+                  Value count, Value partials);
 
 /// Merges chunks [0, chunks) of `partials`, [chunks, partialWidth], into a row:
 /// writes `result`, [valueWidth], and returns it.

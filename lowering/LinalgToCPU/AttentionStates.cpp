@@ -31,6 +31,37 @@ Value AttentionStates::eachColumns(int64_t width, Value carried,
   return body(vectors(index(whole), width - whole), carried);
 }
 
+/// A vector with all lanes; those behind it hold anything.
+static Value widened(OpBuilder &b, Location loc, Value vector, int64_t lanes) {
+  int64_t count = cast<VectorType>(vector.getType()).getNumElements();
+  if (count == lanes)
+    return vector;
+  SmallVector<int64_t> order(lanes, vector::ShuffleOp::kPoisonIndex);
+  for (int64_t i = 0; i < count; ++i)
+    order[i] = i;
+  return vector::ShuffleOp::create(b, loc, vector, vector, order);
+}
+
+Value AttentionStates::layRows(Value matrix, ArrayRef<Value> rows, Value into,
+                               int64_t before, Value column) {
+  auto square = [&](Value from, int64_t count, Value into) {
+    SmallVector<Value> vectors;
+    for (Value row : rows)
+      vectors.push_back(
+          widened(b, b.getLoc(), read(matrix, {row, from}, count), lanes));
+    transposeVectors(b, b.getLoc(), vectors);
+    for (int64_t i = 0; i < count; ++i)
+      into = write(vectors[i], into, {add(from, before + i), column});
+    return into;
+  };
+  int64_t width = typeOf(matrix).getDimSize(1), rest = width % lanes,
+          whole = width - rest;
+  into =
+      loop(index(0), index(whole), lanes, into,
+           [&](Value from, Value inner) { return square(from, lanes, inner); });
+  return rest ? square(index(whole), rest, into) : into;
+}
+
 AttentionStates::State AttentionStates::nothingYet(Value rowCount,
                                                    State state) {
   SmallVector<Value> made =
@@ -119,6 +150,25 @@ Value AttentionStates::divisor(Value sums) {
 Value AttentionStates::quotient(Value value, Value sum) {
   return arith::DivFOp::create(b, value,
                                splat(cast<VectorType>(value.getType()), sum));
+}
+
+Value AttentionStates::nothingIn(Value count, Value partials) {
+  return loop(index(0), count, 1, partials, [&](Value token, Value outer) {
+    return loop(
+        index(0), index(shape.group), 1, outer, [&](Value head, Value inner) {
+          inner = write(lowest(), inner, {token, head, index(0)});
+          return eachColumns(shape.partialWidth() - lanes, inner,
+                             [&](ArrayRef<Columns> columns, Value into) {
+                               for (const Columns &c : columns) {
+                                 auto type =
+                                     VectorType::get({c.count}, b.getF32Type());
+                                 into = write(f32(type, 0), into,
+                                              {token, head, add(at(c), lanes)});
+                               }
+                               return into;
+                             });
+        });
+  });
 }
 
 Value AttentionStates::mergeRow(Value partials, Value chunks, Value result) {

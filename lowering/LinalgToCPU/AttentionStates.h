@@ -24,6 +24,8 @@ public:
       : b(b), shape(shape), lanes(shape.lanes),
         full(VectorType::get({shape.lanes}, b.getF32Type())) {}
 
+  /// See emitNothing.
+  Value nothingIn(Value count, Value partials);
   /// See emitMerge.
   Value mergeRow(Value partials, Value chunks, Value result);
 
@@ -136,6 +138,11 @@ protected:
   Value at(const Columns &columns) {
     return add(columns.first, columns.offset);
   }
+
+  /// Lays `lanes` rows of `matrix`, [.., width], out element by element: one
+  /// per lane, from `column` of `into` on, element c in row `before` + c.
+  Value layRows(Value matrix, ArrayRef<Value> rows, Value into, int64_t before,
+                Value column);
 
   State buffers(int64_t maxRows);
   /// `state` of rows that have seen no key.

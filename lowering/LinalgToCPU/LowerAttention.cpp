@@ -3,7 +3,7 @@
 // See Passes.td. Here work is divided; AttentionKernel.cpp does it.
 //
 //===----------------------------------------------------------------------===//
-#include "lowering/LinalgToCPU/AttentionKernel.h"
+#include "lowering/LinalgToCPU/LatentExpansion.h"
 #include "lowering/LinalgToCPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -73,6 +73,28 @@ std::optional<AttentionShape> shapeOf(Value query, ValueRange keys, Value value,
     return std::nullopt;
   shape.group = headsTogether(heads / kvHeads);
   return shape;
+}
+
+/// The same of ds.mla: a key is what W_UK makes of a latent, and the rope key.
+std::optional<AttentionShape> expandedShape(MlaOp op, int64_t lanes) {
+  for (Value tensor : {op.getQuery(), op.getLatent(), op.getRope(),
+                       op.getKeyWeight(), op.getValueWeight(), op.getResult()})
+    if (!isComputed(typeOf(tensor).getElementType()))
+      return std::nullopt;
+  RankedTensorType keys = typeOf(op.getKeyWeight()),
+                   values = typeOf(op.getValueWeight()),
+                   rope = typeOf(op.getRope()), query = typeOf(op.getQuery());
+  if (!keys.hasStaticShape() || !values.hasStaticShape() ||
+      rope.isDynamicDim(3) || typeOf(op.getLatent()).isDynamicDim(3) ||
+      query.isDynamicDim(1) || keys.getNumElements() == 0 ||
+      values.getNumElements() == 0)
+    return std::nullopt;
+  return AttentionShape{lanes,
+                        /*group=*/1,
+                        keys.getDimSize(1) + rope.getDimSize(3),
+                        values.getDimSize(1),
+                        op.getScale().convertToDouble(),
+                        /*causal=*/true};
 }
 
 /// Attention over caches: of keys and values, or of latents, which are the
@@ -181,45 +203,30 @@ public:
       rows.queries = slice(query, queryPart);
       rows.firstChunk = mul(at[2], chunksEach);
       rows.endChunk = add(rows.firstChunk, chunksEach);
-      // The sequences that have tokens here.
-      auto loop =
-          scf::ForOp::create(b, nothing, sequences, one,
-                             ValueRange{slice(out[0], resultPart),
-                                        slice(out[1], partialPart, {2})});
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(loop.getBody());
-      Value sequence = loop.getInductionVar();
-      ValueRange before = loop.getRegionIterArgs();
-      Value start = entry(rowStart, sequence),
-            end = entry(rowStart, add(sequence, one));
-      Value from = larger(start, first), to = smaller(end, add(first, count));
-      Value some = arith::CmpIOp::create(b, P::slt, from, to);
-      auto branch = scf::IfOp::create(b, before.getTypes(), some,
-                                      /*withElseRegion=*/true);
-      scf::YieldOp::create(b, branch.getResults());
-      b.setInsertionPointToStart(branch.elseBlock());
-      scf::YieldOp::create(b, before);
-      b.setInsertionPointToStart(branch.thenBlock());
-      Value slot = entry(op.cacheSlot, sequence),
-            past = entry(op.pastLength, sequence);
-      rows.result = before[0];
-      rows.partials = before[1];
-      for (Value key : op.keys)
-        rows.keys.push_back(matrix(key, slot, head));
-      // A latent is key and value.
-      auto shared = llvm::find(op.keys, op.value);
-      rows.values = shared == op.keys.end()
-                        ? matrix(op.value, slot, head)
-                        : rows.keys[shared - op.keys.begin()];
-      rows.first = sub(from, first);
-      rows.count = sub(to, from);
-      rows.resultCount = ifSplit(nothing, rows.count);
-      rows.partialCount = ifSplit(rows.count, nothing);
-      rows.visible = add(add(past, sub(from, start)), one);
-      auto [done, left] = emitAttention(b, shape, rows);
-      scf::YieldOp::create(b, ValueRange{done, left});
-      return {{loop.getResult(0), resultPart},
-              {loop.getResult(1), partialPart}};
+      SmallVector<Value> done = eachSequence(
+          op.rowStart, sequences, first, count,
+          {slice(out[0], resultPart), slice(out[1], partialPart, {2})},
+          [&](const Sequence &here, ValueRange before) -> SmallVector<Value> {
+            Value slot = entry(op.cacheSlot, here.number),
+                  past = entry(op.pastLength, here.number);
+            rows.result = before[0];
+            rows.partials = before[1];
+            for (Value key : op.keys)
+              rows.keys.push_back(matrix(key, slot, head));
+            // A latent is key and value.
+            auto shared = llvm::find(op.keys, op.value);
+            rows.values = shared == op.keys.end()
+                              ? matrix(op.value, slot, head)
+                              : rows.keys[shared - op.keys.begin()];
+            rows.first = sub(here.from, first);
+            rows.count = sub(here.to, here.from);
+            rows.resultCount = ifSplit(nothing, rows.count);
+            rows.partialCount = ifSplit(rows.count, nothing);
+            rows.visible = add(add(past, sub(here.from, here.start)), one);
+            auto [result, left] = emitAttention(b, shape, rows);
+            return {result, left};
+          });
+      return {{done[0], resultPart}, {done[1], partialPart}};
     };
     SmallVector<Value> done = inParallel(
         {b.getIndexAttr(groups), blocks, parts}, {result, partials}, body);
@@ -281,7 +288,155 @@ public:
         .front();
   }
 
+  /// Keys and values are made a chunk at a time, for as many tokens as there
+  /// are: each costs as much as attention of C · (P + V) / (P + R + V) tokens.
+  Value expanded(MlaOp op) {
+    Value query = op.getQuery(), rowStart = op.getRowStart();
+    int64_t heads = typeOf(query).getDimSize(1);
+    Value tokens = tensor::DimOp::create(b, query, 0), one = index(1),
+          nothing = index(0);
+    Value sequences = sub(tensor::DimOp::create(b, rowStart, 0), one);
+    Value each = index(expandedTokens), blocks = ceilDiv(tokens, each);
+    Value result = emptyLike(typeOf(op.getResult()), query);
+    auto body = [&](ValueRange at, ValueRange out) -> SmallVector<Written> {
+      Value head = at[0], first = mul(spread(at[1], blocks), each);
+      Value count = smaller(each, sub(tokens, first));
+      Part part{{first, head, b.getIndexAttr(0)},
+                {count, b.getIndexAttr(1), b.getIndexAttr(shape.valueWidth)}};
+      Part queryPart(part);
+      queryPart.sizes.back() = b.getIndexAttr(shape.width);
+      AttentionRows rows;
+      rows.queries = slice(query, queryPart);
+      rows.resumes = true;
+      rows.firstChunk = nothing;
+      rows.endChunk = one;
+      LatentExpansion expansion(b, shape,
+                                {weightOf(op.getKeyWeight(), head),
+                                 weightOf(op.getValueWeight(), head)});
+      expansion.layWeights();
+      SmallVector<Value> done = eachSequence(
+          rowStart, sequences, first, count, slice(out[0], part, {1}),
+          [&](const Sequence &here, ValueRange before) -> SmallVector<Value> {
+            Value slot = entry(op.getCacheSlot(), here.number),
+                  past = entry(op.getPastLength(), here.number);
+            Value latents = matrix(op.getLatent(), slot, nothing),
+                  ropes = matrix(op.getRope(), slot, nothing);
+            Value from = sub(here.from, first), to = sub(here.to, first);
+            Value seen = smaller(tensor::DimOp::create(b, latents, 0),
+                                 add(past, sub(here.to, here.start)));
+            // Of the token that would be the first of the block.
+            Value visible = add(sub(add(past, first), here.start), one);
+            Value left = local({expandedTokens, 1, shape.partialWidth()});
+            left = emitNothing(b, shape, count, left);
+            Value chunkKeys = index(AttentionShape::chunkKeys);
+            left = loop(
+                nothing, seen, chunkKeys, left, [&](Value chunk, Value outer) {
+                  Value keys = smaller(chunkKeys, sub(seen, chunk));
+                  SmallVector<Value> made =
+                      expansion.expand(latents, chunk, keys);
+                  rows.keys = {rowsFrom(made[0], nothing, keys),
+                               rowsFrom(ropes, chunk, keys)};
+                  rows.values = rowsFrom(made[1], nothing, keys);
+                  return loop(from, to, index(shape.maxTokens()), outer,
+                              [&](Value token, Value inner) {
+                                rows.first = token;
+                                rows.count = smaller(index(shape.maxTokens()),
+                                                     sub(to, token));
+                                rows.partials = inner;
+                                rows.partialCount = rows.count;
+                                rows.visible = sub(add(visible, token), chunk);
+                                return emitAttention(b, shape, rows).second;
+                              });
+                });
+            return {
+                loop(from, to, one, before[0], [&](Value token, Value inner) {
+                  Part all{{token, nothing, nothing},
+                           {b.getIndexAttr(1), b.getIndexAttr(1),
+                            b.getIndexAttr(shape.partialWidth())}};
+                  Part row{
+                      {token, nothing},
+                      {b.getIndexAttr(1), b.getIndexAttr(shape.valueWidth)}};
+                  Value merged = emitMerge(b, shape, slice(left, all, {0}), one,
+                                           slice(inner, row, {0}));
+                  return tensor::InsertSliceOp::create(b, merged, inner,
+                                                       row.offsets, row.sizes,
+                                                       row.strides(b))
+                      .getResult();
+                })};
+          });
+      return {{done[0], part}};
+    };
+    return inParallel({b.getIndexAttr(heads), blocks}, {result}, body).front();
+  }
+
 private:
+  /// Tokens that share the keys and values of ds.mla: their partial results
+  /// stay in the second-level cache.
+  static constexpr int64_t expandedTokens = 512;
+
+  /// A sequence, its first token, and its tokens [from, to) in a block.
+  struct Sequence {
+    Value number, start, from, to;
+  };
+  using SequenceBody = llvm::function_ref<SmallVector<Value>(
+      const Sequence &here, ValueRange before)>;
+  /// The sequences that have some of tokens [first, first + count).
+  SmallVector<Value> eachSequence(Value rowStart, Value sequences, Value first,
+                                  Value count, ValueRange carried,
+                                  SequenceBody body) {
+    auto loop = scf::ForOp::create(b, index(0), sequences, index(1), carried);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Sequence here;
+    here.number = loop.getInductionVar();
+    ValueRange before = loop.getRegionIterArgs();
+    here.start = entry(rowStart, here.number);
+    Value end = entry(rowStart, add(here.number, index(1)));
+    here.from = larger(here.start, first);
+    here.to = smaller(end, add(first, count));
+    Value some = arith::CmpIOp::create(b, P::slt, here.from, here.to);
+    auto branch = scf::IfOp::create(b, before.getTypes(), some,
+                                    /*withElseRegion=*/true);
+    scf::YieldOp::create(b, branch.getResults());
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, before);
+    b.setInsertionPointToStart(branch.thenBlock());
+    scf::YieldOp::create(b, body(here, before));
+    return SmallVector<Value>(loop.getResults());
+  }
+
+  /// for i in [from, to) in steps: carried = body(i, carried).
+  Value loop(Value from, Value to, Value step, Value carried,
+             llvm::function_ref<Value(Value i, Value carried)> body) {
+    auto loop = scf::ForOp::create(b, from, to, step, carried);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    scf::YieldOp::create(
+        b, body(loop.getInductionVar(), loop.getRegionIterArg(0)));
+    return loop.getResult(0);
+  }
+
+  /// A buffer of its own.
+  Value local(ArrayRef<int64_t> sizes) {
+    return bufferization::AllocTensorOp::create(
+        b, RankedTensorType::get(sizes, b.getF32Type()), ValueRange());
+  }
+
+  /// Rows [from, from + count) of a matrix.
+  Value rowsFrom(Value matrix, Value from, Value count) {
+    return slice(matrix,
+                 Part{{from, b.getIndexAttr(0)},
+                      {count, b.getIndexAttr(typeOf(matrix).getDimSize(1))}});
+  }
+
+  /// [width, C] of a weight [heads, width, C].
+  Value weightOf(Value weight, Value head) {
+    Part part{{head, b.getIndexAttr(0), b.getIndexAttr(0)},
+              tensor::getMixedSizes(b, b.getLoc(), weight)};
+    part.sizes[0] = b.getIndexAttr(1);
+    return slice(weight, part, {0});
+  }
+
   Value index(int64_t value) {
     return arith::ConstantIndexOp::create(b, value);
   }
@@ -428,7 +583,7 @@ struct LowerAttention : ds::impl::LowerAttentionBase<LowerAttention> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (isa<AttentionOp, CachedAttentionOp, MlaAbsorbedOp>(op))
+      if (isa<AttentionOp, CachedAttentionOp, MlaOp, MlaAbsorbedOp>(op))
         ops.push_back(op);
     });
     for (Operation *op : ops)
@@ -444,6 +599,10 @@ private:
       return lowerCached(op, CachedOperands(cached), cached.getScale());
     if (auto latent = dyn_cast<MlaAbsorbedOp>(op))
       return lowerCached(op, CachedOperands(latent), latent.getScale());
+    if (auto expanded = dyn_cast<MlaOp>(op)) {
+      auto shape = expandedShape(expanded, vectorLanes);
+      return shape ? Partition(op, *shape).expanded(expanded) : Value();
+    }
     auto dense = cast<AttentionOp>(op);
     auto shape = shapeOf(dense.getQuery(), dense.getKey(), dense.getValue(),
                          dense.getResult(), vectorLanes, dense.getScale(),

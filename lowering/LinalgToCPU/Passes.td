@@ -182,6 +182,8 @@ def LowerAttention : Pass<"ds-cpu-attention"> {
     online: keys are walked in blocks from position 0 and maximum, sum and weighted values of a row move along, so no buffer holds
     tokens × keys. A latent and its rope key lie side by side as one key; the latent is read where it lies as the value, too. More than 32
     query heads of one key are computed in equal parts of at most as many, where there are such of 8 or more.
+    `ds.mla` goes over heads and blocks of 512 tokens: for each chunk of 256 keys, keys and values of one head are made of the latents by
+    fused multiply-adds, C ascending, then all tokens of the block attend to them, and what they have is carried to the next chunk.
     All in f32; f16 and bf16 are widened when read. Every 256 keys the row's result is merged with that of the keys before; where few
     tokens give threads little to share (decoding), they share these chunks, and a second loop merges them in the same order. The next block is asked for before it is needed
     (`memref.prefetch`). A row's bits depend on its own query, keys and position only, within one value of `lanes`.

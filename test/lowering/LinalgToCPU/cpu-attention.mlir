@@ -81,6 +81,52 @@ func.func @latent(%q: tensor<?x40x71xf32>, %c: tensor<?x1x?x67xbf16>, %r: tensor
 
 // -----
 
+// A head's weights are laid out once, 5 + 7 columns in whole vectors; a chunk of 256 keys is made of latents before 32 tokens at a time attend
+// to it, with the rope key where it lies. What they carry is a row of 2 vectors and 7 values.
+// CHECK-LABEL: func.func @expanded
+// CHECK-NOT: ds.mla
+// CHECK: scf.forall (%[[HEAD:.+]], %{{.+}}) in (3, %{{.+}})
+// CHECK: %[[UK:.+]] = tensor.extract_slice %arg3[%[[HEAD]], 0, 0] [1, 5, 20]{{.*}} to tensor<5x20xbf16>
+// CHECK: %[[UV:.+]] = tensor.extract_slice %arg4[%[[HEAD]], 0, 0] [1, 7, 20]{{.*}} to tensor<7x20xbf16>
+// CHECK: alloc_tensor() : tensor<20x32xf32>
+// CHECK: vector.transfer_read %[[UK]]
+// CHECK: vector.transfer_read %[[UV]]
+// CHECK: %[[C:.+]] = tensor.extract_slice %arg1{{.*}} to tensor<?x20xbf16>
+// CHECK: %[[R:.+]] = tensor.extract_slice %arg2{{.*}} to tensor<?x4xbf16>
+// CHECK: alloc_tensor() : tensor<512x1x39xf32>
+// CHECK: scf.for %[[CHUNK:.+]] = %c0 to %{{.+}} step %c256
+// CHECK: alloc_tensor() : tensor<256x5xf32>
+// CHECK: alloc_tensor() : tensor<256x7xf32>
+// CHECK: vector.transfer_read %[[C]]
+// CHECK: vector.fma
+// CHECK: %[[ROPES:.+]] = tensor.extract_slice %[[R]][%[[CHUNK]], 0]
+// CHECK: scf.for %{{.+}} = %{{.+}} to %{{.+}} step %c32
+// CHECK: vector.transfer_read %[[ROPES]]
+// CHECK: vector.fma
+// CHECK: scf.forall.in_parallel
+func.func @expanded(%q: tensor<?x3x9xf32>, %c: tensor<?x1x?x20xbf16>, %r: tensor<?x1x?x4xbf16>, %uk: tensor<3x5x20xbf16>,
+                    %uv: tensor<3x7x20xbf16>, %starts: tensor<?xi32>, %past: tensor<?xi32>, %slots: tensor<?xi32>) -> tensor<?x3x7xf32> {
+  %m = ds.mla %q, %c, %r expand %uk, %uv at %starts, %past, %slots scale 0.125
+    : tensor<?x3x9xf32>, tensor<?x1x?x20xbf16>, tensor<?x1x?x4xbf16>, tensor<3x5x20xbf16>, tensor<3x7x20xbf16>, tensor<?xi32>,
+      tensor<?xi32>, tensor<?xi32> to tensor<?x3x7xf32>
+  return %m : tensor<?x3x7xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @expanded_double
+// CHECK: ds.mla
+// CHECK-NOT: scf.forall
+func.func @expanded_double(%q: tensor<?x3x9xf64>, %c: tensor<?x1x?x20xf64>, %r: tensor<?x1x?x4xf64>, %uk: tensor<3x5x20xf64>,
+                           %uv: tensor<3x7x20xf64>, %starts: tensor<?xi32>, %past: tensor<?xi32>, %slots: tensor<?xi32>) -> tensor<?x3x7xf64> {
+  %m = ds.mla %q, %c, %r expand %uk, %uv at %starts, %past, %slots scale 0.125
+    : tensor<?x3x9xf64>, tensor<?x1x?x20xf64>, tensor<?x1x?x4xf64>, tensor<3x5x20xf64>, tensor<3x7x20xf64>, tensor<?xi32>,
+      tensor<?xi32>, tensor<?xi32> to tensor<?x3x7xf64>
+  return %m : tensor<?x3x7xf64>
+}
+
+// -----
+
 // 37 heads have no such parts.
 // CHECK-LABEL: func.func @latent_of_many
 // CHECK: scf.forall (%{{[^ ]+}}, %{{[^ ]+}}) in
