@@ -62,6 +62,7 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   moe.tileRows = 64;
   pm.addNestedPass<func::FuncOp>(createDecomposeMoe(moe));
   pm.addNestedPass<func::FuncOp>(createDecomposeMtpInput());
+  pm.addNestedPass<func::FuncOp>(createAbsorbMlaWeights());
   pm.addNestedPass<func::FuncOp>(createMergeLinears());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   QuantizeWeightsOptions quantize;

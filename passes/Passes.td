@@ -7,6 +7,20 @@
 #define PASSES_PASSES
 include "mlir/Pass/PassBase.td"
 
+def AbsorbMlaWeights : Pass<"ds-absorb-mla-weights"> {
+  let summary = "ds.mla becomes ds.mla_absorbed between products with W_UK and W_UV";
+  let description = [{
+    score = (q · W_UK) · c instead of q · (W_UK · c), and Σ p · (W_UV · c) = W_UV · Σ p · c: a key that was cached as a latent of C numbers is
+    read as it lies, where `ds.mla` makes H · (P + V) numbers of it at every step. The query goes through W_UK before attention and the mixed
+    latents through W_UV after it, head by head, in f32 (f64 for f64), one rounding at the end. W_UQ · W_UK is never made: it has
+    more elements than both. Scores then cost C + R products a head instead of P + R, and values C instead of V: decoding and
+    chunks of up to some C · (P + V) / (2 · C − P − V) tokens (171 for DeepSeek-V2 and V3) are faster, longer ones slower.
+    Does nothing where a weight is no parameter or a size but those of tokens and caches is not known. Run before weights that
+    are computed at compile time are split off (W_UVᵀ is).
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def CountWork : Pass<"ds-count-work", "ModuleOp"> {
   let summary = "multiply-adds of a token, for benchmarks";
   let description = [{

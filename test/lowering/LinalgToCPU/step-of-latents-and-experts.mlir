@@ -1,8 +1,8 @@
 // RUN: ds-compile %s --mode=lm --emit=llvm -o %t.mlir
 // RUN: FileCheck %s --input-file %t.mlir --implicit-check-not=malloc --implicit-check-not=@free --implicit-check-not=aligned_alloc
 
-// Latent attention in both forms, routing, experts: a step takes the memory of
-// all of them from the caller.
+// Latent attention, routing, experts: a step takes the memory of all of them
+// from the caller.
 // CHECK: llvm.func @step
 // CHECK: llvm.func @ds_entry_step_workspace_bytes
 
