@@ -1,8 +1,9 @@
 //===- ds-bench.cpp - how fast a model is, and how fast it could be -------===//
 //
 // Tokens a second of prefill and decode, beside what this machine reads and
-// multiplies at most in the same round: what else goes on in the machine then
-// disturbs both sides of a share. Medians over the rounds are printed.
+// multiplies at most. Decoding is paired with the reads of its own round: what
+// else goes on in the memory then disturbs both. Medians over the rounds are
+// printed.
 //
 //===----------------------------------------------------------------------===//
 #include "ds/ds_runtime.h"
@@ -174,33 +175,32 @@ ordered_json report(const ds_model_t *model, const Command &command,
                     {"decode_tokens_per_s", r.behind},
                     {"read_bytes_per_s", r.read},
                     {"peak_multiply_adds_per_s", r.peak}});
-  return {
-      {"model", command.model},
-      {"variant", variant},
-      {"threads", threads},
-      {"rounds", std::move(each)},
-      {"prompt_tokens", command.prompt},
-      {"decode_tokens", command.decode},
-      {"prefill_tokens_per_s", prefill},
-      {"decode_tokens_per_s", behind},
-      {"decode_from_start_tokens_per_s", first},
-      {"read_bytes_per_s", read},
-      {"weight_bytes_per_token", ds_model_weight_bytes_per_token(model)},
-      {"cache_bytes_per_token", ds_model_cache_bytes_per_token(model)},
-      {"cache_bytes_read_per_token", cacheBytes},
-      {"decode_from_start_share_of_bandwidth",
-       over([&](const Round &r) { return weightBytes * r.first / r.read; })},
-      {"decode_share_of_bandwidth", over([&](const Round &r) {
-         return (weightBytes + cacheBytes) * r.behind / r.read;
-       })},
-      {"instruction", bench::instructionName(instruction)},
-      {"peak_multiply_adds_per_s", peak},
-      {"multiply_adds_per_token", facts.multiply_adds_per_token},
-      {"multiply_adds_per_logits", facts.multiply_adds_per_logits},
-      {"prefill_share_of_peak",
-       over([&](const Round &r) { return prefillWork * r.prefill / r.peak; })},
-      {"decode_share_of_peak",
-       over([&](const Round &r) { return decodeWork * r.behind / r.peak; })}};
+  return {{"model", command.model},
+          {"variant", variant},
+          {"threads", threads},
+          {"rounds", std::move(each)},
+          {"prompt_tokens", command.prompt},
+          {"decode_tokens", command.decode},
+          {"prefill_tokens_per_s", prefill},
+          {"decode_tokens_per_s", behind},
+          {"decode_from_start_tokens_per_s", first},
+          {"read_bytes_per_s", read},
+          {"weight_bytes_per_token", ds_model_weight_bytes_per_token(model)},
+          {"cache_bytes_per_token", ds_model_cache_bytes_per_token(model)},
+          {"cache_bytes_read_per_token", cacheBytes},
+          {"decode_from_start_share_of_bandwidth", over([&](const Round &r) {
+             return weightBytes * r.first / r.read;
+           })},
+          {"decode_share_of_bandwidth", over([&](const Round &r) {
+             return (weightBytes + cacheBytes) * r.behind / r.read;
+           })},
+          {"instruction", bench::instructionName(instruction)},
+          {"peak_multiply_adds_per_s", peak},
+          {"multiply_adds_per_token", facts.multiply_adds_per_token},
+          {"multiply_adds_per_logits", facts.multiply_adds_per_logits},
+          // Arithmetic is not shared with others as memory is: of the medians.
+          {"prefill_share_of_peak", prefillWork * prefill / peak},
+          {"decode_share_of_peak", decodeWork * behind / peak}};
 }
 
 void print(const ordered_json &r) {
