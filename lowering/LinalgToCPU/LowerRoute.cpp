@@ -79,7 +79,12 @@ private:
   using LoopBody =
       llvm::function_ref<SmallVector<Value>(Value i, SmallVector<Value>)>;
   /// for i in [0, count): carried = body(i, carried).
-  SmallVector<Value> loop(Value count, ValueRange carried, LoopBody body);
+  SmallVector<Value> loop(Value count, ValueRange carried, LoopBody body) {
+    return r.nest(OpFoldResult(count), carried,
+                  [&](RowVectors &, ValueRange at, ValueRange now) {
+                    return body(at[0], SmallVector<Value>(now));
+                  });
+  }
   SmallVector<Value> loop(int64_t count, ValueRange carried, LoopBody body) {
     return loop(r.index(count), carried, body);
   }
@@ -122,18 +127,6 @@ private:
 };
 
 } // namespace
-
-SmallVector<Value> RouteEmitter::loop(Value count, ValueRange carried,
-                                      LoopBody body) {
-  auto loop =
-      scf::ForOp::create(b, loc, r.index(0), count, r.index(1), carried);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  scf::YieldOp::create(b, loc,
-                       body(loop.getInductionVar(),
-                            SmallVector<Value>(loop.getRegionIterArgs())));
-  return SmallVector<Value>(loop.getResults());
-}
 
 Value RouteEmitter::local(int64_t count, Type element) {
   return bufferization::AllocTensorOp::create(
