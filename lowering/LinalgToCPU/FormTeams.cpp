@@ -85,7 +85,7 @@ struct Roots {
   }
 };
 
-/// What an operation means to a team.
+/// What an operation means to a team, asked once for each.
 enum class Part {
   loop,    // a call of a share: every member does its part
   free,    // no effect on memory: every member does it
@@ -94,65 +94,80 @@ enum class Part {
   outside, // allocates, calls, or has results that the others would miss
 };
 
-func::FuncOp shareOf(Operation &op) {
-  auto call = dyn_cast<func::CallOp>(op);
-  if (!call)
-    return {};
-  auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-      call, call.getCalleeAttr());
-  return function->hasAttr(shareAttribute) ? function : func::FuncOp();
-}
+struct Piece {
+  Operation *op;
+  Part part;
+  /// Of a loop.
+  func::FuncOp share;
 
-Part partOf(Operation &op) {
-  if (shareOf(op))
-    return Part::loop;
-  if (isMemoryEffectFree(&op))
-    return Part::free;
-  std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
-      getEffectsRecursively(&op);
-  if (!effects)
-    return Part::outside;
-  bool writes = false;
-  for (const MemoryEffects::EffectInstance &effect : *effects) {
-    if (isa<MemoryEffects::Allocate, MemoryEffects::Free>(effect.getEffect()))
-      return Part::outside;
-    writes |= isa<MemoryEffects::Write>(effect.getEffect());
+  static Piece of(Operation &op) {
+    if (auto call = dyn_cast<func::CallOp>(op)) {
+      auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+          call, call.getCalleeAttr());
+      if (function->hasAttr(shareAttribute))
+        return {&op, Part::loop, function};
+    }
+    return {&op, partByEffects(op), {}};
   }
-  if (!writes)
-    return Part::reads;
-  return op.use_empty() ? Part::writes : Part::outside;
-}
+
+private:
+  static Part partByEffects(Operation &op) {
+    if (isMemoryEffectFree(&op))
+      return Part::free;
+    std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
+        getEffectsRecursively(&op);
+    if (!effects)
+      return Part::outside;
+    bool writes = false;
+    for (const MemoryEffects::EffectInstance &effect : *effects) {
+      if (isa<MemoryEffects::Allocate, MemoryEffects::Free>(effect.getEffect()))
+        return Part::outside;
+      writes |= isa<MemoryEffects::Write>(effect.getEffect());
+    }
+    if (!writes)
+      return Part::reads;
+    return op.use_empty() ? Part::writes : Part::outside;
+  }
+};
 
 /// A run of operations of one block, from a loop to a loop, that a team can do.
 class Run {
 public:
-  explicit Run(ArrayRef<Operation *> ops)
-      : ops(ops), members(llvm::from_range, ops) {
-    for (Operation *op : ops)
-      if (dependsOnReads(op))
-        tied.insert(op);
+  explicit Run(ArrayRef<Piece> pieces) : pieces(pieces) {
+    for (const Piece &piece : pieces) {
+      members.insert(piece.op);
+      if (dependsOnReads(piece))
+        tied.insert(piece.op);
+    }
   }
 
   /// The first operation whose result is only known inside, and wanted outside.
   std::optional<size_t> firstLeak() const {
-    for (auto [i, op] : llvm::enumerate(ops))
-      if (tied.contains(op))
-        for (Operation *user : op->getUsers())
-          if (!members.contains(op->getBlock()->findAncestorOpInBlock(*user)))
+    for (auto [i, piece] : llvm::enumerate(pieces))
+      if (tied.contains(piece.op))
+        for (Operation *user : piece.op->getUsers())
+          if (!members.contains(
+                  piece.op->getBlock()->findAncestorOpInBlock(*user)))
             return i;
     return std::nullopt;
   }
 
-  ArrayRef<Operation *> ops;
+  /// What every member knows by itself: what else stands there is erased once
+  /// the team is formed.
+  bool isCommon(const Piece &piece) const {
+    return piece.part == Part::free && !tied.contains(piece.op);
+  }
+
+  ArrayRef<Piece> pieces;
   llvm::SmallPtrSet<Operation *, 16> members;
   /// Those that read, and what follows from what they read.
   llvm::SmallPtrSet<Operation *, 16> tied;
 
 private:
-  bool dependsOnReads(Operation *op) const {
-    Part part = partOf(*op);
-    if (part != Part::free)
-      return part == Part::reads;
+  bool dependsOnReads(const Piece &piece) const {
+    if (piece.part != Part::free)
+      return piece.part == Part::reads;
+    Operation *op = piece.op;
     auto isTied = [&](Value value) {
       return tied.contains(value.getDefiningOp());
     };
@@ -178,9 +193,10 @@ public:
                                     arith::ConstantIndexOp::create(b, loc, 1));
   }
 
-  void add(Operation &op) {
+  void add(const Piece &piece) {
+    Operation &op = *piece.op;
     Location loc = op.getLoc();
-    switch (partOf(op)) {
+    switch (piece.part) {
     case Part::free:
       b.clone(op, mapping);
       return;
@@ -207,7 +223,7 @@ public:
       SmallVector<Value> args{member, members};
       for (Value operand : llvm::drop_begin(op.getOperands(), 2))
         args.push_back(mapping.lookup(operand));
-      func::FuncOp share = shareOf(op);
+      func::FuncOp share = piece.share;
       Value enough = arith::CmpIOp::create(
           b, loc, arith::CmpIPredicate::uge, args[2],
           arith::ConstantIndexOp::create(
@@ -289,64 +305,63 @@ private:
 
   void formTeams(Block &block, Value threads, UniqueFunctions &bodies,
                  UniqueFunctions &teams) {
-    SmallVector<Operation *> ops;
-    SmallVector<SmallVector<Operation *>> runs;
+    SmallVector<Piece> pieces;
+    SmallVector<SmallVector<Piece>> runs;
     auto end = [&] {
-      if (!ops.empty())
-        runs.push_back(std::move(ops));
-      ops.clear();
+      if (!pieces.empty())
+        runs.push_back(std::move(pieces));
+      pieces.clear();
     };
     for (Operation &op : block.without_terminator()) {
-      Part part = partOf(op);
-      if (part == Part::outside)
+      Piece piece = Piece::of(op);
+      if (piece.part == Part::outside)
         end();
-      else if (part == Part::loop || !ops.empty())
-        ops.push_back(&op);
+      else if (piece.part == Part::loop || !pieces.empty())
+        pieces.push_back(piece);
     }
     end();
-    for (ArrayRef<Operation *> run : runs)
+    for (ArrayRef<Piece> run : runs)
       divide(run, threads, bodies, teams);
   }
 
   /// Makes teams of the longest runs that need no result of each other.
-  void divide(ArrayRef<Operation *> ops, Value threads, UniqueFunctions &bodies,
+  void divide(ArrayRef<Piece> pieces, Value threads, UniqueFunctions &bodies,
               UniqueFunctions &teams) {
-    auto isLoop = [](Operation *op) { return bool(shareOf(*op)); };
     while (true) {
-      while (!ops.empty() && !isLoop(ops.front()))
-        ops = ops.drop_front();
-      while (!ops.empty() && !isLoop(ops.back()))
-        ops = ops.drop_back();
-      if (ops.empty())
+      while (!pieces.empty() && pieces.front().part != Part::loop)
+        pieces = pieces.drop_front();
+      while (!pieces.empty() && pieces.back().part != Part::loop)
+        pieces = pieces.drop_back();
+      if (pieces.empty())
         return;
-      Run run(ops);
+      Run run(pieces);
       std::optional<size_t> leak = run.firstLeak();
       if (!leak)
         return form(run, threads, bodies, teams);
-      divide(ops.take_front(*leak), threads, bodies, teams);
-      ops = ops.drop_front(*leak + 1);
+      divide(pieces.take_front(*leak), threads, bodies, teams);
+      pieces = pieces.drop_front(*leak + 1);
     }
   }
 
   void form(const Run &run, Value threads, UniqueFunctions &bodies,
             UniqueFunctions &teams) {
     // What everyone can know stands before the team, for those behind it.
-    Operation *first = run.ops.front();
-    for (Operation *op : run.ops)
-      if (partOf(*op) == Part::free && !run.tied.contains(op))
-        op->moveBefore(first);
+    Operation *first = run.pieces.front().op;
+    for (const Piece &piece : run.pieces)
+      if (run.isCommon(piece))
+        piece.op->moveBefore(first);
     OpBuilder builder(first);
     Location loc = first->getLoc();
     Value wanted = wantedThreads(builder, run, threads);
 
     llvm::SetVector<Value> used;
-    for (Operation *op : run.ops) {
-      auto operands = op->getOperands();
+    for (const Piece &piece : run.pieces) {
+      auto operands = piece.op->getOperands();
       // A share's first two are the member's own.
-      if (shareOf(*op))
+      if (piece.share)
         operands = operands.drop_front(2);
       used.insert_range(operands);
-      getUsedValuesDefinedAbove(op->getRegions(), used);
+      getUsedValuesDefinedAbove(piece.op->getRegions(), used);
     }
     SmallVector<Value> captured, constants;
     for (Value value : used) {
@@ -368,19 +383,19 @@ private:
     SmallVector<Value> args{wanted};
     args.append(captured);
     func::CallOp::create(builder, loc, team, args);
-    for (Operation *op : llvm::reverse(run.ops))
-      if (partOf(*op) != Part::free || run.tied.contains(op))
-        op->erase();
+    for (const Piece &piece : llvm::reverse(run.pieces))
+      if (!run.isCommon(piece))
+        piece.op->erase();
   }
 
   /// No more threads than the longest loop has work for.
   static Value wantedThreads(OpBuilder &builder, const Run &run,
                              Value threads) {
-    Location loc = run.ops.front()->getLoc();
+    Location loc = run.pieces.front().op->getLoc();
     llvm::SetVector<std::pair<Value, int64_t>> loops;
-    for (Operation *op : run.ops)
-      if (func::FuncOp share = shareOf(*op)) {
-        Value count = op->getOperand(2);
+    for (const Piece &piece : run.pieces)
+      if (func::FuncOp share = piece.share) {
+        Value count = piece.op->getOperand(2);
         // Known only inside.
         if (run.tied.contains(count.getDefiningOp()))
           return threads;
@@ -407,7 +422,7 @@ private:
   /// `@member_i(member, members, …)`.
   func::FuncOp makeMember(const Run &run, ArrayRef<Value> captured,
                           ArrayRef<Value> constants) {
-    Location loc = run.ops.front()->getLoc();
+    Location loc = run.pieces.front().op->getLoc();
     OpBuilder builder(&getContext());
     Type index = builder.getIndexType();
     SmallVector<Type> types{index, index};
@@ -424,12 +439,12 @@ private:
       builder.clone(*value.getDefiningOp(), mapping);
 
     Roots written;
-    for (Operation *op : run.ops)
-      addWritten(*op, written);
+    for (const Piece &piece : run.pieces)
+      addWritten(*piece.op, written);
     MemberBody body(builder, loc, entry->getArgument(0), entry->getArgument(1),
                     mapping, written);
-    for (Operation *op : run.ops)
-      body.add(*op);
+    for (const Piece &piece : run.pieces)
+      body.add(piece);
     func::ReturnOp::create(builder, loc);
     return function;
   }
