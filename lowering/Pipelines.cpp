@@ -39,6 +39,7 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
   function.addPass(createCSEPass());
   function.addPass(createSimplifyElementwise());
   function.addPass(createForwardGathers());
+  function.addPass(createForwardScatters());
   // Transposes first: every pattern below expects them in one place.
   function.addPass(createSinkTransposes());
   function.addPass(createCSEPass());

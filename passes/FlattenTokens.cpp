@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"
 #include "passes/TokenFlattener.h"
+#include "passes/ViewChain.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_FLATTENTOKENS
@@ -15,39 +16,35 @@ namespace mlir::ds {
 using namespace mlir;
 using namespace mlir::ds;
 
-Value TokenFlattener::cachedRows(CacheTensor &cache) {
-  Value rows = flatten(cache.rows);
-  for (Operation *op : cache.afterAppend)
-    if (rows)
-      rows = reapply(op, dataOperand(op), rows);
+Value TokenFlattener::appendCache(Value seen, size_t index) {
+  ViewChain chain = ViewChain::of(seen, symbols);
+  bool repeats = llvm::any_of(chain.dims, [](auto &dim) {
+    return llvm::any_of(dim, std::mem_fn(&ViewAtom::isRepeat));
+  });
+  OpBuilder inGraph(seen.getContext());
+  inGraph.setInsertionPointAfterValue(seen);
+  // The tokens first, through views that would mix them with heads.
+  Value ordered;
+  if (repeats)
+    ordered =
+        TransposeOp::create(inGraph, loc, seen, ArrayRef<int64_t>{0, 2, 1, 3});
+  else
+    ordered = chain.materialize(
+        inGraph, loc,
+        {chain.dims[0], chain.dims[2], chain.dims[1], chain.dims[3]});
+  Value rows = flatten(ordered);
   if (!rows)
     return nullptr;
-  RankedTensorType type = tensorType(rows);
-  if (!cache.widthFirst)
-    return reshapeRest(rows, {cache.heads, cache.width});
-  rows = reshapeRest(rows, {cache.width, cache.heads});
-  return TransposeOp::create(
-      builder, loc,
-      RankedTensorType::get({type.getDimSize(0), cache.heads, cache.width},
-                            type.getElementType()),
-      rows, builder.getDenseI64ArrayAttr({0, 2, 1}));
-}
-
-Value TokenFlattener::appendCache(CacheTensor &cache) {
-  Value rows = cachedRows(cache);
-  if (!rows)
-    return nullptr;
-  Value before = cacheOf.lookup(cache.past);
-  Value after = CacheAppendOp::create(
-      builder, cache.appended.getLoc(), before.getType(), rows, before,
-      step.rowStart, step.pastLength, step.cacheSlot);
-  cacheOf[cache.past] = after;
-  return after;
+  rows = reshapeRest(
+      rows, {tensorType(seen).getDimSize(1), tensorType(seen).getDimSize(3)});
+  Value cache = step.caches[index];
+  return cachesOut[index] = CacheAppendOp::create(
+             builder, seen.getLoc(), cache.getType(), rows, cache,
+             step.rowStart, step.pastLength, step.cacheSlot);
 }
 
 Value TokenFlattener::flattenAttention(AttentionOp op) {
-  CachedLayer *layer =
-      llvm::find_if(model.layers, [&](auto &l) { return l.attention == op; });
+  size_t layer = llvm::find(model.attentions, op) - model.attentions.begin();
   // Row s must see exactly the keys up to past + s.
   Value mask = op.getMask();
   SmallVector<Polynomial> at;
@@ -78,36 +75,33 @@ Value TokenFlattener::flattenAttention(AttentionOp op) {
   Value query = flatten(op.getQuery());
   if (!query)
     return nullptr;
-  Value key = appendCache(layer->key);
+  Value key = appendCache(op.getKey(), 2 * layer);
   if (!key)
     return nullptr;
-  Value value = appendCache(layer->value);
+  Value value = appendCache(op.getValue(), 2 * layer + 1);
   if (!value)
     return nullptr;
   SmallVector<int64_t> shape(tensorType(query).getShape());
-  shape.back() = layer->value.width;
+  shape.back() = tensorType(value).getDimSize(3);
   return CachedAttentionOp::create(
       builder, op.getLoc(), RankedTensorType::get(shape, f32), query, key,
       value, step.rowStart, step.pastLength, step.cacheSlot, op.getScaleAttr());
 }
 
 func::FuncOp TokenFlattener::run() {
-  SmallVector<CacheTensor *> caches;
-  SmallVector<StepCache> stepCaches;
-  for (auto [i, layer] : llvm::enumerate(model.layers))
-    for (auto [name, cache] :
-         {std::pair(".k", &layer.key), std::pair(".v", &layer.value)}) {
-      caches.push_back(cache);
-      stepCaches.push_back(
-          {("cache." + Twine(i) + name).str(), cache->heads, cache->width});
-    }
+  SmallVector<StepCache> caches;
+  for (auto [i, attention] : llvm::enumerate(model.attentions))
+    for (auto [name, seen] : {std::pair(".k", attention.getKey()),
+                              std::pair(".v", attention.getValue())})
+      caches.push_back({("cache." + Twine(i) + name).str(),
+                        tensorType(seen).getDimSize(1),
+                        tensorType(seen).getDimSize(3)});
   builder.setInsertionPoint(model.function);
   loc = model.function.getLoc();
   step = StepFunction::create(
-      builder, loc, stepCaches, tensorType(model.logits).getShape().back(),
+      builder, loc, caches, tensorType(model.logits).getShape().back(),
       tensorType(model.head.getInput()).getShape().back());
-  for (auto [cache, argument] : llvm::zip_equal(caches, step.caches))
-    cacheOf[cache->past] = argument;
+  cachesOut.assign(step.caches.begin(), step.caches.end());
 
   Value hidden = flatten(model.head.getInput());
   Value logits;
@@ -120,12 +114,9 @@ func::FuncOp TokenFlattener::run() {
     step.function.erase();
     return nullptr;
   }
-  SmallVector<Value> outputs;
-  for (CacheTensor *cache : caches)
-    outputs.push_back(cacheOf.lookup(cache->past));
-  StepFunction::finish(builder, loc, logits, hidden, outputs);
+  StepFunction::finish(builder, loc, logits, hidden, cachesOut);
   StepFunction::setFacts(model.function->getParentOfType<ModuleOp>(), logits,
-                         hidden, model.layers.size());
+                         hidden, model.attentions.size());
   return step.function;
 }
 

@@ -19,7 +19,8 @@ LanguageModel::of(func::FuncOp function) {
   auto model = std::make_unique<LanguageModel>();
   model->function = function;
   if (failed(model->findTokens()) || failed(model->findCaches()) ||
-      failed(model->assumeInputs()) || failed(model->findHead()))
+      failed(model->assumeInputs()) || failed(model->findAttentions()) ||
+      failed(model->findHead()))
     return failure();
   return model;
 }
@@ -50,132 +51,83 @@ LogicalResult LanguageModel::findTokens() {
   return success();
 }
 
-Value mlir::ds::dataOperand(Operation *op) {
-  for (Value operand : op->getOperands())
-    if (!matchSplat(operand))
-      return operand;
-  return op->getOperand(0);
-}
-
-/// Whether one number, the same for all, is done to every element of another
-/// tensor to make `value`: scaling, quantising and dequantising.
-static bool isElementByElement(Value value) {
-  Operation *op = value.getDefiningOp();
-  if (auto quantize = dyn_cast_or_null<QuantizeOp>(op))
-    return matchSplat(quantize.getScale()).has_value();
-  if (auto dequantize = dyn_cast_or_null<DequantizeOp>(op))
-    return tensorType(dequantize.getScale()).getRank() == 0 &&
-           matchSplat(dequantize.getScale());
-  if (!isa_and_nonnull<ElementwiseOp>(op))
-    return false;
-  unsigned numbers = 0;
-  for (Value operand : op->getOperands())
-    numbers += tensorType(operand).getRank() == 0 && matchSplat(operand);
-  return numbers + 1 == op->getNumOperands() &&
-         dataOperand(op).getType() == value.getType();
-}
-
-FailureOr<CacheTensor> LanguageModel::matchCache(Value value,
-                                                 AttentionOp user) {
-  ViewChain chain = ViewChain::of(value, symbols);
-  Location loc = user.getLoc();
-  // A cache kept in a narrower type is widened after the concatenation.
-  Value root = peelFloatCasts(chain.root);
-  SmallVector<Operation *> afterAppend;
-  while (isElementByElement(root)) {
-    afterAppend.insert(afterAppend.begin(), root.getDefiningOp());
-    root = peelFloatCasts(dataOperand(root.getDefiningOp()));
-  }
-  auto concat = root.getDefiningOp<ConcatOp>();
-  if (!concat || concat.getInputs().size() != 2)
-    return no(loc, "an attention reads keys or values that are no "
-                   "concatenation of past and new rows");
-  auto past = dyn_cast<BlockArgument>(concat.getInputs()[0]);
-  if (!past)
-    return no(loc, "the past keys or values of an attention are not an input");
+/// Whether `appended` goes out as it is, or rounded: rounded before it goes
+/// out, it is rounded again at the next step, and rounding twice with one scale
+/// is rounding once.
+static bool isOutput(ConcatOp appended) {
   auto isReturned = [](Value v) {
     return llvm::any_of(v.getUsers(), llvm::IsaPred<func::ReturnOp>);
   };
-  bool isOutput = isReturned(concat);
-  // Rounded before it goes out, it is rounded again at the next step: rounding
-  // twice with one scale is rounding once.
-  if (!isOutput && afterAppend.size() >= 2) {
-    auto quantize = dyn_cast<QuantizeOp>(afterAppend[0]);
-    auto dequantize = dyn_cast<DequantizeOp>(afterAppend[1]);
-    isOutput = quantize && dequantize && isReturned(dequantize) &&
-               quantize.getScale() == dequantize.getScale() &&
-               quantize.getZeroPoint() == dequantize.getZeroPoint();
-  }
-  if (!isOutput)
-    return no(loc, "the appended cache is not an output");
-  RankedTensorType type = tensorType(value);
-  if (type.isDynamicDim(1) || type.isDynamicDim(3))
-    return no(loc, "heads or head width of the cache are not fixed");
-  CacheTensor cache{past,
-                    concat,
-                    concat.getInputs()[1],
-                    int64_t(concat.getAxis()),
-                    type.getDimSize(1),
-                    type.getDimSize(3),
-                    false,
-                    afterAppend};
-  // Rows along the appended dimension; heads and width are all the others.
-  auto &dims = chain.dims;
-  bool rowsAppended = dims[2].size() == 1 && dims[2][0].rootDim == cache.axis;
-  for (int64_t d : {0, 1, 3})
-    for (const ViewAtom &atom : dims[d])
-      rowsAppended &= !atom.isRepeat() && atom.rootDim != cache.axis;
-  if (!rowsAppended)
-    return no(loc, "a cache does not grow along its rows");
-  if (!dims[1].empty() && !dims[3].empty()) {
-    auto place = [](const ViewAtom &atom) {
-      return std::make_pair(atom.rootDim, atom.piece);
-    };
-    cache.widthFirst = place(dims[3].front()) < place(dims[1].front());
-  }
-  return cache;
+  if (isReturned(appended))
+    return true;
+  for (Operation *user : appended->getUsers())
+    if (auto quantize = dyn_cast<QuantizeOp>(user))
+      for (Operation *next : quantize->getUsers())
+        if (auto dequantize = dyn_cast<DequantizeOp>(next))
+          if (isReturned(dequantize) &&
+              quantize.getScale() == dequantize.getScale() &&
+              quantize.getZeroPoint() == dequantize.getZeroPoint())
+            return true;
+  return false;
 }
 
 LogicalResult LanguageModel::findCaches() {
-  SmallVector<AttentionOp> attentions;
+  WalkResult walk = function.walk([&](ConcatOp op) {
+    if (op.getInputs().size() != 2)
+      return WalkResult::advance();
+    auto argument = dyn_cast<BlockArgument>(op.getInputs()[0]);
+    if (!argument || !isa<FloatType>(tensorType(argument).getElementType()))
+      return WalkResult::advance();
+    if (!isOutput(op)) {
+      (void)no(op.getLoc(), "the appended cache is not an output");
+      return WalkResult::interrupt();
+    }
+    if (!tensorType(argument).isDynamicDim(op.getAxis())) {
+      (void)no(op.getLoc(), "the length of a cache is fixed");
+      return WalkResult::interrupt();
+    }
+    caches.push_back({argument, op, int64_t(op.getAxis())});
+    return WalkResult::advance();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+  if (caches.empty())
+    return no(function.getLoc(),
+              "no input is a cache that new rows are appended to");
+  past = symbols.sizeOf(caches.front().past, caches.front().axis);
+  return success();
+}
+
+LogicalResult LanguageModel::findAttentions() {
   function.walk([&](AttentionOp op) { attentions.push_back(op); });
   if (attentions.empty())
     return no(function.getLoc(), "it has no attention");
-  for (AttentionOp op : attentions) {
-    FailureOr<CacheTensor> key = matchCache(op.getKey(), op);
-    if (failed(key))
-      return failure();
-    FailureOr<CacheTensor> value = matchCache(op.getValue(), op);
-    if (failed(value))
-      return failure();
-    layers.push_back({op, *key, *value});
-  }
-  // A cache belongs to one attention.
-  llvm::SmallPtrSet<Operation *, 16> seen;
-  for (CachedLayer &layer : layers)
-    for (CacheTensor *cache : {&layer.key, &layer.value})
-      if (!seen.insert(cache->appended).second)
-        return no(layer.attention.getLoc(), "two attentions share a cache");
-  past = symbols.sizeOf(layers.front().key.past, layers.front().key.axis);
+  for (AttentionOp op : attentions)
+    for (Value seen : {op.getKey(), op.getValue()}) {
+      RankedTensorType type = tensorType(seen);
+      if (type.isDynamicDim(1) || type.isDynamicDim(3))
+        return no(op.getLoc(), "heads or head width of keys or values are not "
+                               "fixed");
+      if (!(symbols.sizeOf(seen, 2) == past + rows))
+        return no(op.getLoc(), "an attention reads keys or values that are not "
+                               "those of all past and new tokens");
+    }
   return success();
 }
 
 LogicalResult LanguageModel::assumeInputs() {
   // All caches have one batch and one past length.
-  llvm::SmallPtrSet<Value, 16> caches;
-  for (CachedLayer &layer : layers)
-    for (CacheTensor *cache : {&layer.key, &layer.value}) {
-      caches.insert(cache->past);
-      RankedTensorType type = tensorType(cache->past);
-      if (!type.isDynamicDim(cache->axis))
-        return no(layer.attention.getLoc(), "the length of a cache is fixed");
-      symbols.assumeSize(cache->past, cache->axis, past);
-      for (int64_t d = 0; d < type.getRank(); ++d)
-        if (d != cache->axis && type.isDynamicDim(d))
-          symbols.assumeSize(cache->past, d, batch);
-    }
+  llvm::SmallPtrSet<Value, 16> pasts;
+  for (CacheTensor &cache : caches) {
+    pasts.insert(cache.past);
+    symbols.assumeSize(cache.past, cache.axis, past);
+    RankedTensorType type = tensorType(cache.past);
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      if (d != cache.axis && type.isDynamicDim(d))
+        symbols.assumeSize(cache.past, d, batch);
+  }
   for (BlockArgument argument : function.getArguments()) {
-    if (argument == tokens || caches.contains(argument))
+    if (argument == tokens || pasts.contains(argument))
       continue;
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type || type.getRank() == 0 ||

@@ -11,34 +11,15 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/SymbolicElement.h"
-#include "passes/ViewChain.h"
 
 namespace mlir::ds {
 
-/// One cache tensor: `appended` = concat(`past`, new rows) along `axis`.
+/// One cache of the graph: the output `appended` = concat(`past`, new rows)
+/// along `axis`.
 struct CacheTensor {
   BlockArgument past;
   ConcatOp appended;
-  Value rows;
   int64_t axis;
-  int64_t heads;
-  int64_t width;
-  /// Whether the width stands before the heads in the cache (keys kept
-  /// transposed).
-  bool widthFirst;
-  /// What is done to every element between the concatenation and the
-  /// attention (a scale, a rounding), innermost first: done to new rows before
-  /// they are kept.
-  SmallVector<Operation *> afterAppend;
-};
-
-/// The operand of an op of `afterAppend` that is no number.
-Value dataOperand(Operation *op);
-
-/// One attention with its caches.
-struct CachedLayer {
-  AttentionOp attention;
-  CacheTensor key, value;
 };
 
 /// The graph as a language model. `symbols` knows that all tokens are present:
@@ -50,7 +31,9 @@ struct LanguageModel {
   Polynomial batch, rows, past;
   BlockArgument tokens;
   EmbeddingOp embedding;
-  SmallVector<CachedLayer> layers;
+  SmallVector<CacheTensor> caches;
+  /// Each over keys and values with a row for every past and new token.
+  SmallVector<AttentionOp> attentions;
   /// The graph's output and the product that makes it.
   Value logits;
   LinearOp head;
@@ -61,9 +44,9 @@ struct LanguageModel {
 private:
   LogicalResult findTokens();
   LogicalResult findCaches();
+  LogicalResult findAttentions();
   LogicalResult assumeInputs();
   LogicalResult findHead();
-  FailureOr<CacheTensor> matchCache(Value value, AttentionOp user);
   LogicalResult no(Location loc, const Twine &why);
 };
 

@@ -117,9 +117,10 @@ def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
          cache.0.k [slots, heads, length, width], cache.0.v, …) -> (logits f32[R, V], hidden f32[N, d], caches …)
 
     if and only if the graph is proven to be one causal language model: token ids go into one embedding, every other value is
-    computed token by token, tokens meet only in `ds.attention` over `concat(past, new)`, whose mask, with every past and new
-    token present and positions counting up, lets row s see exactly the keys t <= past + s, and the concatenations are the
-    graph's outputs. Padding is not part of the step: sequences are laid end to end. Activations and caches are f32, whatever
+    computed token by token, and tokens meet only in `ds.attention`, whose mask, with every past and new token present and
+    positions counting up, lets row s see exactly the keys t <= past + s. Keys and values are `concat(past, new)` along the
+    tokens, an output of the graph, or made of such caches row by row (latents that are expanded at every step): row t of them
+    was made when token t was new, so the step keeps the rows that attention reads, whatever the file caches. Padding is not part of the step: sequences are laid end to end. Activations and caches are f32, whatever
     the graph's type; weights keep theirs. A copy that `ds-float-activations` made is tried instead of `@graph` and goes.
 
     Where the proof fails the module is left as it is and a remark names the value and the reason. Results: function argument
@@ -149,6 +150,16 @@ def ForwardGathers : Pass<"ds-forward-gathers"> {
   let description = [{
     `ds.gather` whose indices provably are 0, 1, 2, … up to the number of rows, as where an exporter flattens a rotation table
     and looks it up by a running index. Does nothing for any other lookup.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def ForwardScatters : Pass<"ds-forward-scatters"> {
+  let summary = "assignment to consecutive rows becomes ds.concat";
+  let description = [{
+    `ds.scatter_nd` that replaces rows a, a + 1, … of the first dimension, a and their number constants, as exporters write `x[a:b] = y`: the rows
+    before, the new ones and the rows behind, joined. Does nothing where rows are combined with what is there, or where a row's index is not
+    proven. Run before ds-sink-transposes: assignment to another dimension comes between two transposes.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
 }

@@ -25,16 +25,28 @@ TokenFlattener::Layout TokenFlattener::layoutOf(Value value) {
     if (!type.isDynamicDim(d))
       continue;
     Polynomial size = symbols.sizeOf(value, d);
-    if (size == model.rows && layout.row < 0)
+    Polynomial seen = model.past + model.rows;
+    bool merged =
+        size == model.batch * model.rows || size == model.batch * seen;
+    if (layout.row < 0 && (merged || size == model.rows || size == seen)) {
       layout.row = d;
-    else if (size == model.batch * model.rows && layout.row < 0) {
-      layout.row = d;
-      layout.merged = true;
-    } else if (size == model.batch && layout.batch < 0)
+      layout.merged = merged;
+      layout.past = size == seen || size == model.batch * seen;
+    } else if (size == model.batch && layout.batch < 0) {
       layout.batch = d;
+    }
   }
   // A batch of one is a number: it stands before the rows.
   return layout;
+}
+
+SmallVector<int64_t> TokenFlattener::restOf(RankedTensorType type,
+                                            Layout layout) {
+  SmallVector<int64_t> rest;
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    if (!layout.isLead(d) && !(d < layout.row && type.getDimSize(d) == 1))
+      rest.push_back(type.getDimSize(d));
+  return rest;
 }
 
 Value TokenFlattener::tokenCount(Value like) {
@@ -113,7 +125,8 @@ Value TokenFlattener::flattenOp(Value value) {
   RankedTensorType type = tensorType(value);
   Layout layout = layoutOf(value);
 
-  // Positions, however they are made: past + row (+ a number).
+  // Positions, however they are made: past + row (+ a number), or the place
+  // among all that are seen.
   if (layout.isToken() && isa<IntegerType>(type.getElementType()) &&
       !type.getElementType().isInteger(1)) {
     SmallVector<Polynomial> at;
@@ -123,15 +136,14 @@ Value TokenFlattener::flattenOp(Value value) {
                        : symbols.newIndex(symbols.sizeOf(value, d)));
     TermRef element = symbols.elementOf(value, at);
     if (element->kind == Term::Kind::Integer) {
+      Polynomial position = at[layout.row];
+      if (!layout.past)
+        position = position + model.past;
       std::optional<int64_t> offset =
-          (element->polynomial - model.past - at[layout.row]).getConstant();
-      if (offset) {
-        SmallVector<int64_t> rest;
-        for (int64_t d = 0; d < type.getRank(); ++d)
-          if (!layout.isLead(d) && !(d < layout.row && type.getDimSize(d) == 1))
-            rest.push_back(type.getDimSize(d));
-        return reshapeRest(positionsAs(type.getElementType(), *offset), rest);
-      }
+          (element->polynomial - position).getConstant();
+      if (offset)
+        return reshapeRest(positionsAs(type.getElementType(), *offset),
+                           restOf(type, layout));
     }
   }
   Operation *op = value.getDefiningOp();
@@ -220,39 +232,10 @@ Value TokenFlattener::flattenOp(Value value) {
     return flattenAttention(attention);
   if (auto gather = dyn_cast<GatherOp>(op))
     return flattenGather(gather);
-  if (auto concat = dyn_cast<ConcatOp>(op)) {
-    if (layout.isLead(concat.getAxis()))
-      return fail(value, "tokens are concatenated");
-    SmallVector<Value> inputs;
-    for (Value input : concat.getInputs()) {
-      inputs.push_back(flatten(input));
-      if (!inputs.back())
-        return nullptr;
-    }
-    int64_t axis = 1;
-    for (int64_t d = 0; d < int64_t(concat.getAxis()); ++d)
-      axis += !layout.isLead(d);
-    SmallVector<int64_t> shape(tensorType(inputs[0]).getShape());
-    shape[axis] = type.getDimSize(concat.getAxis());
-    return ConcatOp::create(
-        builder, loc,
-        RankedTensorType::get(shape, tensorType(inputs[0]).getElementType()),
-        uint64_t(axis), inputs);
-  }
-  if (auto broadcast = dyn_cast<BroadcastOp>(op)) {
-    // Over the batch alone: rows of all sequences are laid end to end anyway.
-    Layout from = layoutOf(broadcast.getInput());
-    RankedTensorType inputType = tensorType(broadcast.getInput());
-    int64_t extra = type.getRank() - inputType.getRank();
-    bool batchOnly = from.isToken() && layout.isToken();
-    for (int64_t d = 0; d < type.getRank(); ++d) {
-      int64_t size = d < extra ? 1 : inputType.getDimSize(d - extra);
-      if (d != layout.batch && d != layout.row)
-        batchOnly &= d >= extra && size == type.getDimSize(d);
-    }
-    if (batchOnly)
-      return flatten(broadcast.getInput());
-  }
+  if (auto concat = dyn_cast<ConcatOp>(op))
+    return flattenConcat(concat);
+  if (auto broadcast = dyn_cast<BroadcastOp>(op))
+    return flattenBroadcast(broadcast);
   return fail(value, "'" + op->getName().getStringRef() +
                          "' does not work token by token here");
 }

@@ -14,7 +14,9 @@
 
 namespace mlir::ds {
 
-/// Rebuilds values of the graph in the step function.
+/// Rebuilds values of the graph in the step function. Of a value with a row for
+/// every past and new token it makes the new rows: as such a value is computed
+/// row by row from caches, its past rows were made when their tokens were new.
 class TokenFlattener {
 public:
   explicit TokenFlattener(LanguageModel &model)
@@ -29,6 +31,7 @@ private:
   struct Layout {
     int64_t batch = -1, row = -1;
     bool merged = false; // one dimension of batch·rows, at `row`
+    bool past = false;   // the rows are those of past and new tokens
     bool isToken() const { return row >= 0; }
     bool isLead(int64_t d) const { return d == batch || d == row; }
   };
@@ -42,12 +45,16 @@ private:
   Value flattenSlice(SliceOp op);
   Value flattenAttention(AttentionOp op);
   Value flattenGather(GatherOp op);
-  Value appendCache(CacheTensor &cache);
-  /// The new rows of `cache`, [N, heads, width].
-  Value cachedRows(CacheTensor &cache);
+  Value flattenConcat(ConcatOp op);
+  Value flattenBroadcast(BroadcastOp op);
+  /// Cache `index` of the step after the new rows of `seen`, keys or values
+  /// [B, heads, past + rows, width].
+  Value appendCache(Value seen, size_t index);
   /// `op`, which works element by element, on `rows` instead of `data`.
   Value reapply(Operation *op, Value data, Value rows);
 
+  /// The sizes that a token of `type` has, laid out as `layout` says.
+  SmallVector<int64_t> restOf(RankedTensorType type, Layout layout);
   /// A value that is the same for all tokens, cloned.
   Value import(Value value);
   /// `value` of the graph for use beside [N, rest…]: flattened if it has rows.
@@ -72,7 +79,7 @@ private:
   bool failed = false;
 
   DenseMap<Value, Value> flat, imported;
-  DenseMap<Value, Value> cacheOf; // past argument → newest cache value
+  SmallVector<Value> cachesOut;
   StepFunction step;
 };
 

@@ -27,7 +27,7 @@ Value TokenFlattener::reshapeRest(Value value, ArrayRef<int64_t> rest) {
 Value TokenFlattener::flattenReshape(ReshapeOp op) {
   Layout to = layoutOf(op), from = layoutOf(op.getInput());
   RankedTensorType type = tensorType(op.getResult());
-  if (!to.isToken() || !from.isToken())
+  if (!to.isToken() || !from.isToken() || to.past != from.past)
     return fail(op, "a reshape mixes tokens with other dimensions");
   // The token dimensions must lead on both sides (units may stand before), and
   // nothing but fixed sizes may follow.
@@ -45,10 +45,7 @@ Value TokenFlattener::flattenReshape(ReshapeOp op) {
   Value input = flatten(op.getInput());
   if (!input)
     return nullptr;
-  SmallVector<int64_t> rest;
-  for (int64_t d = 0; d < type.getRank(); ++d)
-    if (!to.isLead(d) && !(d < to.row && type.getDimSize(d) == 1))
-      rest.push_back(type.getDimSize(d));
+  SmallVector<int64_t> rest = restOf(type, to);
   if (!leads(op.getInput(), from) || !leads(op, to)) {
     // Elements may keep their places within a token all the same: only unit
     // dimensions moved.
@@ -102,6 +99,50 @@ Value TokenFlattener::flattenTranspose(TransposeOp op) {
   return reshapeRest(moved, newSizes);
 }
 
+Value TokenFlattener::flattenConcat(ConcatOp op) {
+  for (CacheTensor &cache : model.caches)
+    if (cache.appended == op)
+      return flatten(op.getInputs()[1]);
+  Layout layout = layoutOf(op);
+  if (layout.isLead(op.getAxis()))
+    return fail(op, "tokens are concatenated");
+  SmallVector<Value> inputs;
+  for (Value input : op.getInputs()) {
+    inputs.push_back(flatten(input));
+    if (!inputs.back())
+      return nullptr;
+  }
+  int64_t axis = 1;
+  for (int64_t d = 0; d < int64_t(op.getAxis()); ++d)
+    axis += !layout.isLead(d);
+  RankedTensorType inputType = tensorType(inputs[0]);
+  SmallVector<int64_t> shape(inputType.getShape());
+  shape[axis] = tensorType(op.getResult()).getDimSize(op.getAxis());
+  return ConcatOp::create(
+      builder, loc, RankedTensorType::get(shape, inputType.getElementType()),
+      uint64_t(axis), inputs);
+}
+
+Value TokenFlattener::flattenBroadcast(BroadcastOp op) {
+  Layout layout = layoutOf(op);
+  RankedTensorType type = tensorType(op.getResult());
+  if (!layout.isToken())
+    return fail(op, "a value is not made token by token");
+  Value rows = operandFor(op.getInput(), layout, type.getShape());
+  if (!rows)
+    return nullptr;
+  // Over the batch there is nothing to repeat: the rows of all sequences are
+  // laid end to end.
+  SmallVector<int64_t> shape{ShapedType::kDynamic};
+  llvm::append_range(shape, restOf(type, layout));
+  RankedTensorType rowsType = tensorType(rows);
+  if (rowsType.getShape() == ArrayRef<int64_t>(shape))
+    return rows;
+  return BroadcastOp::create(
+      builder, loc, RankedTensorType::get(shape, rowsType.getElementType()),
+      rows, ValueRange{tokenCount(step.tokens)});
+}
+
 Value TokenFlattener::flattenSlice(SliceOp op) {
   Layout from = layoutOf(op.getInput());
   if (!from.isToken())
@@ -118,11 +159,16 @@ Value TokenFlattener::flattenSlice(SliceOp op) {
     OpFoldResult offset = op.getMixedOffsets()[d], size = op.getMixedSizes()[d],
                  stride = op.getMixedStrides()[d];
     if (from.isLead(d)) {
-      // All tokens; or the last one, whose logits the caller asks for by row.
-      bool all = symbols.valueOf(size) == symbols.sizeOf(op.getInput(), d);
-      bool last = d == from.row && getConstantIntValue(size) == 1 &&
-                  symbols.valueOf(offset) == model.rows - 1;
-      if (!all && !last)
+      // All tokens, or the new ones; or the last one, whose logits the caller
+      // asks for by row.
+      Polynomial count = symbols.valueOf(size), first = symbols.valueOf(offset);
+      bool all = count == symbols.sizeOf(op.getInput(), d);
+      bool unmerged = d == from.row && !from.merged;
+      bool fresh =
+          unmerged && from.past && count == model.rows && first == model.past;
+      bool last = unmerged && !from.past && count == Polynomial(1) &&
+                  first == model.rows - 1;
+      if (!all && !fresh && !last)
         return fail(op, "only some of the tokens are used");
       continue;
     }

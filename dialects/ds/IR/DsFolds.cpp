@@ -245,6 +245,42 @@ struct DropEmptyInputs : OpRewritePattern<ConcatOp> {
   }
 };
 
+/// slice(concat(…, x, …)) → slice(x) where nothing of another part is taken.
+struct SliceOfConcat : OpRewritePattern<SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(SliceOp op,
+                                PatternRewriter &rewriter) const override {
+    auto concat = op.getInput().getDefiningOp<ConcatOp>();
+    if (!concat)
+      return failure();
+    int64_t axis = concat.getAxis();
+    int64_t first = op.getStaticOffsets()[axis],
+            count = op.getStaticSizes()[axis],
+            stride = op.getStaticStrides()[axis];
+    if (ShapedType::isDynamic(first) || ShapedType::isDynamic(count) ||
+        ShapedType::isDynamic(stride) || stride < 0 || count == 0)
+      return failure();
+    for (Value part : concat.getInputs()) {
+      int64_t size = shapeOf(part)[axis];
+      if (ShapedType::isDynamic(size))
+        return failure();
+      if (first >= size) {
+        first -= size;
+        continue;
+      }
+      if (first + (count - 1) * stride >= size)
+        return failure();
+      SmallVector<OpFoldResult> offsets = op.getMixedOffsets();
+      offsets[axis] = rewriter.getIndexAttr(first);
+      rewriter.replaceOp(op, SliceOp::create(rewriter, op.getLoc(), part,
+                                             offsets, op.getMixedSizes(),
+                                             op.getMixedStrides()));
+      return success();
+    }
+    return failure();
+  }
+};
+
 /// tensor.dim of a result of a ds op → the size of an operand.
 struct DimOfResult : OpRewritePattern<tensor::DimOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -281,6 +317,11 @@ void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 void ConcatOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                            MLIRContext *context) {
   patterns.add<DropEmptyInputs>(context);
+}
+
+void SliceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                          MLIRContext *context) {
+  patterns.add<SliceOfConcat>(context);
 }
 
 void DsDialect::getCanonicalizationPatterns(RewritePatternSet &patterns) const {

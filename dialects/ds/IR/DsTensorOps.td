@@ -194,6 +194,7 @@ def Ds_SliceOp : Ds_TensorOp<"slice", [AttrSizedOperandSegments, Ds_Reify, Ds_Ti
   let builders = [OpBuilder<(ins "::mlir::Value":$input, "::llvm::ArrayRef<::mlir::OpFoldResult>":$offsets,
       "::llvm::ArrayRef<::mlir::OpFoldResult>":$sizes, "::llvm::ArrayRef<::mlir::OpFoldResult>":$strides)>];
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Ds_ConcatOp : Ds_TensorOp<"concat", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {

@@ -242,3 +242,22 @@ func.func @append(%none: tensor<0x2x8xf32>, %rows: tensor<?x2x8xf32>, %cache: te
   // CHECK: return %[[CACHE]], %[[SOME]]
   return %0, %1 : tensor<4x2x16x8xf32>, tensor<4x2x16x8xf32>
 }
+
+// -----
+
+// A slice of joined parts that takes of one of them alone.
+// CHECK-LABEL: func.func @slice_of_concat(
+// CHECK-SAME: %[[A:.*]]: tensor<?x4xf32>, %[[B:.*]]: tensor<?x6xf32>)
+func.func @slice_of_concat(%a: tensor<?x4xf32>, %b: tensor<?x6xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>, tensor<?x4xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %a, %c0 : tensor<?x4xf32>
+  %x = ds.concat 1 %a, %b : (tensor<?x4xf32>, tensor<?x6xf32>) -> tensor<?x10xf32>
+  // CHECK-DAG: %[[R:.*]] = ds.slice %[[B]] [0, 1] [%{{.*}}, 3] [1, 2]
+  %0 = ds.slice %x [0, 5] [%n, 3] [1, 2] : tensor<?x10xf32> to tensor<?x3xf32>
+  // CHECK-DAG: %[[X:.*]] = ds.concat
+  // CHECK-DAG: %[[BOTH:.*]] = ds.slice %[[X]] [0, 2]
+  %1 = ds.slice %x [0, 2] [%n, 3] [1, 1] : tensor<?x10xf32> to tensor<?x3xf32>
+  %2 = ds.slice %x [0, 0] [%n, 4] [1, 1] : tensor<?x10xf32> to tensor<?x4xf32>
+  // CHECK: return %[[R]], %[[BOTH]], %[[A]]
+  return %0, %1, %2 : tensor<?x3xf32>, tensor<?x3xf32>, tensor<?x4xf32>
+}
