@@ -87,6 +87,7 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   // Last: no pass sees through a computed parameter.
   pm.addPass(createSplitParameterProgram());
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(createExportRouters());
 }
 
 /// The end of every front door.
@@ -167,6 +168,7 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
 }
 
 void ds::buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(createExportRouters());
   pm.addNestedPass<func::FuncOp>(createDecomposeOnlineAttention());
   pm.addPass(createCountSlowOps());
   pm.addPass(createDsToReference());

@@ -79,6 +79,18 @@ def ExpandQuantize : Pass<"ds-expand-quantize"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect"];
 }
 
+def ExportRouters : Pass<"ds-export-routers", "ModuleOp"> {
+  let summary = "a step also returns how many tokens its routers gave each expert";
+  let description = [{
+    `@step` and every draft get one result more for each `ds.route` in them, in the order of the routers: its loads, counted over all rows of the
+    call, named `load.{number}`, with `ds.layer`, the last layer whose cache the router's scores depend on. They are what
+    the descriptor calls routers and the caller gets in `DsStepCall.expert_loads`.
+    Does nothing without routers; those in branches of control flow are left alone. Run last of what works on ds ops: the passes
+    before it expect logits, states and caches alone.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
 def FuseEpilogues : Pass<"ds-fuse-epilogues", "func::FuncOp"> {
   let summary = "SwiGLU, residual and rounding after a packed product join it";
   let description = [{

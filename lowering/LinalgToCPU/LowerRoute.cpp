@@ -420,8 +420,10 @@ Value RouteEmitter::weigh(Value weights) {
 
 Value RouteEmitter::loads(Value chosen) {
   OpFoldResult length = b.getIndexAttr(experts);
-  Value counts =
-      tensor::EmptyOp::create(b, loc, length, b.getI32Type()).getResult();
+  // No tensor.empty: common zeros of several routers would be put where one of
+  // them returns its loads, and be overwritten there.
+  Value counts = bufferization::AllocTensorOp::create(
+      b, loc, RankedTensorType::get({experts}, b.getI32Type()), ValueRange());
   counts = r.along(length, counts,
                    [&](RowVectors &v, Value offset, bool partial,
                        ValueRange carried) -> SmallVector<Value> {

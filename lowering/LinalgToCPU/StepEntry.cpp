@@ -18,7 +18,7 @@ constexpr unsigned stepArguments = 5;
 /// Says of every argument of `step` which size of the call each of its
 /// dimensions has: maps from (tokens, sequences, logit rows, cache length).
 static void stateSizes(func::FuncOp step, unsigned firstCache, unsigned caches,
-                       unsigned outputs) {
+                       unsigned outputs, unsigned loads) {
   Builder b(step.getContext());
   AffineExpr tokens = b.getAffineDimExpr(0), sequences = b.getAffineDimExpr(1),
              rows = b.getAffineDimExpr(2), length = b.getAffineDimExpr(3);
@@ -45,6 +45,10 @@ static void stateSizes(func::FuncOp step, unsigned firstCache, unsigned caches,
     state(firstCache + i, 2, length);
   state(outputs, 0, rows);
   state(outputs + 1, 0, tokens);
+  for (unsigned i = outputs + 2; i < outputs + 2 + loads; ++i) {
+    auto type = cast<RankedTensorType>(step.getArgumentTypes()[i]);
+    state(i, 0, b.getAffineConstantExpr(type.getDimSize(0)));
+  }
 }
 
 /// Bytes of hidden rows, in whole cache lines.
@@ -168,25 +172,32 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
   auto logitsType = cast<RankedTensorType>(step.getResultTypes()[0]),
        hiddenType = cast<RankedTensorType>(step.getResultTypes()[1]);
 
-  // Results are written where the caller says: two more arguments. The last
-  // is memory for everything between; ds-plan-workspace uses it.
+  // Results are written where the caller says: an argument more for each but
+  // the caches. The last is memory for everything between; ds-plan-workspace
+  // uses it.
   func::FuncOp planned = declarePlannedBytes(step);
-  unsigned outputs = step.getNumArguments();
-  (void)step.insertArgument(outputs, logitsType, {}, step.getLoc());
-  (void)step.insertArgument(outputs + 1, hiddenType, {}, step.getLoc());
+  unsigned outputs = step.getNumArguments(), firstLoad = 2 + caches,
+           loads = step.getNumResults() - firstLoad;
+  SmallVector<Type> outputTypes(step.getResultTypes().take_front(2));
+  llvm::append_range(outputTypes, step.getResultTypes().take_back(loads));
+  for (Type type : outputTypes)
+    (void)step.insertArgument(step.getNumArguments(), type, {}, step.getLoc());
   (void)step.insertArgument(
-      outputs + 2, MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()),
+      step.getNumArguments(),
+      MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()),
       builder.getDictionaryAttr(builder.getNamedAttr(
           workspaceAttribute, SymbolRefAttr::get(planned))),
       step.getLoc());
-  stateSizes(step, firstCache, caches, outputs);
+  stateSizes(step, firstCache, caches, outputs, loads);
   bufferArguments(step, [&](unsigned i) {
     return i >= firstCache && i < firstCache + caches;
   });
   auto returnOp = cast<func::ReturnOp>(step.getBody().front().getTerminator());
   builder.setInsertionPoint(returnOp);
   for (auto [i, result] : llvm::enumerate(returnOp.getOperands())) {
-    Value buffer = step.getArgument(i < 2 ? outputs + i : firstCache + i - 2);
+    Value buffer = step.getArgument(i < 2           ? outputs + i
+                                    : i < firstLoad ? firstCache + i - 2
+                                                    : outputs + i - caches);
     writeInto(builder, result, buffer);
   }
   finishBody(step, {});
@@ -275,6 +286,10 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
     hidden = arith::SelectOp::create(n.b, n.loc, none, workspace, hidden);
     args.push_back(n.memref(hidden, {tokenCount, n.i64(hiddenWidth)},
                             bufferOf(hiddenType)));
+    Value loadArray = n.loadPointer(call, offsetof(DsStepCall, expert_loads));
+    for (unsigned i = 0; i < loads; ++i)
+      args.push_back(n.memref(n.loadPointer(loadArray, i * sizeof(void *)),
+                              cast<RankedTensorType>(outputTypes[2 + i])));
     Value head = hiddenBytes(n, tokenCount, hiddenWidth);
     Value rest = arith::SubIOp::create(
         n.b, n.loc, n.loadI64(call, offsetof(DsStepCall, workspace_bytes)),

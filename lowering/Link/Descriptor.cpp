@@ -70,6 +70,16 @@ static std::vector<EntryValue> describeCaches(func::FuncOp step) {
   return caches;
 }
 
+/// The routers whose loads @step or a draft returns.
+static std::vector<EntryRouter> describeRouters(func::FuncOp step) {
+  std::vector<EntryRouter> routers;
+  for (auto [i, type] : llvm::enumerate(step.getResultTypes()))
+    if (auto layer = step.getResultAttrOfType<IntegerAttr>(i, "ds.layer"))
+      routers.push_back(
+          {layer.getInt(), cast<RankedTensorType>(type).getDimSize(0)});
+  return routers;
+}
+
 /// Marks the parameters that only drafts read.
 static void markDraftParameters(ModuleOp module,
                                 std::vector<EntryParameter> &parameters) {
@@ -90,7 +100,8 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
   func::FuncOp entry;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (entryKind(function) == "draft")
-      result.drafts.push_back(describeCaches(function));
+      result.drafts.push_back(
+          {describeCaches(function), describeRouters(function)});
     else if (function->hasAttr("ds.entry"))
       entry = function;
   }
@@ -98,8 +109,10 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
     return emitError(module.getLoc())
            << "the module has no function with ds.entry";
   result.isLanguageModel = entryKind(entry) == "step";
-  if (result.isLanguageModel)
+  if (result.isLanguageModel) {
     result.caches = describeCaches(entry);
+    result.routers = describeRouters(entry);
+  }
   for (unsigned i = 0; i < entry.getNumArguments() && !result.isLanguageModel;
        ++i) {
     auto type = cast<RankedTensorType>(entry.getArgumentTypes()[i]);

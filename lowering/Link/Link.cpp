@@ -186,7 +186,7 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
                      uint64_t weightsBytes) {
   DescriptorBuilder b(module);
   std::vector<llvm::Constant *> inputs, outputs, parameters, caches,
-      draftCaches, codes;
+      draftCaches, routers, draftRouters, codes;
   for (const EntryValue &value : description.inputs)
     inputs.push_back(valueInfo(b, value));
   for (const EntryValue &value : description.outputs)
@@ -212,9 +212,20 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
   };
   for (auto [i, cache] : llvm::enumerate(description.caches))
     caches.push_back(cacheRecord(cache, i / 2));
-  for (auto [k, draft] : llvm::enumerate(description.drafts))
-    for (const EntryValue &cache : draft)
+  auto routerRecord = [&](const EntryRouter &router) {
+    return b.record(
+        sizeof(DsRouter),
+        {{offsetof(DsRouter, layer), b.i32(router.layer)},
+         {offsetof(DsRouter, expert_count), b.i64(uint64_t(router.experts))}});
+  };
+  for (const EntryRouter &router : description.routers)
+    routers.push_back(routerRecord(router));
+  for (auto [k, draft] : llvm::enumerate(description.drafts)) {
+    for (const EntryValue &cache : draft.caches)
       draftCaches.push_back(cacheRecord(cache, description.layers + k));
+    for (const EntryRouter &router : draft.routers)
+      draftRouters.push_back(routerRecord(router));
+  }
   bool lm = description.isLanguageModel;
   for (const CpuVariant &variant : variants) {
     std::vector<llvm::Constant *> drafts;
@@ -272,12 +283,16 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
        {AT(eos_count), b.i32(eos.size())},
        {AT(draft_count), b.i32(description.drafts.size())},
        {AT(draft_cache_count), b.i32(draftCaches.size())},
+       {AT(router_count), b.i32(routers.size())},
+       {AT(draft_router_count), b.i32(draftRouters.size())},
        {AT(variants), b.array(codes)},
        {AT(inputs), b.array(inputs)},
        {AT(outputs), b.array(outputs)},
        {AT(parameters), b.array(parameters)},
        {AT(caches), b.array(caches)},
        {AT(draft_caches), b.array(draftCaches)},
+       {AT(routers), b.array(routers)},
+       {AT(draft_routers), b.array(draftRouters)},
        {AT(weights_file), weightsFile.empty() ? b.null() : b.text(weightsFile)},
        {AT(embedded_weights), embedded},
        {AT(weights_bytes), b.i64(weightsBytes)},

@@ -55,11 +55,20 @@ struct EntryParameter {
   Attribute source;
   uint64_t bytes = 0, offset = 0, checksum = 0;
 };
+/// What sends tokens to experts.
+struct EntryRouter {
+  int64_t layer, experts;
+};
+/// The layer of a draft entry.
+struct EntryDraft {
+  std::vector<EntryValue> caches;
+  std::vector<EntryRouter> routers;
+};
 struct ModelDescription {
   bool isLanguageModel = false;
   std::vector<EntryValue> inputs, outputs, caches;
-  /// The caches of each draft entry.
-  std::vector<std::vector<EntryValue>> drafts;
+  std::vector<EntryRouter> routers;
+  std::vector<EntryDraft> drafts;
   std::vector<EntryParameter> parameters;
   int64_t vocabulary = 0, hiddenSize = 0, layers = 0, slowOps = 0;
   int64_t multiplyAddsPerToken = 0, multiplyAddsPerLogits = 0;

@@ -204,6 +204,26 @@ ds_result ds_session_draft(ds_session_t *session, const ds_draft *drafts,
   });
 }
 
+int64_t ds_session_router_count(const ds_session_t *session) {
+  return session ? int64_t(session->session.routers().size()) : 0;
+}
+
+ds_result ds_session_expert_load(const ds_session_t *session, int64_t router,
+                                 ds_expert_load *load) {
+  return guarded([&] {
+    need(session, "session");
+    need(load, "load");
+    *load = session->session.routers().load(router);
+  });
+}
+
+ds_result ds_session_reset_expert_load(ds_session_t *session) {
+  return guarded([&] {
+    need(session, "session");
+    session->session.routers().reset();
+  });
+}
+
 int64_t ds_session_length(const ds_session_t *session, int64_t slot) {
   return session ? session->session.length(slot) : -1;
 }

@@ -27,10 +27,12 @@ static std::span<const DsCache> draftCaches(const Model &model) {
   return {m.draft_caches, count};
 }
 
-Drafter::Drafter(std::shared_ptr<const Model> model, int64_t slotNumber,
-                 int64_t length, int64_t chunk, int threadCount, bool poison)
-    : owner(std::move(model)), hiddenSize(owner->descriptor().hidden_size),
-      cacheLength(length), slotCount(slotNumber), threads(threadCount),
+Drafter::Drafter(std::shared_ptr<const Model> model, Routers &shared,
+                 int64_t slotNumber, int64_t length, int64_t chunk,
+                 int threadCount, bool poison)
+    : owner(std::move(model)), routers(&shared),
+      hiddenSize(owner->descriptor().hidden_size), cacheLength(length),
+      slotCount(slotNumber), threads(threadCount),
       caches(draftCaches(*owner), slotNumber, length, poison),
       slots(size_t(slotNumber)) {
   // A chunk behind a window, or the windows of all slots.
@@ -61,11 +63,13 @@ void Drafter::run(float *logits) {
   call.states = states.data();
   call.logits = logits;
   call.hidden = hidden.data();
+  call.expert_loads = routers->forCall(routers->ofDrafts());
   call.workspace = workspace.get();
   call.workspace_bytes = workspaceBytes;
   call.threads = threads;
   checkStatus(owner->variant().drafts[0].draft(&call), "drafts of model",
               owner->descriptor().name);
+  routers->count(routers->ofDrafts());
 }
 
 void Drafter::append(int64_t number, std::span<const int32_t> tokens,

@@ -11,7 +11,7 @@
 #define DS_RUNTIME_SRC_DRAFTER_H
 
 #include "Caches.h"
-#include "Model.h"
+#include "Routers.h"
 #include "StepBatch.h"
 #include "ds/ds_runtime.h"
 
@@ -20,10 +20,10 @@ namespace dsrt {
 class Drafter {
 public:
   /// For `slots` sequences of up to `length` tokens, which come in calls of at
-  /// most `chunk`. Throws UNSUPPORTED where the model has no such layer,
-  /// MEMORY.
-  Drafter(std::shared_ptr<const Model> model, int64_t slots, int64_t length,
-          int64_t chunk, int threads, bool poison);
+  /// most `chunk`. `routers` outlives it. Throws UNSUPPORTED where the model
+  /// has no such layer, MEMORY.
+  Drafter(std::shared_ptr<const Model> model, Routers &routers, int64_t slots,
+          int64_t length, int64_t chunk, int threads, bool poison);
 
   /// `slot` got `tokens`, whose states are [tokens, hidden size]. The state of
   /// its last token must be held.
@@ -65,6 +65,7 @@ private:
   static constexpr int64_t windowRows = 32;
 
   std::shared_ptr<const Model> owner;
+  Routers *routers;
   int64_t hiddenSize, cacheLength, slotCount;
   int threads;
   Caches caches;

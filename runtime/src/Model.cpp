@@ -117,6 +117,8 @@ void Model::checkDescriptor() const {
               (m.parameters || !m.parameter_count) &&
               (m.caches || !m.cache_count) &&
               (m.draft_caches || !m.draft_cache_count) &&
+              (m.routers || !m.router_count) &&
+              (m.draft_routers || !m.draft_router_count) &&
               (m.eos_ids || !m.eos_count),
           "a table is missing");
   for (uint32_t i = 0; i < m.variant_count; ++i) {
@@ -163,6 +165,12 @@ void Model::checkDescriptor() const {
                   c.width > 0 &&
                   files::memoryBytes(c.type, std::to_array({c.heads, c.width})),
               "a cache has no name, type or size");
+  for (std::span<const DsRouter> routers :
+       {std::span(m.routers, m.router_count),
+        std::span(m.draft_routers, m.draft_router_count)})
+    for (const DsRouter &router : routers)
+      require(router.expert_count > 0 && router.expert_count <= INT32_MAX,
+              "a router has no experts");
 }
 
 void Model::chooseVariant(const std::string &cpu) {
@@ -244,6 +252,15 @@ std::string Model::describe() const {
     };
     json["caches"] = caches({m.caches, m.cache_count});
     json["draft_caches"] = caches({m.draft_caches, m.draft_cache_count});
+    auto routers = [](std::span<const DsRouter> described) {
+      Json list = Json::array();
+      for (const DsRouter &router : described)
+        list.push_back(
+            {{"layer", router.layer}, {"experts", router.expert_count}});
+      return list;
+    };
+    json["routers"] = routers({m.routers, m.router_count});
+    json["draft_routers"] = routers({m.draft_routers, m.draft_router_count});
   } else {
     json["inputs"] = Json::array();
     for (uint32_t i = 0; i < m.input_count; ++i)

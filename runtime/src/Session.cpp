@@ -29,6 +29,7 @@ Session::Session(std::shared_ptr<const Model> shared,
   constexpr int64_t most = INT32_MAX;
   if (slotCount > most || cacheLength > most)
     throw Error(DS_ERROR_ARGUMENT, "slots or length exceed 2^31 - 1");
+  owned = std::make_unique<Routers>(*owner);
   bool poison = options.poison_caches != 0;
   caches.emplace(std::span(m.caches, m.cache_count), slotCount, cacheLength,
                  poison);
@@ -40,7 +41,8 @@ Session::Session(std::shared_ptr<const Model> shared,
       rows, std::min(slotCount, rows), rows, cacheLength, threads);
   workspace = allocateAligned(workspaceBytes, "the workspace of a step");
   if (options.draft) {
-    drafter.emplace(owner, slotCount, cacheLength, rows, threads, poison);
+    drafter.emplace(owner, *owned, slotCount, cacheLength, rows, threads,
+                    poison);
     states.resize(size_t(rows * m.hidden_size));
   }
 }
@@ -161,6 +163,7 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
                    float *hidden) {
   check(feeds, logits.size());
   before = lengths;
+  owned->save();
   try {
     if (drafter)
       for (const ds_feed &feed : feeds)
@@ -169,6 +172,7 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
   } catch (...) {
     // What the first steps appended is beyond the length again.
     lengths.swap(before);
+    owned->restore();
     if (drafter)
       for (const ds_feed &feed : feeds)
         drafter->rewind(feed.slot, length(feed.slot));
@@ -201,6 +205,7 @@ void Session::runSteps(std::span<const ds_feed> feeds, float *logitsOut,
     }
     float *stepStates = !hidden && drafter ? states.data() : hidden;
     runBatch(logitsOut, stepStates);
+    owned->count(owned->ofModel());
     for (size_t i = 0; i < batch.slots.size(); ++i) {
       int64_t slot = batch.slots[i], start = batch.rowStart[i];
       std::span<const int32_t> tokens(&batch.tokens[size_t(start)],
@@ -224,6 +229,7 @@ void Session::runBatch(float *logits, float *hidden) {
   call.cache_length = cacheLength;
   call.logits = logits;
   call.hidden = hidden;
+  call.expert_loads = owned->forCall(owned->ofModel());
   call.workspace = workspace.get();
   call.workspace_bytes = workspaceBytes;
   call.threads = threads;

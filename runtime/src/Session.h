@@ -27,6 +27,9 @@ public:
   /// As ds_session_draft().
   void draft(std::span<const ds_draft> drafts, std::span<float> logits);
 
+  Routers &routers() { return *owned; }
+  const Routers &routers() const { return *owned; }
+
 private:
   void check(std::span<const ds_feed> feeds, size_t logitsCapacity);
   void checkDrafts(std::span<const ds_draft> drafts, size_t logitsCapacity);
@@ -37,6 +40,7 @@ private:
   void restoreState(int64_t slot);
 
   std::shared_ptr<const Model> owner;
+  std::unique_ptr<Routers> owned;
   int64_t cacheLength, chunk;
   int threads;
   std::vector<int64_t> lengths, before;

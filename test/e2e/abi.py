@@ -20,20 +20,21 @@ Tensor = struct("Tensor", [("data", P), ("type", U32), ("rank", U32), ("dims", I
 ValueInfo = struct("ValueInfo", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("dim_names", S * MAX_RANK)])
 Parameter = struct("Parameter", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("offset", U64),
                                  ("bytes", U64), ("checksum", U64), ("draft_only", U32)])
+Router = struct("Router", [("layer", U32), ("expert_count", I64)])
 Cache = struct("Cache", [("name", S), ("type", U32), ("layer", U32), ("heads", I64), ("width", I64)])
 GraphCall = struct("GraphCall", [("parameters", P), ("inputs", P), ("outputs", P), ("threads", I32)])
 StepCall = struct("StepCall", [("parameters", P), ("caches", P), ("cache_slots", I64), ("cache_length", I64),
                                ("token_count", I64), ("sequence_count", I64), ("logit_row_count", I64), ("tokens", P),
                                ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("states", P), ("logits", P),
-                               ("hidden", P), ("workspace", P), ("workspace_bytes", U64), ("threads", I32)])
+                               ("hidden", P), ("expert_loads", P), ("workspace", P), ("workspace_bytes", U64), ("threads", I32)])
 Draft = struct("Draft", [("draft", P), ("workspace_bytes", P)])
 Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P), ("drafts", C.POINTER(Draft))])
 Descriptor = struct("Descriptor", [
     ("magic", U64), ("abi_version", U32), ("mode", U32), ("name", S), ("compiler", S), ("options", S),
     ("variant_count", U32), ("input_count", U32), ("output_count", U32), ("parameter_count", U32), ("cache_count", U32),
-    ("eos_count", U32), ("draft_count", U32), ("draft_cache_count", U32), ("variants", C.POINTER(Variant)),
+    ("eos_count", U32), ("draft_count", U32), ("draft_cache_count", U32), ("router_count", U32), ("draft_router_count", U32), ("variants", C.POINTER(Variant)),
     ("inputs", C.POINTER(ValueInfo)), ("outputs", C.POINTER(ValueInfo)), ("parameters", C.POINTER(Parameter)),
-    ("caches", C.POINTER(Cache)), ("draft_caches", C.POINTER(Cache)),
+    ("caches", C.POINTER(Cache)), ("draft_caches", C.POINTER(Cache)), ("routers", C.POINTER(Router)), ("draft_routers", C.POINTER(Router)),
     ("weights_file", S), ("embedded_weights", P), ("weights_bytes", U64), ("vocabulary", I64), ("hidden_size", I64),
     ("layer_count", I64), ("max_length", I64), ("eos_ids", C.POINTER(I32)), ("bos_id", I32), ("slow_op_count", U32),
     ("tokenizer_json", S), ("tokenizer_json_bytes", U64), ("tokenizer_config_json", S), ("tokenizer_config_json_bytes", U64),
@@ -98,14 +99,18 @@ class Session:
     def __init__(self, model, slots, length, draft=None):
         self.model, self.length, self.slots = model, length, slots
         d = model.model
-        described = d.caches[: d.cache_count]
+        described, routers = d.caches[: d.cache_count], d.routers[: d.router_count]
         entry = model.variant
         self.entry, self.workspace_bytes = entry.step, entry.workspace_bytes
         if draft is not None:
             described = [c for c in d.draft_caches[: d.draft_cache_count] if c.layer == d.layer_count + draft]
+            routers = [r for r in d.draft_routers[: d.draft_router_count] if r.layer == d.layer_count + draft]
             self.entry, self.workspace_bytes = entry.drafts[draft].draft, entry.drafts[draft].workspace_bytes
         self.caches = [np.full((slots, c.heads, length, c.width), np.nan, TYPES[c.type]) for c in described]
         self.pointers = (P * len(described))(*[c.ctypes.data for c in self.caches])
+        # Of the last step, by layer.
+        self.loads = {r.layer: np.full(r.expert_count, -1, np.int32) for r in routers}
+        self.load_pointers = (P * max(1, len(routers)))(*[self.loads[r.layer].ctypes.data for r in routers])
 
     def step(self, sequences, past, slots, all_logits=True, want_hidden=True, states=None):
         """`sequences`: one list of new tokens each. Logits of all rows, or of each sequence's last; hidden of all rows or None.
@@ -128,7 +133,7 @@ class Session:
         call = StepCall(C.cast(self.model.pointers, P), C.cast(self.pointers, P), self.slots, self.length, len(ids),
                         len(sequences), len(rows), ids.ctypes.data, starts.ctypes.data, past.ctypes.data,
                         slots.ctypes.data, rows.ctypes.data, None if states is None else states.ctypes.data, logits.ctypes.data,
-                        hidden.ctypes.data if want_hidden else None,
+                        hidden.ctypes.data if want_hidden else None, C.cast(self.load_pointers, P),
                         workspace, need, self.model.threads)
         status = C.CFUNCTYPE(I32, P)(self.entry)(C.addressof(call))
         if status:

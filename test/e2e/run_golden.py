@@ -158,7 +158,14 @@ def language_model(compiler, folder, work):
 def checkpoint_folder(compiler, case, work):
     library = os.path.join(work, "folder.so")
     why = compile_exact(compiler, case, library)
-    return [why] if why else golden_case(library, case) + golden_drafts(abi.Model(library), read(os.path.join(case, "golden.safetensors")))
+    if why:
+        return [why]
+    model, golden = abi.Model(library), read(os.path.join(case, "golden.safetensors"))
+    problems = golden_case(library, case) + golden_drafts(model, golden)
+    routers = {f"single.load.{router.layer}" for router in model.model.routers[: model.model.router_count]}
+    if routers != {name for name in golden if name.startswith("single.load.")}:
+        problems.append(f"the model gives {sorted(routers)} alone")
+    return problems
 
 
 def speculate(model, prompt, count, k):
@@ -229,6 +236,9 @@ def golden_case(library, case):
     logits, hidden = session.step([prompt], [0], [0])
     check("single.logits", logits, golden["single.logits"])
     check("single.hidden", hidden, golden["single.hidden"], 3e-5)
+    for layer, load in session.loads.items():
+        if not np.array_equal(load, golden[f"single.load.{layer}"]):
+            problems.append(f"single.load.{layer} differs")
     rows, ids = greedy(session, prompt, len(golden["gen.ids"]), 1)
     check("gen.logits", rows, golden["gen.logits"])
     if ids != list(golden["gen.ids"]):

@@ -65,7 +65,11 @@ void Generator::run(std::span<Sequence> sequences,
     int64_t tokensBefore = guessed.steps + guessed.accepted;
     if (command.drafts && (!command.draftsAuto || guessed.gauge.drafts()))
       draft(sequences);
+    if (!wasPrompt)
+      addDistinct(-1);
     step(sequences);
+    if (!wasPrompt)
+      addDistinct(1);
     double after = now();
     if (command.draftsAuto && !wasPrompt)
       guessed.gauge.measured(guessed.steps + guessed.accepted - tokensBefore,
@@ -98,6 +102,28 @@ void Generator::run(std::span<Sequence> sequences,
       sequences[i].end("interrupted");
       progress(i);
     }
+}
+
+void Generator::addDistinct(int64_t sign) {
+  for (uint32_t i = 0; i < facts.router_count; ++i) {
+    ds_expert_load load;
+    check(ds_session_expert_load(owner.get(), i, &load));
+    routed.distinct += sign * load.distinct;
+    routed.choices += sign * load.steps;
+  }
+}
+
+Routing Generator::routing() const {
+  Routing result = routed;
+  for (int64_t i = 0; i < ds_session_router_count(owner.get()); ++i) {
+    ds_expert_load load;
+    check(ds_session_expert_load(owner.get(), i, &load));
+    if (load.steps == 0)
+      continue; // a layer for drafts, without drafts
+    result.layers.push_back(load.layer);
+    result.loads.emplace_back(load.load, load.load + load.expert_count);
+  }
+  return result;
 }
 
 /// Guesses what follows the newest token of each text.

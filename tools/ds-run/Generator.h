@@ -28,6 +28,18 @@ struct Drafting {
   }
 };
 
+/// What the routers did.
+struct Routing {
+  std::vector<int64_t> layers;             // of each router that was used
+  std::vector<std::vector<int64_t>> loads; // of its experts
+  /// Of the steps of the model without tokens of a prompt: experts that had a
+  /// token, and how often a router chose.
+  int64_t distinct = 0, choices = 0;
+  double distinctPerStep() const {
+    return choices ? double(distinct) / double(choices) : 0;
+  }
+};
+
 /// A session and the loop over its steps. Every step computes the next tokens
 /// of all sequences that have a slot; a sequence that ends leaves its slot to
 /// the next one that waits.
@@ -46,6 +58,7 @@ public:
   int64_t length() const { return sessionLength; }
   const Timing &timing() const { return spent; }
   const Drafting &drafting() const { return guessed; }
+  Routing routing() const;
 
 private:
   struct Active {
@@ -61,6 +74,8 @@ private:
   void step(std::span<Sequence> sequences);
   void advance(Sequence &sequence, const float *rows, const ds_feed &feed);
   void advanceByDrafts(Sequence &sequence, const float *rows, int64_t slot);
+  /// Adds `sign` times what the model's routers counted so far.
+  void addDistinct(int64_t sign);
   /// Keeps rows of logits that are to be written.
   void keep(Sequence &sequence, const float *rows, size_t count) const;
 
@@ -70,6 +85,7 @@ private:
   Session owner;
   Timing spent;
   Drafting guessed;
+  Routing routed; // what run() adds up
   std::vector<Active> active;
   std::vector<ds_feed> feeds;
   std::vector<ds_draft> requests;

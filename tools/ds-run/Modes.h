@@ -11,6 +11,7 @@ struct Stats {
   int64_t promptTokens = 0, generatedTokens = 0;
   Timing timing;
   Drafting drafting;
+  Routing routing;
 };
 
 /// One prompt.

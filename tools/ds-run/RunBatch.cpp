@@ -148,6 +148,7 @@ Stats runBatch(const ds_model_t *model, const RunCommand &command) {
     stats.generatedTokens += int64_t(sequence.generated().size());
   stats.timing = generator.timing();
   stats.drafting = generator.drafting();
+  stats.routing = generator.routing();
   return stats;
 }
 

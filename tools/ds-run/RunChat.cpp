@@ -89,6 +89,7 @@ Stats runChat(const ds_model_t *model, const RunCommand &command) {
   }
   stats.timing = generator.timing();
   stats.drafting = generator.drafting();
+  stats.routing = generator.routing();
   return stats;
 }
 

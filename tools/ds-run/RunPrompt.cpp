@@ -68,7 +68,7 @@ Stats runPrompt(const ds_model_t *model, const RunCommand &command) {
     writeText(line + "\n");
   }
   return {prompt, int64_t(sequence.generated().size()), generator.timing(),
-          generator.drafting()};
+          generator.drafting(), generator.routing()};
 }
 
 } // namespace tool

@@ -25,8 +25,10 @@ static void printStats(const ds_model_t *model, const Stats &stats,
       {"drafted", stats.drafting.drafted},
       {"accepted", stats.drafting.accepted},
       {"tokens_per_step", stats.drafting.tokensPerStep()},
-      // Not measured yet.
-      {"expert_load", nlohmann::json::array()},
+      // Of each router, and the layers that they are in.
+      {"expert_load", stats.routing.loads},
+      {"expert_load_layers", stats.routing.layers},
+      {"distinct_experts_per_step", stats.routing.distinctPerStep()},
       {"peak_rss_bytes", peakResidentBytes()}};
   std::fprintf(stderr, "%s\n", line.dump().c_str());
 }

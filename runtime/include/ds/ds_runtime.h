@@ -194,6 +194,32 @@ DS_API ds_result ds_session_draft(ds_session_t *session, const ds_draft *drafts,
                                   int64_t draft_count, float *logits,
                                   int64_t logits_capacity);
 
+/* What a router gave the experts of its layer to do, in all feeds and drafts
+ * since the session was created or ds_session_reset_expert_load(). */
+typedef struct ds_expert_load {
+  int64_t layer;        /* the descriptor's layer_count and more: of drafts */
+  int64_t expert_count; /* routed experts of the layer */
+  const int64_t *load;  /* [expert_count]: in how many tokens each had a part.
+                           Tokens count when they are computed, also those that
+                           are rewound later */
+  int64_t steps;        /* calls of the model, or of its layer for drafts */
+  int64_t distinct;     /* the sum over these calls of how many experts had a
+                           token in them: whose weights they read */
+} ds_expert_load;
+
+/* Routers of the session's model: `router_count` of the descriptor, then
+ * `draft_router_count`. 0: no experts. */
+DS_API int64_t ds_session_router_count(const ds_session_t *session);
+
+/* The load of router `router`; `load->load` lives as long as the session and
+ * follows it. The counts do not depend on chunks and threads, `steps` and
+ * `distinct` are per call. Errors: INDEX. */
+DS_API ds_result ds_session_expert_load(const ds_session_t *session,
+                                        int64_t router, ds_expert_load *load);
+
+/* Starts counting anew. */
+DS_API ds_result ds_session_reset_expert_load(ds_session_t *session);
+
 /* Tokens a slot holds now; -1 for a slot outside the range. */
 DS_API int64_t ds_session_length(const ds_session_t *session, int64_t slot);
 

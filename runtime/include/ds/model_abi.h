@@ -24,7 +24,7 @@ extern "C" {
 
 /* Raised by one at every change of this header. The runtime refuses any other
  * value. */
-#define DS_ABI_VERSION 4u
+#define DS_ABI_VERSION 5u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
 #define DS_MAX_RANK 8
@@ -106,6 +106,12 @@ typedef struct DsCache {
   int64_t width;
 } DsCache;
 
+/* What chooses the experts of every token in one layer. */
+typedef struct DsRouter {
+  uint32_t layer; /* of drafts: layer_count + k, as of their caches */
+  int64_t expert_count;
+} DsRouter;
+
 /* Graph mode. inputs/outputs in the descriptor's order. The entry allocates
  * every output with malloc and stores pointer and sizes; the caller frees them.
  * On an error no output is left allocated. */
@@ -139,6 +145,9 @@ typedef struct DsStepCall {
   float *logits;       /* [R, vocabulary] out */
   void *hidden; /* [N, hidden_size] f32 out: states after the last norm; null =
                    not wanted */
+  int32_t *const *expert_loads; /* one per DsRouter of the model or of the
+                                   layer: [expert_count] out, in how many of the
+                                   N tokens each expert had a part */
   void *workspace; /* 64-byte aligned; contents undefined before and after */
   uint64_t workspace_bytes;
   int32_t threads; /* parallel loops use so many; 0 = all processors. No bit of
@@ -194,6 +203,8 @@ typedef struct DsModel {
   uint32_t eos_count;
   uint32_t draft_count; /* layers that predict tokens further on */
   uint32_t draft_cache_count;
+  uint32_t router_count;
+  uint32_t draft_router_count;
   const DsVariant *variants;
   const DsValueInfo *inputs;
   const DsValueInfo *outputs;
@@ -201,6 +212,8 @@ typedef struct DsModel {
   const DsCache *caches;
   const DsCache *draft_caches; /* those of draft layer k have layer =
                                   layer_count + k, and come in that order */
+  const DsRouter *routers;
+  const DsRouter *draft_routers; /* as draft_caches */
 
   const char *weights_file; /* file name beside the library, null if embedded or
                                if there are no parameters */

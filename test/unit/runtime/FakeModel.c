@@ -2,7 +2,8 @@
  *
  * What a compiled model is, as little of it as the runtime can tell: one cache,
  * a step that remembers tokens, and logits that count them; a draft layer that
- * remembers pairs, and logits that are a hash of all of them. It checks what it
+ * remembers pairs, and logits that are a hash of all of them. Tokens and pairs
+ * go to the expert that the token modulo their number names. It checks what it
  * is given as a compiled step does, and the environment makes it faulty:
  *
  *     DS_FAKE_FAULT   what is wrong with the descriptor
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VOCABULARY = 7, HIDDEN = 2 };
+enum { VOCABULARY = 7, HIDDEN = 2, EXPERTS = 3 };
 
 /* What the tests look at, by dlsym. */
 int64_t fake_steps;
@@ -27,6 +28,14 @@ int64_t fake_drafts, fake_draft_fails_at;
 static uint64_t workspaceBytes(int64_t tokens, int64_t sequences, int64_t rows,
                                int64_t length, int32_t threads) {
   return (uint64_t)(tokens * 16 + sequences + rows + length);
+}
+
+static void route(const DsStepCall *call) {
+  int32_t *loads = call->expert_loads[0];
+  for (int e = 0; e < EXPERTS; ++e)
+    loads[e] = 0;
+  for (int64_t i = 0; i < call->token_count; ++i)
+    ++loads[call->tokens[i] % EXPERTS];
 }
 
 static int32_t step(const DsStepCall *call) {
@@ -45,6 +54,7 @@ static int32_t step(const DsStepCall *call) {
       (uintptr_t)call->workspace % 64)
     return DS_STATUS_WORKSPACE;
   memset(call->workspace, 0x55, call->workspace_bytes);
+  route(call);
   if (call->row_start[0] != 0 ||
       call->row_start[call->sequence_count] != call->token_count)
     return DS_STATUS_SHAPE;
@@ -94,6 +104,7 @@ static int32_t draft(const DsStepCall *call) {
       workspaceBytes(call->token_count, call->sequence_count,
                      call->logit_row_count, call->cache_length, call->threads))
     return DS_STATUS_WORKSPACE;
+  route(call);
   for (int64_t s = 0; s < call->sequence_count; ++s) {
     float *pairs = cache + call->cache_slot[s] * call->cache_length * HIDDEN;
     for (int32_t row = call->row_start[s]; row < call->row_start[s + 1];
@@ -145,6 +156,8 @@ static DsParameter parameter = {
     .name = "w", .type = DS_TYPE_F32, .rank = 1, .dims = {3}, .bytes = 12};
 static DsCache cache = {"cache.0.k", DS_TYPE_F32, 0, 1, HIDDEN};
 static DsCache draftCache = {"cache.1.k", DS_TYPE_F32, 1, 1, HIDDEN};
+static DsRouter router = {0, EXPERTS};
+static DsRouter draftRouter = {1, EXPERTS};
 static const int32_t eos[] = {6};
 static DsValueInfo input = {
     .name = "x", .type = DS_TYPE_F32, .rank = 2, .dims = {-1, 3}};
@@ -162,6 +175,7 @@ const DsModel *ds_model(void) {
   parameter.rank = 1;
   parameter.dims[0] = 3;
   cache.heads = draftCache.heads = 1;
+  router.expert_count = EXPERTS;
   variants[1].drafts = drafts;
   unsigned long long at = 0, bytes = 0, sum = 0;
   if (weights)
@@ -180,10 +194,14 @@ const DsModel *ds_model(void) {
                     .eos_count = 1,
                     .draft_count = 1,
                     .draft_cache_count = 1,
+                    .router_count = 1,
+                    .draft_router_count = 1,
                     .variants = variants,
                     .parameters = &parameter,
                     .caches = &cache,
                     .draft_caches = &draftCache,
+                    .routers = &router,
+                    .draft_routers = &draftRouter,
                     .weights_file = "fake.weights.safetensors",
                     .weights_bytes = bytes,
                     .vocabulary = VOCABULARY,
@@ -206,10 +224,14 @@ const DsModel *ds_model(void) {
   FAULT("vocabulary") model.vocabulary = 0;
   FAULT("hidden size") model.hidden_size = -1;
   FAULT("cache heads") cache.heads = 0;
+  FAULT("routers") model.routers = NULL;
+  FAULT("router experts") router.expert_count = 0;
   FAULT("draft caches") model.draft_caches = NULL;
   FAULT("draft cache heads") draftCache.heads = 0;
   FAULT("draft entry") variants[1].drafts = NULL;
-  FAULT("no drafts") model.draft_count = model.draft_cache_count = 0;
+  FAULT("no drafts") {
+    model.draft_count = model.draft_cache_count = model.draft_router_count = 0;
+  }
   FAULT("parameter rank") parameter.rank = 9;
   FAULT("parameter size") parameter.dims[0] = 4;
   FAULT("weights path") model.weights_file = "../fake.weights.safetensors";

@@ -49,6 +49,8 @@ TEST(Load, Descriptor) {
       {"hidden size", DS_ERROR_ABI, "out of range"},
       {"cache heads", DS_ERROR_ABI, "a cache has no name, type or size"},
       {"draft caches", DS_ERROR_ABI, "a table is missing"},
+      {"routers", DS_ERROR_ABI, "a table is missing"},
+      {"router experts", DS_ERROR_ABI, "a router has no experts"},
       {"draft cache heads", DS_ERROR_ABI, "a cache has no name, type or size"},
       {"draft entry", DS_ERROR_ABI, "variant 'plain' lacks an entry"},
       {"parameter rank", DS_ERROR_ABI, "parameter 'w'"},
