@@ -114,6 +114,8 @@ void ds::buildModelPipeline(OpPassManager &pm, Mode mode) {
   if (mode != Mode::Graph) {
     pm.addPass(createFlattenTokens());
     pm.addPass(createCSEPass());
+    pm.addNestedPass<func::FuncOp>(createRaiseMla());
+    pm.addPass(createCanonicalizerPass());
     pm.addPass(createCountWork());
   }
   finishModel(pm);

@@ -349,6 +349,23 @@ def SimplifyElementwise : Pass<"ds-simplify-elementwise"> {
   let dependentDialects = ["::mlir::ds::DsDialect"];
 }
 
+def RaiseMla : Pass<"ds-raise-mla", "::mlir::func::FuncOp"> {
+  let summary = "attention whose keys and values are made of one latent becomes ds.mla over a cache of latents";
+  let description = [{
+    In a step, `ds.cached_attention` where every element of a row of values, of every head, is a product without bias of one value of the token,
+    the latent c [N, C], and every column of the keys is for all heads a product of c too, or is the same for all heads (the rotated part, R
+    columns): K = [c · W_UK ; r], V = c · W_UV. Then the step keeps c and r, C + R numbers a token, in place of keys and values, and the
+    attention is `ds.mla` with the rows of weights that the products are made with. A graph that has absorbed W_UK and W_UV itself
+    (one key for all heads, of which the value is a part) becomes `ds.mla_absorbed`. Query and shared key that are rotated from pairs
+    are kept in pairs, whatever the graph makes of them: scores do not depend on the order.
+
+    Elements are traced through reshapes, transposes, slices, joins and repeats, so any spelling of one formula gives one IR. Where the
+    proof fails, a remark names the link, and keys and values are kept as they are. Does nothing where C + R is no less than keys and values,
+    or where a cache is read elsewhere. Run after ds-flatten-tokens. Source: DeepSeek-AI, DeepSeek-V2, arXiv:2405.04434 §2.1.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def SinkTransposes : Pass<"ds-sink-transposes"> {
   let summary = "move transposes towards the results, to one normal form";
   let description = [{
