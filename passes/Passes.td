@@ -85,6 +85,10 @@ def ExportRouters : Pass<"ds-export-routers", "ModuleOp"> {
     `@step` and every draft get one result more for each `ds.route` in them, in the order of the routers: its loads, counted over all rows of the
     call, named `load.{number}`, with `ds.layer`, the last layer whose cache the router's scores depend on. They are what
     the descriptor calls routers and the caller gets in `DsStepCall.expert_loads`.
+
+    The bias of a router becomes a parameter that nothing else reads (`ds.bias` on the result names it), so that the caller can put
+    another in its place: a constant is made one, a parameter with other readers is copied. One that is computed at run time stays
+    and cannot be replaced. `@update_route_bias` with `ds.entry = "route_bias"` is added to the module: `ds.update_route_bias` for any number of experts.
     Does nothing without routers; those in branches of control flow are left alone. Run last of what works on ds ops: the passes
     before it expect logits, states and caches alone.
   }];

@@ -35,6 +35,8 @@ struct BuildEntries : ds::impl::BuildEntriesBase<BuildEntries> {
         buildStepEntry(function, stepEntryName, /*hasStates=*/false);
       else if (entry.getValue() == "draft")
         buildStepEntry(function, draftEntryName(drafts++), /*hasStates=*/true);
+      else if (entry.getValue() == "route_bias")
+        buildRouteBiasEntry(function);
       else
         buildGraphEntry(function);
     }

@@ -25,6 +25,10 @@ void buildGraphEntry(func::FuncOp graph);
 /// argument behind `logit_rows` holds states that go with the tokens.
 void buildStepEntry(func::FuncOp step, StringRef entryName, bool hasStates);
 
+/// Makes the entry around the function that moves routing biases; its body
+/// becomes one on buffers.
+void buildRouteBiasEntry(func::FuncOp update);
+
 /// Appends a function, `(pointer) -> i32` unless `type` is given, and goes to
 /// its start.
 func::FuncOp makeEntry(ModuleOp module, StringRef name, OpBuilder &builder,

@@ -45,7 +45,8 @@ namespace mlir::ds {
 /// Names of the functions that ds-build-entries makes.
 constexpr StringRef entryPrefix = "ds_entry_",
                     graphEntryName = "ds_entry_graph",
-                    stepEntryName = "ds_entry_step";
+                    stepEntryName = "ds_entry_step",
+                    routeBiasEntryName = "ds_entry_route_bias";
 /// Of the draft entry that comes at `index` in the module.
 inline std::string draftEntryName(unsigned index) {
   return "ds_entry_draft_" + std::to_string(index);

@@ -74,9 +74,12 @@ static std::vector<EntryValue> describeCaches(func::FuncOp step) {
 static std::vector<EntryRouter> describeRouters(func::FuncOp step) {
   std::vector<EntryRouter> routers;
   for (auto [i, type] : llvm::enumerate(step.getResultTypes()))
-    if (auto layer = step.getResultAttrOfType<IntegerAttr>(i, "ds.layer"))
-      routers.push_back(
-          {layer.getInt(), cast<RankedTensorType>(type).getDimSize(0)});
+    if (auto layer = step.getResultAttrOfType<IntegerAttr>(i, "ds.layer")) {
+      auto bias = step.getResultAttrOfType<FlatSymbolRefAttr>(i, "ds.bias");
+      routers.push_back({layer.getInt(),
+                         cast<RankedTensorType>(type).getDimSize(0),
+                         bias ? bias.getValue().str() : ""});
+    }
   return routers;
 }
 
@@ -102,6 +105,8 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
     if (entryKind(function) == "draft")
       result.drafts.push_back(
           {describeCaches(function), describeRouters(function)});
+    else if (entryKind(function) == "route_bias")
+      result.hasRouteBias = true;
     else if (function->hasAttr("ds.entry"))
       entry = function;
   }

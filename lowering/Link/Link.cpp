@@ -213,10 +213,17 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
   for (auto [i, cache] : llvm::enumerate(description.caches))
     caches.push_back(cacheRecord(cache, i / 2));
   auto routerRecord = [&](const EntryRouter &router) {
+    auto bias = llvm::find_if(description.parameters, [&](const auto &each) {
+      return each.value.name == router.bias;
+    });
+    int64_t index = bias == description.parameters.end()
+                        ? -1
+                        : bias - description.parameters.begin();
     return b.record(
         sizeof(DsRouter),
         {{offsetof(DsRouter, layer), b.i32(router.layer)},
-         {offsetof(DsRouter, expert_count), b.i64(uint64_t(router.experts))}});
+         {offsetof(DsRouter, expert_count), b.i64(uint64_t(router.experts))},
+         {offsetof(DsRouter, bias), b.i64(uint64_t(index))}});
   };
   for (const EntryRouter &router : description.routers)
     routers.push_back(routerRecord(router));
@@ -249,7 +256,10 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
          {offsetof(DsVariant, workspace_bytes),
           b.function(entryName(workspaceName(stepEntryName), variant.name),
                      lm)},
-         {offsetof(DsVariant, drafts), b.array(drafts)}}));
+         {offsetof(DsVariant, drafts), b.array(drafts)},
+         {offsetof(DsVariant, update_route_bias),
+          b.function(entryName(routeBiasEntryName, variant.name),
+                     description.hasRouteBias)}}));
   }
   std::vector<llvm::Constant *> eos;
   for (int32_t id : options.eosIds)

@@ -58,6 +58,8 @@ struct EntryParameter {
 /// What sends tokens to experts.
 struct EntryRouter {
   int64_t layer, experts;
+  /// The parameter that is its bias; empty if there is none.
+  std::string bias;
 };
 /// The layer of a draft entry.
 struct EntryDraft {
@@ -69,6 +71,7 @@ struct ModelDescription {
   std::vector<EntryValue> inputs, outputs, caches;
   std::vector<EntryRouter> routers;
   std::vector<EntryDraft> drafts;
+  bool hasRouteBias = false;
   std::vector<EntryParameter> parameters;
   int64_t vocabulary = 0, hiddenSize = 0, layers = 0, slowOps = 0;
   int64_t multiplyAddsPerToken = 0, multiplyAddsPerLogits = 0;

@@ -11,6 +11,7 @@
 #include "runtime/tokenizer/ChatTemplate.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -221,6 +222,54 @@ ds_result ds_session_reset_expert_load(ds_session_t *session) {
   return guarded([&] {
     need(session, "session");
     session->session.routers().reset();
+  });
+}
+
+ds_result ds_update_route_bias(ds_session_t *session, float gamma) {
+  return guarded([&] {
+    need(session, "session");
+    session->session.updateBiases(gamma);
+  });
+}
+
+ds_result ds_session_route_bias(const ds_session_t *session, int64_t router,
+                                float *bias, int64_t capacity) {
+  return guarded([&] {
+    need(session, "session");
+    need(bias, "bias");
+    std::span<const float> values = session->session.biases()[router];
+    if (capacity < int64_t(values.size()))
+      throw Error(DS_ERROR_ARGUMENT, "the bias needs room for " +
+                                         std::to_string(values.size()) +
+                                         " floats");
+    std::copy(values.begin(), values.end(), bias);
+  });
+}
+
+ds_result ds_session_set_route_bias(ds_session_t *session, int64_t router,
+                                    const float *bias, int64_t count) {
+  return guarded([&] {
+    need(session, "session");
+    need(bias, "bias");
+    session->session.biases().set(router,
+                                  {bias, size_t(std::max<int64_t>(count, 0))});
+  });
+}
+
+ds_result ds_session_save_route_bias(const ds_session_t *session,
+                                     const char *path) {
+  return guarded([&] {
+    need(session, "session");
+    need(path, "path");
+    session->session.biases().save(path);
+  });
+}
+
+ds_result ds_session_load_route_bias(ds_session_t *session, const char *path) {
+  return guarded([&] {
+    need(session, "session");
+    need(path, "path");
+    session->session.biases().load(path);
   });
 }
 

@@ -27,10 +27,10 @@ static std::span<const DsCache> draftCaches(const Model &model) {
   return {m.draft_caches, count};
 }
 
-Drafter::Drafter(std::shared_ptr<const Model> model, Routers &shared,
-                 int64_t slotNumber, int64_t length, int64_t chunk,
-                 int threadCount, bool poison)
-    : owner(std::move(model)), routers(&shared),
+Drafter::Drafter(std::shared_ptr<const Model> model, Routers &loads,
+                 const RouteBiases &shared, int64_t slotNumber, int64_t length,
+                 int64_t chunk, int threadCount, bool poison)
+    : owner(std::move(model)), routers(&loads), biases(&shared),
       hiddenSize(owner->descriptor().hidden_size), cacheLength(length),
       slotCount(slotNumber), threads(threadCount),
       caches(draftCaches(*owner), slotNumber, length, poison),
@@ -56,7 +56,7 @@ void Drafter::addPair(const float *state, int32_t token, bool wantsLogits) {
 /// Computes the pairs of the batch, and empties it of states.
 void Drafter::run(float *logits) {
   DsStepCall call = batch.call();
-  call.parameters = owner->parameters();
+  call.parameters = biases->parameters();
   call.caches = caches.pointers();
   call.cache_slots = slotCount;
   call.cache_length = cacheLength;

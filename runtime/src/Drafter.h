@@ -10,8 +10,7 @@
 #ifndef DS_RUNTIME_SRC_DRAFTER_H
 #define DS_RUNTIME_SRC_DRAFTER_H
 
-#include "Caches.h"
-#include "Routers.h"
+#include "RouteBiases.h"
 #include "StepBatch.h"
 #include "ds/ds_runtime.h"
 
@@ -20,10 +19,11 @@ namespace dsrt {
 class Drafter {
 public:
   /// For `slots` sequences of up to `length` tokens, which come in calls of at
-  /// most `chunk`. `routers` outlives it. Throws UNSUPPORTED where the model
-  /// has no such layer, MEMORY.
-  Drafter(std::shared_ptr<const Model> model, Routers &routers, int64_t slots,
-          int64_t length, int64_t chunk, int threads, bool poison);
+  /// most `chunk`. `routers` and `biases` outlive it. Throws UNSUPPORTED where
+  /// the model has no such layer, MEMORY.
+  Drafter(std::shared_ptr<const Model> model, Routers &routers,
+          const RouteBiases &biases, int64_t slots, int64_t length,
+          int64_t chunk, int threads, bool poison);
 
   /// `slot` got `tokens`, whose states are [tokens, hidden size]. The state of
   /// its last token must be held.
@@ -66,6 +66,7 @@ private:
 
   std::shared_ptr<const Model> owner;
   Routers *routers;
+  const RouteBiases *biases;
   int64_t hiddenSize, cacheLength, slotCount;
   int threads;
   Caches caches;

@@ -165,12 +165,26 @@ void Model::checkDescriptor() const {
                   c.width > 0 &&
                   files::memoryBytes(c.type, std::to_array({c.heads, c.width})),
               "a cache has no name, type or size");
+  bool hasBias = false;
   for (std::span<const DsRouter> routers :
        {std::span(m.routers, m.router_count),
         std::span(m.draft_routers, m.draft_router_count)})
-    for (const DsRouter &router : routers)
+    for (const DsRouter &router : routers) {
       require(router.expert_count > 0 && router.expert_count <= INT32_MAX,
               "a router has no experts");
+      if (router.bias < 0)
+        continue;
+      hasBias = true;
+      bool fits = router.bias < m.parameter_count &&
+                  m.parameters[router.bias].type == DS_TYPE_F32 &&
+                  m.parameters[router.bias].bytes ==
+                      uint64_t(router.expert_count) * sizeof(float);
+      require(fits, "the bias of a router is no parameter of its size");
+    }
+  for (uint32_t i = 0; i < m.variant_count; ++i)
+    require(!hasBias || m.variants[i].update_route_bias,
+            std::string("variant '") + m.variants[i].name +
+                "' cannot move the biases of its routers");
 }
 
 void Model::chooseVariant(const std::string &cpu) {

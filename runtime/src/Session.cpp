@@ -29,7 +29,8 @@ Session::Session(std::shared_ptr<const Model> shared,
   constexpr int64_t most = INT32_MAX;
   if (slotCount > most || cacheLength > most)
     throw Error(DS_ERROR_ARGUMENT, "slots or length exceed 2^31 - 1");
-  owned = std::make_unique<Routers>(*owner);
+  counted = std::make_unique<Routers>(*owner);
+  changed = std::make_unique<RouteBiases>(owner);
   bool poison = options.poison_caches != 0;
   caches.emplace(std::span(m.caches, m.cache_count), slotCount, cacheLength,
                  poison);
@@ -41,8 +42,8 @@ Session::Session(std::shared_ptr<const Model> shared,
       rows, std::min(slotCount, rows), rows, cacheLength, threads);
   workspace = allocateAligned(workspaceBytes, "the workspace of a step");
   if (options.draft) {
-    drafter.emplace(owner, *owned, slotCount, cacheLength, rows, threads,
-                    poison);
+    drafter.emplace(owner, *counted, *changed, slotCount, cacheLength, rows,
+                    threads, poison);
     states.resize(size_t(rows * m.hidden_size));
   }
 }
@@ -163,7 +164,7 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
                    float *hidden) {
   check(feeds, logits.size());
   before = lengths;
-  owned->save();
+  counted->save();
   try {
     if (drafter)
       for (const ds_feed &feed : feeds)
@@ -172,7 +173,7 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
   } catch (...) {
     // What the first steps appended is beyond the length again.
     lengths.swap(before);
-    owned->restore();
+    counted->restore();
     if (drafter)
       for (const ds_feed &feed : feeds)
         drafter->rewind(feed.slot, length(feed.slot));
@@ -205,7 +206,7 @@ void Session::runSteps(std::span<const ds_feed> feeds, float *logitsOut,
     }
     float *stepStates = !hidden && drafter ? states.data() : hidden;
     runBatch(logitsOut, stepStates);
-    owned->count(owned->ofModel());
+    counted->count(counted->ofModel());
     for (size_t i = 0; i < batch.slots.size(); ++i) {
       int64_t slot = batch.slots[i], start = batch.rowStart[i];
       std::span<const int32_t> tokens(&batch.tokens[size_t(start)],
@@ -223,13 +224,13 @@ void Session::runSteps(std::span<const ds_feed> feeds, float *logitsOut,
 
 void Session::runBatch(float *logits, float *hidden) {
   DsStepCall call = batch.call();
-  call.parameters = owner->parameters();
+  call.parameters = changed->parameters();
   call.caches = caches->pointers();
   call.cache_slots = slotCount();
   call.cache_length = cacheLength;
   call.logits = logits;
   call.hidden = hidden;
-  call.expert_loads = owned->forCall(owned->ofModel());
+  call.expert_loads = counted->forCall(counted->ofModel());
   call.workspace = workspace.get();
   call.workspace_bytes = workspaceBytes;
   call.threads = threads;

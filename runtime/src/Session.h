@@ -27,8 +27,12 @@ public:
   /// As ds_session_draft().
   void draft(std::span<const ds_draft> drafts, std::span<float> logits);
 
-  Routers &routers() { return *owned; }
-  const Routers &routers() const { return *owned; }
+  Routers &routers() { return *counted; }
+  const Routers &routers() const { return *counted; }
+  RouteBiases &biases() { return *changed; }
+  const RouteBiases &biases() const { return *changed; }
+  /// As ds_update_route_bias().
+  void updateBiases(float gamma) { changed->update(*counted, gamma); }
 
 private:
   void check(std::span<const ds_feed> feeds, size_t logitsCapacity);
@@ -40,7 +44,8 @@ private:
   void restoreState(int64_t slot);
 
   std::shared_ptr<const Model> owner;
-  std::unique_ptr<Routers> owned;
+  std::unique_ptr<Routers> counted;
+  std::unique_ptr<RouteBiases> changed;
   int64_t cacheLength, chunk;
   int threads;
   std::vector<int64_t> lengths, before;

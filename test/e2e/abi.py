@@ -20,7 +20,8 @@ Tensor = struct("Tensor", [("data", P), ("type", U32), ("rank", U32), ("dims", I
 ValueInfo = struct("ValueInfo", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("dim_names", S * MAX_RANK)])
 Parameter = struct("Parameter", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("offset", U64),
                                  ("bytes", U64), ("checksum", U64), ("draft_only", U32)])
-Router = struct("Router", [("layer", U32), ("expert_count", I64)])
+Router = struct("Router", [("layer", U32), ("expert_count", I64), ("bias", I64)])
+RouteBiasCall = struct("RouteBiasCall", [("expert_count", I64), ("bias", P), ("loads", P), ("next", P), ("rate", C.c_float)])
 Cache = struct("Cache", [("name", S), ("type", U32), ("layer", U32), ("heads", I64), ("width", I64)])
 GraphCall = struct("GraphCall", [("parameters", P), ("inputs", P), ("outputs", P), ("threads", I32)])
 StepCall = struct("StepCall", [("parameters", P), ("caches", P), ("cache_slots", I64), ("cache_length", I64),
@@ -28,7 +29,8 @@ StepCall = struct("StepCall", [("parameters", P), ("caches", P), ("cache_slots",
                                ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("states", P), ("logits", P),
                                ("hidden", P), ("expert_loads", P), ("workspace", P), ("workspace_bytes", U64), ("threads", I32)])
 Draft = struct("Draft", [("draft", P), ("workspace_bytes", P)])
-Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P), ("drafts", C.POINTER(Draft))])
+Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P), ("drafts", C.POINTER(Draft)),
+                             ("update_route_bias", P)])
 Descriptor = struct("Descriptor", [
     ("magic", U64), ("abi_version", U32), ("mode", U32), ("name", S), ("compiler", S), ("options", S),
     ("variant_count", U32), ("input_count", U32), ("output_count", U32), ("parameter_count", U32), ("cache_count", U32),
@@ -91,6 +93,17 @@ class Model:
             result[self.model.outputs[i].name.decode()] = np.frombuffer(raw, dtype).reshape(shape).copy()
             libc.free(outs[i].data)
         return result
+
+
+    def moved_bias(self, router, loads, rate):
+        """The selection bias of a Router after an update by these loads."""
+        bias = C.cast(self.pointers[router.bias], C.POINTER(C.c_float))
+        loads, after = np.ascontiguousarray(loads, np.int32), np.empty(router.expert_count, np.float32)
+        call = RouteBiasCall(router.expert_count, C.cast(bias, P), loads.ctypes.data, after.ctypes.data, rate)
+        status = C.CFUNCTYPE(I32, P)(self.variant.update_route_bias)(C.addressof(call))
+        if status:
+            raise RuntimeError(f"status {status}")
+        return after
 
 
 class Session:

@@ -165,6 +165,12 @@ def checkpoint_folder(compiler, case, work):
     routers = {f"single.load.{router.layer}" for router in model.model.routers[: model.model.router_count]}
     if routers != {name for name in golden if name.startswith("single.load.")}:
         problems.append(f"the model gives {sorted(routers)} alone")
+    for router in model.model.routers[: model.model.router_count]:
+        name = f"single.bias_next.{router.layer}"
+        if (router.bias >= 0) != (name in golden):
+            problems.append(f"layer {router.layer}: a bias, or none")
+        elif router.bias >= 0 and model.moved_bias(router, golden[f"single.load.{router.layer}"], 0.001).tobytes() != golden[name].tobytes():
+            problems.append(f"{name} differs")
     return problems
 
 

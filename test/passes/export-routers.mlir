@@ -1,4 +1,4 @@
-// RUN: ds-opt %s --ds-export-routers | FileCheck %s
+// RUN: ds-opt %s --ds-export-routers --split-input-file | FileCheck %s
 
 // The first router depends on the cache of layer 4; the second stands behind one of layer 0 alone.
 // CHECK-LABEL: func.func @step(
@@ -32,3 +32,40 @@ func.func @graph(%x: tensor<?x3xf32> {ds.name = "x"}) -> (tensor<?x2xf32> {ds.na
     : tensor<?x3xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<3xi32>
   return %w : tensor<?x2xf32>
 }
+
+// -----
+
+// Biases that are one parameter, and a constant one: each gets a parameter of its own. The second reader of @shared keeps it.
+// CHECK-DAG: ds.parameter @own : tensor<2xf32>
+// CHECK-DAG: ds.parameter @[[$A:route_bias[_0-9]*]] : tensor<2xf32> = dense<1.000000e+00>
+// CHECK-DAG: ds.parameter @[[$B:route_bias[_0-9]*]] : tensor<2xf32> = dense<[0.000000e+00, 3.000000e+00]>
+// CHECK-LABEL: func.func @biased(
+// CHECK-SAME: {ds.bias = @own, ds.layer = 0 : i64, ds.name = "load.0"}
+// CHECK-SAME: {ds.bias = @[[$A]], ds.layer = 0 : i64, ds.name = "load.1"}
+// CHECK-SAME: {ds.bias = @[[$B]], ds.layer = 0 : i64, ds.name = "load.2"}
+ds.parameter @own : tensor<2xf32> = dense<2.0> : tensor<2xf32>
+ds.parameter @shared : tensor<2xf32> = dense<1.0> : tensor<2xf32>
+func.func @biased(%x: tensor<?x2xf32> {ds.name = "x"})
+    -> (tensor<?x2xf32> {ds.name = "u"}, tensor<?x2xf32> {ds.name = "v"}, tensor<?x2xf32> {ds.name = "w"}, tensor<2xf32> {ds.name = "b"})
+    attributes {ds.entry = "step"} {
+  %own = ds.load_parameter @own : tensor<2xf32>
+  %shared = ds.load_parameter @shared : tensor<2xf32>
+  %constant = arith.constant dense<[0.0, 3.0]> : tensor<2xf32>
+  // CHECK: ds.route %{{.*}} bias %[[OWN:.*]] : tensor<2xf32>
+  %u, %e, %l = ds.route %x bias %own : tensor<2xf32> sigmoid top 2 groups 1 keep 1 by max fill zero scale 1.0
+    : tensor<?x2xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<2xi32>
+  // CHECK: %[[LA:.*]] = ds.load_parameter @[[$A]]
+  // CHECK: ds.route %{{.*}} bias %[[LA]]
+  %v, %f, %m = ds.route %x bias %shared : tensor<2xf32> sigmoid top 2 groups 1 keep 1 by max fill zero scale 1.0
+    : tensor<?x2xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<2xi32>
+  // CHECK: %[[LB:.*]] = ds.load_parameter @[[$B]]
+  // CHECK: ds.route %{{.*}} bias %[[LB]]
+  %w, %g, %n = ds.route %x bias %constant : tensor<2xf32> sigmoid top 2 groups 1 keep 1 by max fill zero scale 1.0
+    : tensor<?x2xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<2xi32>
+  // CHECK: return
+  return %u, %v, %w, %shared : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<2xf32>
+}
+
+// One function moves them all.
+// CHECK: func.func @update_route_bias(%[[BIAS:.*]]: tensor<?xf32> {ds.name = "bias"}, %[[LOADS:.*]]: tensor<?xi32> {ds.name = "loads"}, %[[RATE:.*]]: tensor<f32> {ds.name = "rate"}) -> (tensor<?xf32> {ds.name = "next"}) attributes {ds.entry = "route_bias"} {
+// CHECK: ds.update_route_bias %[[BIAS]], %[[LOADS]] rate %[[RATE]]

@@ -104,6 +104,21 @@ static void addGeneration(CLI::App &app, tool::RunCommand &command) {
       ->type_name("N");
 }
 
+static void addBiases(CLI::App &app, tool::RunCommand &command) {
+  auto *group = app.add_option_group(
+      "Routing biases", "of models of DeepSeek-V3's kind; safetensors with the "
+                        "names that checkpoints have");
+  group->add_option("--bias", command.bias, "use these instead of the model's")
+      ->type_name("FILE");
+  group
+      ->add_option("--update-bias", command.updateBias,
+                   "at the end move each by GAMMA towards balanced experts, by "
+                   "the load that was measured; needs --save-bias")
+      ->type_name("GAMMA");
+  group->add_option("--save-bias", command.saveBias, "write them at the end")
+      ->type_name("FILE");
+}
+
 static void addOutputs(CLI::App &app, tool::RunCommand &command) {
   app.add_flag("--print-ids", command.printIds,
                "print the generated ids, comma separated, instead of text");
@@ -137,8 +152,11 @@ static void checkTogether(const tool::RunCommand &command) {
           "--inputs and --outputs go together");
   require(!graph || (!command.printIds && command.logitsOut.empty() &&
                      command.statesOut.empty() && command.count < 0 &&
-                     !command.drafts),
+                     !command.drafts && command.bias.empty() &&
+                     command.saveBias.empty()),
           "--inputs runs a graph: it makes --outputs, no tokens");
+  require(!command.updateBias || !command.saveBias.empty(),
+          "--update-bias needs --save-bias");
   require(!command.allLogits || !command.logitsOut.empty(),
           "--all-logits needs --logits-out");
   require(!command.chat || (!command.printIds && command.logitsOut.empty() &&
@@ -166,6 +184,7 @@ int tool::parseCommandLine(int argc, char **argv, RunCommand &command) {
   addInputs(app, command);
   addSampling(app, command);
   addGeneration(app, command);
+  addBiases(app, command);
   addOutputs(app, command);
   try {
     app.parse(argc, argv);

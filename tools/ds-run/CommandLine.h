@@ -7,6 +7,7 @@
 #define TOOLS_DS_RUN_COMMANDLINE_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct RunCommand {
   bool draftsAuto = false; // only while it pays
   float temperature = 0, topP = 0, minP = 0, repeatPenalty = 0;
   uint64_t seed = 0;
+  std::string bias, saveBias;
+  std::optional<float> updateBias; // gamma
   bool ignoreEos = false, printIds = false, allLogits = false, stats = false;
 };
 

@@ -27,6 +27,11 @@ Generator::Generator(const ds_model_t *model, const RunCommand &command,
   ds_session_t *created = nullptr;
   check(ds_session_create(model, &options, &created));
   owner.reset(created);
+  if (!command.bias.empty())
+    check(ds_session_load_route_bias(created, command.bias.c_str()));
+  // What cannot be saved is said before the work.
+  if (!command.saveBias.empty())
+    check(ds_update_route_bias(created, 0));
 }
 
 void Generator::run(std::span<Sequence> sequences,
@@ -124,6 +129,14 @@ Routing Generator::routing() const {
     result.loads.emplace_back(load.load, load.load + load.expert_count);
   }
   return result;
+}
+
+void Generator::saveBias() {
+  if (command.saveBias.empty())
+    return;
+  if (command.updateBias)
+    check(ds_update_route_bias(owner.get(), *command.updateBias));
+  check(ds_session_save_route_bias(owner.get(), command.saveBias.c_str()));
 }
 
 /// Guesses what follows the newest token of each text.

@@ -59,6 +59,8 @@ public:
   const Timing &timing() const { return spent; }
   const Drafting &drafting() const { return guessed; }
   Routing routing() const;
+  /// --update-bias and --save-bias.
+  void saveBias();
 
 private:
   struct Active {

@@ -112,6 +112,7 @@ static std::string answerOf(Sequence &sequence, bool hasText) {
 
 Stats runBatch(const ds_model_t *model, const RunCommand &command) {
   requireWritable(command.logitsOut);
+  requireWritable(command.saveBias);
   const DsModel &facts = *ds_model_descriptor(model);
   std::vector<Request> requests = readRequests(model, command);
   int64_t length = command.length;
@@ -132,6 +133,10 @@ Stats runBatch(const ds_model_t *model, const RunCommand &command) {
     sequences.emplace_back(model, command, std::move(request.ids),
                            request.limit);
   }
+  if (sequences.empty() && !command.saveBias.empty())
+    fail("'" + command.batch +
+         "' has no prompts, so there is nothing to make "
+         "--save-bias of");
   if (sequences.empty())
     return stats;
   Generator generator(model, command,
@@ -143,6 +148,7 @@ Stats runBatch(const ds_model_t *model, const RunCommand &command) {
     for (; written < sequences.size() && sequences[written].done(); ++written)
       writeText(answerOf(sequences[written], hasText));
   });
+  generator.saveBias();
   writeLogits(model, command, sequences);
   for (const Sequence &sequence : sequences)
     stats.generatedTokens += int64_t(sequence.generated().size());

@@ -46,6 +46,7 @@ Stats runChat(const ds_model_t *model, const RunCommand &command) {
   const DsModel &facts = *ds_model_descriptor(model);
   if (!facts.tokenizer_json)
     fail("the model carries no tokenizer; compile it with --tokenizer");
+  requireWritable(command.saveBias);
   Generator generator(model, command, 1, defaultLength(facts, command));
   bool isTerminal = isatty(STDIN_FILENO);
   if (isTerminal)
@@ -87,6 +88,7 @@ Stats runChat(const ds_model_t *model, const RunCommand &command) {
                 sequence.ids.begin() + long(sequence.fed));
     messages.push_back({"assistant", answer});
   }
+  generator.saveBias();
   stats.timing = generator.timing();
   stats.drafting = generator.drafting();
   stats.routing = generator.routing();

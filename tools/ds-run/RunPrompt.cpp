@@ -29,6 +29,7 @@ static std::vector<int32_t> promptIds(const ds_model_t *model,
 Stats runPrompt(const ds_model_t *model, const RunCommand &command) {
   requireWritable(command.logitsOut);
   requireWritable(command.statesOut);
+  requireWritable(command.saveBias);
   const DsModel &facts = *ds_model_descriptor(model);
   if (!facts.tokenizer_json && !command.printIds && command.logitsOut.empty() &&
       command.statesOut.empty())
@@ -59,6 +60,7 @@ Stats runPrompt(const ds_model_t *model, const RunCommand &command) {
     if (!command.printIds && !text.empty())
       writeText(text);
   });
+  generator.saveBias();
   writeLogits(model, command, {&sequence, 1});
   writeStates(model, command, sequence, generator.session());
   if (command.printIds) {

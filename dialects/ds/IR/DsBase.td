@@ -44,12 +44,13 @@ def Ds_Dialect : Dialect {
 
     Attributes that the dialect puts on foreign ops:
     * on func.func: `ds.entry = "graph" | "step" | "draft"`, the entry point kind of the artefact (each `"draft"` is a layer that
-      predicts a token further on, in the order of the layers), or `"parameter"`: a function that computes a parameter from
-      parameters at compile time (`#ds.computed`);
+      predicts a token further on, in the order of the layers), `"route_bias"`: the function that moves the bias of a router
+      (`ds-export-routers`), or `"parameter"`: a function that computes a parameter from parameters at compile time (`#ds.computed`);
     * on func.func: `ds.candidate`, a copy of the graph that `ds-float-activations` made for `ds-flatten-tokens`;
     * on its arguments and results: `ds.name` (the name in the model), `ds.dims` (array of strings, one per dimension, ""
       where unnamed; equal names are equal sizes, checked by the runtime at each call);
-    * on results of a step or draft: `ds.layer`, a number: the loads of the `ds.route` of this layer (`ds-export-routers`).
+    * on results of a step or draft: `ds.layer`, a number: the loads of the `ds.route` of this layer, and `ds.bias`, a
+      symbol: the parameter that is its bias (`ds-export-routers`).
 
     Constraints of `ds.entry` and its companions:
     * `C1`: `ds.entry` is one of these and stands on a function.

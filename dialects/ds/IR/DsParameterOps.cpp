@@ -104,12 +104,12 @@ LogicalResult DsDialect::verifyOperationAttribute(Operation *op,
   auto function = dyn_cast<FunctionOpInterface>(op);
   auto kind = dyn_cast<StringAttr>(attribute.getValue());
   if (!function || !kind ||
-      !llvm::is_contained({"graph", "step", "draft", "parameter"},
+      !llvm::is_contained({"graph", "step", "draft", "parameter", "route_bias"},
                           kind.getValue()))
     return op->emitOpError("'ds.entry' C1: found ")
            << attribute.getValue()
-           << ", expected \"graph\", \"step\", \"draft\" or \"parameter\" on a "
-              "function";
+           << ", expected \"graph\", \"step\", \"draft\", \"route_bias\" or "
+              "\"parameter\" on a function";
   // Computed parameters are called by position.
   if (kind.getValue() == "parameter")
     return success();

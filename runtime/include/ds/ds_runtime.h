@@ -237,6 +237,45 @@ DS_API ds_result ds_session_read_cache(const ds_session_t *session,
                                        float *values, int64_t capacity);
 
 /*===----------------------------------------------------------------------===
+ * Routing biases: what a session may change of its model
+ *
+ * A router of DeepSeek-V3's kind adds a bias to the scores by which it chooses,
+ * not to those by which it weighs. A session begins with the model's biases.
+ * What it changes holds for tokens that are computed from then on, in this
+ * session alone; what lies in the caches stays.
+ *===----------------------------------------------------------------------===*/
+
+/* Moves all biases by DeepSeek-V3's rule for balanced experts: bias + gamma *
+ * sign(mean load - load), of the load that ds_session_expert_load() gives. It
+ * is left as it is; reset it to measure the next batch alone. A router that
+ * nothing was counted of keeps its bias. Errors: UNSUPPORTED (no router has a
+ * bias), ARGUMENT (gamma; loads beyond 2^31 - 1). */
+DS_API ds_result ds_update_route_bias(ds_session_t *session, float gamma);
+
+/* Copies the bias of router `router` (as in ds_session_expert_load()), f32
+ * [expert_count]; `capacity` is the room in floats. Errors: INDEX, UNSUPPORTED
+ * (it has none), ARGUMENT (no room). */
+DS_API ds_result ds_session_route_bias(const ds_session_t *session,
+                                       int64_t router, float *bias,
+                                       int64_t capacity);
+
+/* Replaces it. Errors: INDEX, UNSUPPORTED, SHAPE (`count` is not the number of
+ * experts), ARGUMENT (no finite number). */
+DS_API ds_result ds_session_set_route_bias(ds_session_t *session,
+                                           int64_t router, const float *bias,
+                                           int64_t count);
+
+/* All biases as a safetensors file with the names of checkpoints,
+ * "model.layers.{layer}.mlp.gate.e_score_correction_bias", f32 [expert_count].
+ * Loading wants exactly those that the model has. Errors: UNSUPPORTED, FILE,
+ * and of loading FORMAT (no such file; another tensor), SHAPE (one is missing,
+ * or of another shape or type), ARGUMENT (no finite number). */
+DS_API ds_result ds_session_save_route_bias(const ds_session_t *session,
+                                            const char *path);
+DS_API ds_result ds_session_load_route_bias(ds_session_t *session,
+                                            const char *path);
+
+/*===----------------------------------------------------------------------===
  * Sampling
  *===----------------------------------------------------------------------===*/
 

@@ -24,7 +24,7 @@ extern "C" {
 
 /* Raised by one at every change of this header. The runtime refuses any other
  * value. */
-#define DS_ABI_VERSION 5u
+#define DS_ABI_VERSION 6u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
 #define DS_MAX_RANK 8
@@ -110,6 +110,9 @@ typedef struct DsCache {
 typedef struct DsRouter {
   uint32_t layer; /* of drafts: layer_count + k, as of their caches */
   int64_t expert_count;
+  int64_t bias; /* its selection bias: a parameter, f32 [expert_count], that
+                   nothing else reads, so that a caller may put another in its
+                   place; -1: none */
 } DsRouter;
 
 /* Graph mode. inputs/outputs in the descriptor's order. The entry allocates
@@ -168,6 +171,16 @@ typedef struct DsDraft {
                               int32_t threads);
 } DsDraft;
 
+/* Moves a selection bias against the loads of the experts:
+ * next = bias + rate * sign(mean load - load). */
+typedef struct DsRouteBiasCall {
+  int64_t expert_count; /* > 0 */
+  const float *bias;    /* [expert_count] */
+  const int32_t *loads; /* [expert_count], not negative */
+  float *next;          /* [expert_count] out, other memory than `bias` */
+  float rate;
+} DsRouteBiasCall;
+
 /* One code variant, for one set of CPU features. The runtime takes the first
  * whose features the machine has, or the one that DS_CPU names. Unused
  * functions are null. */
@@ -182,7 +195,9 @@ typedef struct DsVariant {
   uint64_t (*workspace_bytes)(int64_t token_count, int64_t sequence_count,
                               int64_t logit_row_count, int64_t cache_length,
                               int32_t threads);
-  const DsDraft *drafts; /* [draft_count] */
+  const DsDraft *drafts;                                 /* [draft_count] */
+  int32_t (*update_route_bias)(const DsRouteBiasCall *); /* null if no router
+                                                            has a bias */
 } DsVariant;
 
 typedef enum DsMode { DS_MODE_GRAPH = 1, DS_MODE_LANGUAGE_MODEL = 2 } DsMode;

@@ -74,14 +74,14 @@ func.func @f() {
 
 // Entries
 
-// expected-error @below {{'ds.entry' C1: found "main", expected "graph", "step", "draft" or "parameter" on a function}}
+// expected-error @below {{'ds.entry' C1: found "main", expected "graph", "step", "draft", "route_bias" or "parameter" on a function}}
 func.func @f() attributes {ds.entry = "main"} {
   return
 }
 
 // -----
 
-// expected-error @below {{'ds.entry' C1: found "graph", expected "graph", "step", "draft" or "parameter" on a function}}
+// expected-error @below {{'ds.entry' C1: found "graph", expected "graph", "step", "draft", "route_bias" or "parameter" on a function}}
 module attributes {ds.entry = "graph"} {}
 
 // -----

@@ -134,6 +134,18 @@ static int32_t draft(const DsStepCall *call) {
   return DS_STATUS_OK;
 }
 
+static int32_t updateRouteBias(const DsRouteBiasCall *call) {
+  int64_t sum = 0;
+  for (int64_t e = 0; e < call->expert_count; ++e)
+    sum += call->loads[e];
+  for (int64_t e = 0; e < call->expert_count; ++e) {
+    int64_t less = sum - call->expert_count * call->loads[e];
+    call->next[e] =
+        call->bias[e] + call->rate * (float)((less > 0) - (less < 0));
+  }
+  return DS_STATUS_OK;
+}
+
 static int32_t graph(const DsGraphCall *call) {
   /* Doubles its input. */
   const DsTensor *in = call->inputs;
@@ -150,14 +162,16 @@ static int32_t graph(const DsGraphCall *call) {
 
 static DsDraft drafts[] = {{draft, workspaceBytes}};
 static DsVariant variants[] = {
-    {"none", "no_such_feature", graph, step, workspaceBytes, drafts},
-    {"plain", "avx", graph, step, workspaceBytes, drafts}};
+    {"none", "no_such_feature", graph, step, workspaceBytes, drafts,
+     updateRouteBias},
+    {"plain", "avx", graph, step, workspaceBytes, drafts, updateRouteBias}};
 static DsParameter parameter = {
     .name = "w", .type = DS_TYPE_F32, .rank = 1, .dims = {3}, .bytes = 12};
 static DsCache cache = {"cache.0.k", DS_TYPE_F32, 0, 1, HIDDEN};
 static DsCache draftCache = {"cache.1.k", DS_TYPE_F32, 1, 1, HIDDEN};
-static DsRouter router = {0, EXPERTS};
-static DsRouter draftRouter = {1, EXPERTS};
+/* The weight is the bias of the first, too: logits show which is read. */
+static DsRouter router = {0, EXPERTS, 0};
+static DsRouter draftRouter = {1, EXPERTS, -1};
 static const int32_t eos[] = {6};
 static DsValueInfo input = {
     .name = "x", .type = DS_TYPE_F32, .rank = 2, .dims = {-1, 3}};
@@ -176,6 +190,8 @@ const DsModel *ds_model(void) {
   parameter.dims[0] = 3;
   cache.heads = draftCache.heads = 1;
   router.expert_count = EXPERTS;
+  router.bias = 0;
+  variants[1].update_route_bias = updateRouteBias;
   variants[1].drafts = drafts;
   unsigned long long at = 0, bytes = 0, sum = 0;
   if (weights)
@@ -226,6 +242,10 @@ const DsModel *ds_model(void) {
   FAULT("cache heads") cache.heads = 0;
   FAULT("routers") model.routers = NULL;
   FAULT("router experts") router.expert_count = 0;
+  FAULT("router bias") router.bias = 1;
+  FAULT("router bias size") router.expert_count = 2;
+  FAULT("bias entry") variants[1].update_route_bias = NULL;
+  FAULT("no bias") router.bias = -1;
   FAULT("draft caches") model.draft_caches = NULL;
   FAULT("draft cache heads") draftCache.heads = 0;
   FAULT("draft entry") variants[1].drafts = NULL;

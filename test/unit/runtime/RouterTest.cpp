@@ -1,11 +1,13 @@
-//===- RouterTest.cpp - what a session counts of its routers --------------===//
+//===- RouterTest.cpp - loads and biases of a session's routers -----------===//
 //
 // On the fake model, where the token modulo 3 names the expert.
 //
 //===----------------------------------------------------------------------===//
 #include "FakeFolder.h"
 #include "ds/ds_runtime.h"
+#include "files/Safetensors.h"
 
+#include <cmath>
 #include <gtest/gtest.h>
 #include <vector>
 
@@ -31,9 +33,149 @@ protected:
     return Counts(found.load, found.load + found.expert_count);
   }
 
+  std::vector<float> bias(const Session &session, int64_t router = 0) {
+    std::vector<float> values(3);
+    EXPECT_EQ(ds_session_route_bias(session.get(), router, values.data(), 3),
+              DS_OK)
+        << ds_last_error();
+    return values;
+  }
+  /// The first logit, of which the bias of expert 0 is a part.
+  float logit(const Session &session) {
+    std::vector<float> logits(7);
+    int32_t token = 5;
+    ds_feed feed = {0, &token, 1, DS_LOGITS_LAST};
+    EXPECT_EQ(ds_session_rewind(session.get(), 0, 0), DS_OK);
+    EXPECT_EQ(
+        ds_session_feed(session.get(), &feed, 1, logits.data(), 7, nullptr),
+        DS_OK);
+    return logits[0];
+  }
+  void write(const std::string &name, const std::string &tensor, DsType type,
+             std::vector<int64_t> dims, std::vector<float> values) {
+    files::SafetensorsWriter writer(name, {{tensor, type, dims}});
+    writer.write(values.data(), values.size() * sizeof(float));
+    writer.finish();
+  }
+  void refused(ds_result got, ds_result want, const std::string &text) {
+    EXPECT_EQ(got, want);
+    EXPECT_NE(std::string(ds_last_error()).find(text), std::string::npos)
+        << ds_last_error();
+  }
+
   FakeFolder folder;
   Model model = folder.load();
 };
+
+using Bias = std::vector<float>;
+
+TEST_F(RouterTest, ABiasIsTheSessionsOwn) {
+  Session session = makeSession(model.get(), {}),
+          other = makeSession(model.get(), {});
+  EXPECT_EQ(bias(session), Bias({0.25f, 1, 2}));
+  EXPECT_EQ(logit(session), 0.25f);
+  Bias changed = {-3, 0, 7};
+  ASSERT_EQ(ds_session_set_route_bias(session.get(), 0, changed.data(), 3),
+            DS_OK);
+  EXPECT_EQ(bias(session), changed);
+  EXPECT_EQ(logit(session), -3);
+  EXPECT_EQ(bias(other), Bias({0.25f, 1, 2}));
+  EXPECT_EQ(logit(other), 0.25f);
+  EXPECT_EQ(logit(makeSession(model.get(), {})), 0.25f);
+}
+
+TEST_F(RouterTest, UpdatesByTheLoad) {
+  Session session = makeSession(model.get(), {});
+  // Nothing counted, nothing moved.
+  ASSERT_EQ(ds_update_route_bias(session.get(), 0.5f), DS_OK);
+  EXPECT_EQ(bias(session), Bias({0.25f, 1, 2}));
+  ASSERT_EQ(feed(session, 0, {0, 1, 1, 2, 1, 2}), DS_OK);
+  ASSERT_EQ(ds_update_route_bias(session.get(), 0.5f), DS_OK);
+  EXPECT_EQ(bias(session), Bias({0.75f, 0.5f, 2}));
+  EXPECT_EQ(counts(session, 0), Counts({1, 3, 2}));
+  ASSERT_EQ(ds_update_route_bias(session.get(), -0.25f), DS_OK);
+  EXPECT_EQ(bias(session), Bias({0.5f, 0.75f, 2}));
+}
+
+TEST_F(RouterTest, SavesAndLoads) {
+  Session session = makeSession(model.get(), {});
+  Bias changed = {-3, 0, 7};
+  ASSERT_EQ(ds_session_set_route_bias(session.get(), 0, changed.data(), 3),
+            DS_OK);
+  std::string path = folder.library() + ".bias";
+  ASSERT_EQ(ds_session_save_route_bias(session.get(), path.c_str()), DS_OK)
+      << ds_last_error();
+  Session other = makeSession(model.get(), {});
+  ASSERT_EQ(ds_session_load_route_bias(other.get(), path.c_str()), DS_OK)
+      << ds_last_error();
+  EXPECT_EQ(bias(other), changed);
+  EXPECT_EQ(logit(other), -3);
+}
+
+TEST_F(RouterTest, RefusesFilesOfOtherModels) {
+  Session session = makeSession(model.get(), {});
+  std::string path = folder.library() + ".bias",
+              name = "model.layers.0.mlp.gate.e_score_correction_bias";
+  auto load = [&] {
+    return ds_session_load_route_bias(session.get(), path.c_str());
+  };
+  refused(load(), DS_ERROR_FILE, path);
+  write(path, "model.layers.1.mlp.gate.e_score_correction_bias", DS_TYPE_F32,
+        {3}, {1, 2, 3});
+  refused(load(), DS_ERROR_SHAPE, "tensor '" + name + "' [3] is missing");
+  write(path, name, DS_TYPE_F32, {2}, {1, 2});
+  refused(load(), DS_ERROR_SHAPE,
+          "tensor '" + name + "' has shape [2], the layer has 3 experts");
+  write(path, name, DS_TYPE_I32, {3}, {1, 2, 3});
+  refused(load(), DS_ERROR_SHAPE, "has type I32, expected F32");
+  write(path, name, DS_TYPE_F32, {3}, {1, NAN, 3});
+  refused(load(), DS_ERROR_ARGUMENT,
+          "the bias of expert 1 is no finite number");
+  {
+    files::SafetensorsWriter writer(
+        path, {{name, DS_TYPE_F32, {3}}, {"x", DS_TYPE_F32, {1}}});
+    writer.write(std::vector<float>(4).data(), 16);
+    writer.finish();
+  }
+  refused(load(), DS_ERROR_FORMAT,
+          "tensor 'x' is no routing bias of this model");
+  EXPECT_EQ(bias(session), Bias({0.25f, 1, 2}));
+}
+
+TEST_F(RouterTest, RefusesBiases) {
+  Session session = makeSession(model.get(), {});
+  Bias values = {1, 2, INFINITY};
+  auto set = [&](int64_t router, int64_t count) {
+    return ds_session_set_route_bias(session.get(), router, values.data(),
+                                     count);
+  };
+  refused(set(0, 3), DS_ERROR_ARGUMENT,
+          "layer 0: the bias of expert 2 is no finite number");
+  refused(set(0, 2), DS_ERROR_SHAPE, "layer 0 has 3 experts, not 2");
+  refused(set(1, 3), DS_ERROR_UNSUPPORTED,
+          "layer 1 of the model routes without a bias that could change");
+  refused(set(2, 3), DS_ERROR_INDEX, "there is no router 2; the model has 2");
+  refused(ds_session_route_bias(session.get(), 0, values.data(), 2),
+          DS_ERROR_ARGUMENT, "the bias needs room for 3 floats");
+  refused(ds_update_route_bias(session.get(), NAN), DS_ERROR_ARGUMENT,
+          "gamma is no finite number");
+  refused(ds_update_route_bias(nullptr, 1), DS_ERROR_ARGUMENT,
+          "session is null");
+}
+
+TEST_F(RouterTest, NeedsABias) {
+  model.reset();
+  folder.setFault("no bias");
+  model = folder.load();
+  Session session = makeSession(model.get(), {});
+  std::string path = folder.library() + ".bias";
+  for (ds_result result :
+       {ds_update_route_bias(session.get(), 1),
+        ds_session_save_route_bias(session.get(), path.c_str()),
+        ds_session_load_route_bias(session.get(), path.c_str())})
+    refused(result, DS_ERROR_UNSUPPORTED, "has no router with a bias");
+  EXPECT_EQ(logit(session), 0.25f);
+}
 
 TEST_F(RouterTest, CountsEveryComputedToken) {
   Session session = makeSession(model.get(), {.slots = 2, .length = 20});
