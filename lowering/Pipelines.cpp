@@ -50,10 +50,12 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
   // After RoPE: a lookup of a cosine table is no embedding.
   function.addPass(createRaiseEmbedding());
   function.addPass(createRaiseAttention());
+  pm.addPass(createRaiseMoe());
   // Raising puts transposes where its ops want them; most cancel.
-  function.addPass(createSinkTransposes());
-  function.addPass(createCanonicalizerPass());
-  function.addPass(createCSEPass());
+  OpPassManager &raised = pm.nest<func::FuncOp>();
+  raised.addPass(createSinkTransposes());
+  raised.addPass(createCanonicalizerPass());
+  raised.addPass(createCSEPass());
 }
 
 void ds::buildOptimisePipeline(OpPassManager &pm,

@@ -308,6 +308,30 @@ def RaiseLinear : Pass<"ds-raise-linear"> {
   let dependentDialects = ["::mlir::ds::DsDialect"];
 }
 
+def RaiseMoe : Pass<"ds-raise-moe", "ModuleOp"> {
+  let summary = "a choice of experts and what is made of them become ds.route and ds.moe";
+  let description = [{
+    A result is taken apart, element by element, into a sum of experts' outputs, each times a mixing weight: over the slots of a token
+    (weights gathered by expert), over the experts (a weight that is 0 where an expert was not chosen; one after the other, stacked, or in a
+    loop), or over the rows that have an expert (gathered by `NonZero`, added back at their places). Proven of every summand: which
+    expert of which choice it is; that gate, up and down are of that expert; that its token and the choice's are the same; that its weight is the
+    score, without bias, of that expert of that token, normalised over the chosen scores or not, times one scale; that the sum runs over all
+    slots of the token, or over all experts. Proven of the choice: top-k of softmax or sigmoid of logits, plus a bias, masked to the groups with the best
+    maximum or sum of two. `ds.route` gives slots in the order of the experts, `TopK` in that of their scores; as the sum runs over all slots, the order is
+    without effect but for rounding.
+
+    Both ops are made together, because a choice alone cannot be replaced: whether the order of its slots matters shows in what reads them.
+    Gate and up fused along their rows, transposed weights and weights of single experts become one parameter of all experts; where it
+    is bytes of files, a list of ranges. Roundings between products go: the op rounds once. Where scores are masked by 0 and softmax
+    leaves fewer than k of them above it, `ds.route` weighs an expert by its score, a graph that takes the values of `TopK` by 0.
+
+    Does nothing for experts that are not all there (routing of a traced input baked in), experts with another activation, or weights
+    that are not parameters. A remark on the top-k says which link failed. A pass on modules, as it makes parameters. Run it after `ds-raise-linear` and
+    `ds-raise-swiglu`.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def RaiseRmsNorm : Pass<"ds-raise-rms-norm"> {
   let summary = "the spellings of RMSNorm become ds.rms_norm";
   let description = [{

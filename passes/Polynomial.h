@@ -76,6 +76,22 @@ public:
     return a.terms == b.terms;
   }
 
+  /// The quotient, if every coefficient is a multiple of `divisor`.
+  std::optional<Polynomial> dividedBy(int64_t divisor) const {
+    Polynomial result = *this;
+    for (auto &[monomial, coefficient] : result.terms) {
+      if (coefficient % divisor != 0)
+        return std::nullopt;
+      coefficient /= divisor;
+    }
+    return result;
+  }
+  bool mentions(unsigned symbol) const {
+    return llvm::any_of(terms, [&](const auto &term) {
+      return llvm::is_contained(term.first, symbol);
+    });
+  }
+
   /// This polynomial with `symbol` replaced by `value`.
   Polynomial substitute(unsigned symbol, const Polynomial &value) const {
     Polynomial result;

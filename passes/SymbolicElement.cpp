@@ -5,7 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "passes/SymbolicElement.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "passes/Match.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -65,6 +67,37 @@ void SymbolicElements::assumeSize(Value argument, int64_t dim,
   sizes[{argument, dim}] = size;
 }
 
+Polynomial SymbolicElements::storedIndex(Value tensor,
+                                         ArrayRef<Polynomial> indices,
+                                         const Polynomial &size) {
+  auto &known = stored[tensor];
+  for (const auto &[at, index] : known)
+    if (ArrayRef<Polynomial>(at) == indices)
+      return index;
+  Polynomial index = newIndex(size);
+  known.emplace_back(indices, index);
+  storedBySymbol[*index.getSymbol()] = opaque(tensor, indices);
+  return index;
+}
+
+void SymbolicElements::assumeStoredIndex(Value tensor,
+                                         ArrayRef<Polynomial> indices,
+                                         const Polynomial &index) {
+  auto &known = stored[tensor];
+  for (auto &[at, old] : known)
+    if (ArrayRef<Polynomial>(at) == indices) {
+      old = index;
+      return;
+    }
+  known.emplace_back(indices, index);
+}
+
+TermRef SymbolicElements::storedAs(const Polynomial &index) const {
+  std::optional<unsigned> symbol = index.getSymbol();
+  auto it = symbol ? storedBySymbol.find(*symbol) : storedBySymbol.end();
+  return it == storedBySymbol.end() ? nullptr : it->second;
+}
+
 void SymbolicElements::assumeElement(Value argument, ElementFn element) {
   elements[argument] = std::move(element);
 }
@@ -85,6 +118,15 @@ Polynomial SymbolicElements::valueOf(Value index) {
     return valueOf(sub.getLhs()) - valueOf(sub.getRhs());
   if (auto mul = dyn_cast_or_null<arith::MulIOp>(op))
     return valueOf(mul.getLhs()) * valueOf(mul.getRhs());
+  if (auto quotient = dyn_cast_or_null<arith::FloorDivSIOp>(op)) {
+    // A size that was multiplied before.
+    Polynomial product = valueOf(quotient.getLhs());
+    std::optional<int64_t> divisor =
+        valueOf(quotient.getRhs()).getConstant();
+    if (divisor && *divisor != 0)
+      if (std::optional<Polynomial> exact = product.dividedBy(*divisor))
+        return *exact;
+  }
   if (auto indexCast = dyn_cast_or_null<arith::IndexCastOp>(op))
     return valueOf(indexCast.getIn());
   if (auto extend = dyn_cast_or_null<arith::ExtSIOp>(op))
@@ -114,6 +156,9 @@ Polynomial SymbolicElements::valueOf(Value index) {
       // x == y ? x : y and its like are the value that is not tested.
       if (compare.getPredicate() == arith::CmpIPredicate::eq && less == a - b)
         return b;
+      if (compare.getPredicate() == arith::CmpIPredicate::eq)
+        if (std::optional<int64_t> difference = less.getConstant())
+          return *difference == 0 ? a : b;
       if (compare.getPredicate() == arith::CmpIPredicate::slt) {
         if (isNonNegative(less))
           return b;
@@ -129,6 +174,7 @@ Polynomial SymbolicElements::valueOf(Value index) {
     SmallVector<Polynomial> indices;
     for (Value i : extract.getIndices())
       indices.push_back(valueOf(i));
+    llvm::SaveAndRestore<bool> moves(movesOnly, false);
     TermRef element = elementOf(extract.getTensor(), indices);
     if (element->kind == Kind::Integer)
       return element->polynomial;
@@ -213,6 +259,19 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
       return sizeOf(gather.getInput(),
                     dim - outer + tuple + gather.getBatchDims());
   }
+  if (auto topk = dyn_cast_or_null<TopKOp>(op))
+    return dim == int64_t(topk.getAxis()) ? valueOf(topk.getK())
+                                          : sizeOf(topk.getInput(), dim);
+  if (auto gather = dyn_cast_or_null<GatherElementsOp>(op))
+    return sizeOf(gather.getIndices(), dim);
+  if (isa_and_nonnull<ScatterElementsOp, ScatterNdOp>(op))
+    return sizeOf(op->getOperand(0), dim);
+  if (auto choice = dyn_cast_or_null<scf::IfOp>(op)) {
+    unsigned number = cast<OpResult>(tensor).getResultNumber();
+    Polynomial size = sizeOf(choice.thenYield().getOperand(number), dim);
+    if (size == sizeOf(choice.elseYield().getOperand(number), dim))
+      return size;
+  }
   if (auto reduce = dyn_cast_or_null<ReduceOp>(op)) {
     if (reduce.getKeepdims())
       return sizeOf(reduce.getInput(), dim);
@@ -280,7 +339,9 @@ bool SymbolicElements::isNonNegative(const Polynomial &value) const {
     if (coefficient < 0)
       return false;
     for (const auto &[symbol, size] : indexSizes)
-      if (monomial.size() == 1 && size == Polynomial::symbol(monomial[0])) {
+      if (size.getTerms().size() == 1 &&
+          size.getTerms().begin()->first == monomial &&
+          size.getTerms().begin()->second == 1) {
         slack += coefficient;
         break;
       }

@@ -64,6 +64,19 @@ public:
 
   /// The element of `tensor` at `indices` (one per dimension).
   TermRef elementOf(Value tensor, ArrayRef<Polynomial> indices);
+  /// The same, but followed only through what moves elements: views, gathers,
+  /// casts to wider floats. Its Element is what a pattern may match.
+  TermRef originOf(Value tensor, ArrayRef<Polynomial> indices);
+
+  /// An index that a tensor holds: an element of `tensor`, whose elements count
+  /// from 0 to `size`. Equal elements are one symbol.
+  Polynomial storedIndex(Value tensor, ArrayRef<Polynomial> indices,
+                         const Polynomial &size);
+  /// From now on what storedIndex gives for this element.
+  void assumeStoredIndex(Value tensor, ArrayRef<Polynomial> indices,
+                         const Polynomial &index);
+  /// The element that `index` stands for, if it is one symbol of storedIndex.
+  TermRef storedAs(const Polynomial &index) const;
 
   /// Whether `value` is >= 0 for all values of indices and sizes.
   bool isNonNegative(const Polynomial &value) const;
@@ -86,6 +99,8 @@ private:
   TermRef reshaped(ReshapeOp op, ArrayRef<Polynomial> indices);
   TermRef concatenated(ConcatOp op, ArrayRef<Polynomial> indices);
   TermRef gatheredNd(GatherNdOp op, ArrayRef<Polynomial> indices);
+  std::optional<Polynomial> indexAt(Value tensor, ArrayRef<Polynomial> indices);
+  TermRef chosen(TopKOp op, Value tensor, ArrayRef<Polynomial> indices);
   std::optional<std::pair<Polynomial, Polynomial>>
   divide(const Polynomial &value, const Polynomial &size) const;
   TermRef opaque(Value tensor, ArrayRef<Polynomial> indices) const;
@@ -111,6 +126,11 @@ private:
   std::map<unsigned, Polynomial> indexSizes;
   DenseMap<std::pair<Value, int64_t>, Polynomial> sizes;
   DenseMap<Value, ElementFn> elements;
+  /// Per tensor: its elements that are indices.
+  DenseMap<Value, SmallVector<std::pair<SmallVector<Polynomial, 4>, Polynomial>>>
+      stored;
+  std::map<unsigned, TermRef> storedBySymbol;
+  bool movesOnly = false;
 };
 
 } // namespace mlir::ds

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Match.h"
 #include "passes/SymbolicElement.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -19,6 +20,23 @@ TermRef SymbolicElements::elementOf(Value tensor,
   if (TermRef term = compute(tensor, indices))
     return term;
   return opaque(tensor, indices);
+}
+
+TermRef SymbolicElements::originOf(Value tensor,
+                                   ArrayRef<Polynomial> indices) {
+  llvm::SaveAndRestore<bool> moves(movesOnly, true);
+  return elementOf(tensor, indices);
+}
+
+/// The element of `tensor` as an index that is not negative; nothing if that is
+/// not known.
+std::optional<Polynomial>
+SymbolicElements::indexAt(Value tensor, ArrayRef<Polynomial> indices) {
+  llvm::SaveAndRestore<bool> moves(movesOnly, false);
+  TermRef index = elementOf(tensor, indices);
+  if (index->kind != Kind::Integer || !isNonNegative(index->polynomial))
+    return std::nullopt;
+  return index->polynomial;
 }
 
 SmallVector<Polynomial>
@@ -60,12 +78,18 @@ TermRef SymbolicElements::compute(Value tensor, ArrayRef<Polynomial> indices) {
       return nullptr;
     return integer(start->polynomial + indices[0] * delta->polynomial);
   }
+  if (movesOnly && isa<ElementwiseOp, ReduceOp, CumulativeOp>(op))
+    return nullptr;
   if (auto elementwiseOp = dyn_cast<ElementwiseOp>(op))
     return elementwise(elementwiseOp, indices);
   if (auto castOp = dyn_cast<CastOp>(op)) {
-    TermRef input = elementOf(castOp.getInput(), indices);
     Type from = tensorType(castOp.getInput()).getElementType();
     Type to = tensorType(tensor).getElementType();
+    if (movesOnly && !(isa<FloatType>(from) && isa<FloatType>(to) &&
+                       from.getIntOrFloatBitWidth() <
+                           to.getIntOrFloatBitWidth()))
+      return nullptr;
+    TermRef input = elementOf(castOp.getInput(), indices);
     if (to.isInteger(1))
       return truthOf(input);
     if (from.isInteger(1)) {
@@ -106,17 +130,33 @@ TermRef SymbolicElements::compute(Value tensor, ArrayRef<Polynomial> indices) {
   if (auto gather = dyn_cast<GatherOp>(op)) {
     int64_t axis = gather.getAxis();
     int64_t indexRank = tensorType(gather.getIndices()).getRank();
-    TermRef row =
-        elementOf(gather.getIndices(), indices.slice(axis, indexRank));
-    if (row->kind != Kind::Integer || !isNonNegative(row->polynomial))
+    std::optional<Polynomial> row =
+        indexAt(gather.getIndices(), indices.slice(axis, indexRank));
+    if (!row)
       return nullptr;
     SmallVector<Polynomial> source(indices.take_front(axis));
-    source.push_back(row->polynomial);
+    source.push_back(*row);
     llvm::append_range(source, indices.drop_front(axis + indexRank));
     return elementOf(gather.getInput(), source);
   }
   if (auto gather = dyn_cast<GatherNdOp>(op))
     return gatheredNd(gather, indices);
+  if (auto gather = dyn_cast<GatherElementsOp>(op)) {
+    std::optional<Polynomial> row = indexAt(gather.getIndices(), indices);
+    if (!row)
+      return nullptr;
+    SmallVector<Polynomial> source(indices);
+    source[gather.getAxis()] = *row;
+    return elementOf(gather.getInput(), source);
+  }
+  if (auto topk = dyn_cast<TopKOp>(op))
+    return chosen(topk, tensor, indices);
+  if (auto nonzero = dyn_cast<NonZeroOp>(op)) {
+    std::optional<int64_t> dim = indices[0].getConstant();
+    return dim ? integer(storedIndex(tensor, indices,
+                                     sizeOf(nonzero.getInput(), *dim)))
+               : nullptr;
+  }
   if (auto reduce = dyn_cast<ReduceOp>(op))
     return reduction(reduce, indices);
   if (auto cumulative = dyn_cast<CumulativeOp>(op)) {
@@ -367,11 +407,23 @@ TermRef SymbolicElements::gatheredNd(GatherNdOp op,
   for (int64_t i = 0; i < indexType.getDimSize(outer); ++i) {
     SmallVector<Polynomial> at(indices.take_front(outer));
     at.push_back(i);
-    TermRef index = elementOf(op.getIndices(), at);
-    if (index->kind != Kind::Integer || !isNonNegative(index->polynomial))
+    std::optional<Polynomial> index = indexAt(op.getIndices(), at);
+    if (!index)
       return nullptr;
-    source.push_back(index->polynomial);
+    source.push_back(*index);
   }
   llvm::append_range(source, indices.drop_front(outer));
+  return elementOf(op.getInput(), source);
+}
+
+TermRef SymbolicElements::chosen(TopKOp op, Value tensor,
+                                 ArrayRef<Polynomial> indices) {
+  int64_t axis = op.getAxis();
+  Polynomial index =
+      storedIndex(op.getIndices(), indices, sizeOf(op.getInput(), axis));
+  if (tensor == op.getIndices())
+    return integer(index);
+  SmallVector<Polynomial> source(indices);
+  source[axis] = index;
   return elementOf(op.getInput(), source);
 }
