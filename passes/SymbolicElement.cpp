@@ -212,7 +212,8 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
       linear && linear.getRows() && dim == 0)
     return sizeOf(linear.getRows(), 0);
   if (isa_and_nonnull<LinearOp, EmbeddingOp, PackedLinearOp,
-                      PackedQuantizedLinearOp, QuantizeGroupsOp>(op) &&
+                      PackedQuantizedLinearOp, QuantizeGroupsOp, RouteOp,
+                      MoeOp>(op) &&
       dim != type.getRank() - 1)
     return sizeOf(op->getOperand(0), dim);
   if (auto attention = dyn_cast_or_null<AttentionOp>(op))

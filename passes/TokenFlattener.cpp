@@ -220,6 +220,16 @@ Value TokenFlattener::flattenOp(Value value) {
       return nullptr;
     return SwigluOp::create(builder, loc, gate.getType(), gate, up);
   }
+  if (auto route = dyn_cast<RouteOp>(op))
+    return flattenRoute(route, value);
+  if (auto moe = dyn_cast<MoeOp>(op)) {
+    Value input = flatten(moe.getInput()), weights = flatten(moe.getWeights()),
+          experts = flatten(moe.getExperts()), gate = import(moe.getGate()),
+          up = import(moe.getUp()), down = import(moe.getDown());
+    if (!input || !weights || !experts || !gate || !up || !down)
+      return nullptr;
+    return MoeOp::create(builder, loc, input, weights, experts, gate, up, down);
+  }
   if (auto elementwise = dyn_cast<ElementwiseOp>(op))
     return flattenElementwise(elementwise);
   if (auto reshape = dyn_cast<ReshapeOp>(op))
@@ -328,6 +338,28 @@ Value TokenFlattener::flattenElementwise(ElementwiseOp op) {
   return ElementwiseOp::create(builder, op.getLoc(),
                                RankedTensorType::get(shape, element),
                                op.getKind(), operands);
+}
+
+Value TokenFlattener::flattenRoute(RouteOp op, Value result) {
+  Value logits = flatten(op.getLogits());
+  Value bias = op.getBias() ? import(op.getBias()) : Value();
+  if (!logits || (op.getBias() && !bias))
+    return nullptr;
+  if (result == op.getLoads())
+    return fail(result, "the load of experts takes part in the computation");
+  SmallVector<Type> types;
+  for (Value one : {op.getWeights(), op.getExperts()})
+    types.push_back(RankedTensorType::get(
+        {ShapedType::kDynamic, int64_t(op.getTopK())}, tensorType(one).getElementType()));
+  types.push_back(op.getLoads().getType());
+  SmallVector<Value> operands{logits};
+  if (bias)
+    operands.push_back(bias);
+  auto route = RouteOp::create(builder, op.getLoc(), types, operands,
+                               op->getAttrs());
+  flat[op.getWeights()] = route.getWeights();
+  flat[op.getExperts()] = route.getExperts();
+  return flat[result];
 }
 
 Value TokenFlattener::flattenGather(GatherOp op) {

@@ -45,6 +45,7 @@ private:
   Value flattenSlice(SliceOp op);
   Value flattenAttention(AttentionOp op);
   Value flattenGather(GatherOp op);
+  Value flattenRoute(RouteOp op, Value result);
   Value flattenConcat(ConcatOp op);
   Value flattenBroadcast(BroadcastOp op);
   /// Cache `index` of the step after the new rows of `seen`, keys or values
