@@ -51,8 +51,7 @@ ExpertMatcher::productOf(const TermRef &term) {
     SmallVector<Polynomial> input(indices.drop_back());
     input.push_back(product.index);
     product.lhs = originOf(linear.getInput(), input);
-    product.rhs =
-        originOf(linear.getWeight(), {indices.back(), product.index});
+    product.rhs = originOf(linear.getWeight(), {indices.back(), product.index});
     return product;
   }
   if (auto matmul = madeBy<MatmulOp>(term)) {
@@ -86,10 +85,11 @@ ExpertMatcher::productOf(const TermRef &term) {
   return product;
 }
 
-std::optional<ExpertWeight>
-ExpertMatcher::weightOf(const TermRef &term, const Polynomial &row,
-                        const Polynomial &rows, const Polynomial &column,
-                        const Polynomial &columns) {
+std::optional<ExpertWeight> ExpertMatcher::weightOf(const TermRef &term,
+                                                    const Polynomial &row,
+                                                    const Polynomial &rows,
+                                                    const Polynomial &column,
+                                                    const Polynomial &columns) {
   if (term->kind != Kind::Element || !isParameterValue(term->value) ||
       !tensorType(term->value).hasStaticShape())
     return std::nullopt;
@@ -257,13 +257,13 @@ std::optional<ExpertWeight> ExpertMatcher::matchInner(const TermRef &term,
     return std::nullopt;
   for (auto [weight, input] : {std::pair(product->lhs, product->rhs),
                                std::pair(product->rhs, product->lhs)}) {
-    std::optional<ExpertWeight> result =
-        weightOf(
+    std::optional<ExpertWeight> result = weightOf(
         weight, outer.index, outer.size, product->index, product->size);
     if (!result || input->kind != Kind::Element || input->indices.size() < 2)
       continue;
     ArrayRef<Polynomial> at = input->indices;
-    if (!(at.back() == product->index) || (part.input && part.input != input->value) ||
+    if (!(at.back() == product->index) ||
+        (part.input && part.input != input->value) ||
         !(symbols.sizeOf(input->value, at.size() - 1) == product->size) ||
         tensorType(input->value).isDynamicDim(at.size() - 1) ||
         !routes.isToken(input->value, at.drop_back()))
@@ -274,7 +274,8 @@ std::optional<ExpertWeight> ExpertMatcher::matchInner(const TermRef &term,
   return std::nullopt;
 }
 
-/// An expert: down · swiglu(gate · x, up · x), where `hidden` is the activation.
+/// An expert: down · swiglu(gate · x, up · x), where `hidden` is the
+/// activation.
 bool ExpertMatcher::matchExpert(ExpertWeight down, TermRef hidden,
                                 const Product &product, ExpertPart &part) {
   // The mixing weight may stand before the product.
@@ -295,8 +296,9 @@ bool ExpertMatcher::matchExpert(ExpertWeight down, TermRef hidden,
   std::optional<ExpertWeight> gate =
       matchInner(originOf(swiglu.getGate(), hidden->indices), product, part);
   std::optional<ExpertWeight> up =
-      gate ? matchInner(originOf(swiglu.getUp(), hidden->indices), product, part)
-           : std::nullopt;
+      gate
+          ? matchInner(originOf(swiglu.getUp(), hidden->indices), product, part)
+          : std::nullopt;
   if (!gate || !up)
     return false;
   part.gate = *gate;
@@ -344,8 +346,8 @@ bool ExpertMatcher::collect(const TermRef &given, ExpertPart part,
   if (std::optional<Product> product = productOf(term)) {
     for (auto [weight, hidden] : {std::pair(product->lhs, product->rhs),
                                   std::pair(product->rhs, product->lhs)})
-      if (std::optional<ExpertWeight> down =
-              weightOf(weight, column, columns, product->index, product->size)) {
+      if (std::optional<ExpertWeight> down = weightOf(
+              weight, column, columns, product->index, product->size)) {
         if (!matchExpert(*down, hidden, *product, part))
           return false;
         parts.push_back(std::move(part));
@@ -383,7 +385,8 @@ bool ExpertMatcher::collectScattered(Operation *scatter, const TermRef &term,
   bool isAdded;
   if (auto nd = dyn_cast<ScatterNdOp>(scatter)) {
     isAdded = nd.getKind() == ScatterKind::Add;
-    if (tensorType(places).getRank() != 2 || tensorType(places).getDimSize(1) != 1)
+    if (tensorType(places).getRank() != 2 ||
+        tensorType(places).getDimSize(1) != 1)
       return false;
   } else {
     auto elements = cast<ScatterElementsOp>(scatter);
@@ -545,9 +548,9 @@ bool ExpertMatcher::isScore(const TermRef &factor, const RouteChoice &choice,
     return false;
   // A masked score of an expert that was chosen is its score: there are others
   // enough in the groups that were kept.
-  bool isMasked = factor->value == choice.ranked && !choice.bias &&
-                  choice.topK <=
-                      choice.keptGroups * (choice.experts / choice.groups);
+  bool isMasked =
+      factor->value == choice.ranked && !choice.bias &&
+      choice.topK <= choice.keptGroups * (choice.experts / choice.groups);
   return factor->value == choice.scores || isMasked;
 }
 
@@ -668,7 +671,8 @@ bool ExpertMatcher::matchPart(const ExpertPart &part, ExpertMixture &mixture,
 
   SmallVector<Polynomial> at(lead);
   at.push_back(slot.value_or(0));
-  Polynomial chosen = symbols.storedIndex(topk.getIndices(), at, choice.experts);
+  Polynomial chosen =
+      symbols.storedIndex(topk.getIndices(), at, choice.experts);
   if (part.factors.size() != 1 ||
       !(isScore(part.factors[0], choice, expert) ||
         (slot && isScore(part.factors[0], choice, chosen))))

@@ -103,14 +103,11 @@ private:
                    SmallVectorImpl<TermRef> &others);
   bool matchExpert(ExpertWeight down, TermRef hidden, const Product &product,
                    ExpertPart &part);
-  std::optional<ExpertWeight> matchInner(const TermRef &term,
-                                         const Product &outer,
-                                         ExpertPart &part);
-  std::optional<ExpertWeight> weightOf(const TermRef &term,
-                                       const Polynomial &row,
-                                       const Polynomial &rows,
-                                       const Polynomial &column,
-                                       const Polynomial &columns);
+  std::optional<ExpertWeight>
+  matchInner(const TermRef &term, const Product &outer, ExpertPart &part);
+  std::optional<ExpertWeight>
+  weightOf(const TermRef &term, const Polynomial &row, const Polynomial &rows,
+           const Polynomial &column, const Polynomial &columns);
   bool isChosenValue(const TermRef &term);
   bool splitFactor(const TermRef &given, ExpertPart &part);
   bool addCondition(const TermRef &condition, ExpertPart &part);

@@ -123,13 +123,13 @@ Value MixtureRaiser::asParameter(OpBuilder &builder, Value value,
     return value;
   SmallVector<Attribute> list(ranges->begin(), ranges->end());
   OpBuilder top(function);
-  auto parameter = ParameterOp::create(
-      top, value.getLoc(), builder.getStringAttr(name), TypeAttr::get(value.getType()),
-      ArrayAttr::get(builder.getContext(), list));
+  auto parameter =
+      ParameterOp::create(top, value.getLoc(), builder.getStringAttr(name),
+                          TypeAttr::get(value.getType()),
+                          ArrayAttr::get(builder.getContext(), list));
   StringAttr unique = module.insert(parameter);
-  return LoadParameterOp::create(
-      builder, value.getLoc(), value.getType(),
-      FlatSymbolRefAttr::get(unique));
+  return LoadParameterOp::create(builder, value.getLoc(), value.getType(),
+                                 FlatSymbolRefAttr::get(unique));
 }
 
 /// The matrices of all experts as [experts, rows, columns].
@@ -159,9 +159,9 @@ Value MixtureRaiser::stacked(OpBuilder &builder, Location loc,
     if (isPart)
       part = SliceOp::create(builder, loc, part, offsets, sizes, strides);
     if (isOne)
-      part = ReshapeOp::create(builder, loc,
-                               RankedTensorType::get(shape, element), part,
-                               ValueRange());
+      part =
+          ReshapeOp::create(builder, loc, RankedTensorType::get(shape, element),
+                            part, ValueRange());
     parts.push_back(part);
   }
   Value all = parts[0];
@@ -171,8 +171,9 @@ Value MixtureRaiser::stacked(OpBuilder &builder, Location loc,
                            uint64_t(0), parts);
   }
   auto load = first.parameter.getDefiningOp<LoadParameterOp>();
-  all = asParameter(builder, all,
-                    load ? (load.getParameter() + ".experts").str() : "experts");
+  all =
+      asParameter(builder, all,
+                  load ? (load.getParameter() + ".experts").str() : "experts");
   if (order == ArrayRef<int64_t>{0, 1, 2})
     return all;
   auto type = RankedTensorType::get(
@@ -337,7 +338,8 @@ bool MixtureRaiser::raise(Value root) {
   };
   if (!mixture || !isAtTop(mixture->input) ||
       !isAtTop(mixture->choice.logits)) {
-    if (TopKOp choice = matcher.seenChoice(); choice && !matcher.whyNot().empty())
+    if (TopKOp choice = matcher.seenChoice();
+        choice && !matcher.whyNot().empty())
       left.insert({choice, matcher.whyNot()});
     return false;
   }

@@ -124,10 +124,11 @@ static std::optional<Indicator> slotIs(SymbolicElements &symbols,
   return result;
 }
 
-std::optional<Indicator>
-RouteMatcher::scattered(ScatterElementsOp op, ArrayRef<Polynomial> indices) {
+std::optional<Indicator> RouteMatcher::scattered(ScatterElementsOp op,
+                                                 ArrayRef<Polynomial> indices) {
   RankedTensorType type = tensorType(op.getResult());
-  std::optional<double> out = numberOf(symbols.originOf(op.getInput(), indices)),
+  std::optional<double> out =
+                            numberOf(symbols.originOf(op.getInput(), indices)),
                         in = matchSplat(op.getUpdates());
   int64_t axis = op.getAxis();
   if (!in || !out || axis + 1 != type.getRank() ||
@@ -214,8 +215,7 @@ std::optional<Indicator> RouteMatcher::indicatorOf(const TermRef &term) {
   if (auto op = madeBy<ScatterElementsOp>(term))
     return scattered(op, term->indices);
   if (auto cast = madeBy<CastOp>(term)) {
-    auto result =
-        indicatorOf(symbols.originOf(cast.getInput(), term->indices));
+    auto result = indicatorOf(symbols.originOf(cast.getInput(), term->indices));
     if (result && tensorType(cast).getElementType().isInteger(1)) {
       result->in = result->in != 0;
       result->out = result->out != 0;
@@ -247,10 +247,10 @@ std::optional<Indicator> RouteMatcher::guardOf(const TermRef &term) {
     if (op.getOperands().size() != 2)
       return std::nullopt;
     std::optional<double> bound = numberOf(operandOf(term, 1));
-    bool isSome = bound && ((op.getKind() == ElementwiseKind::Gt &&
-                             *bound >= 0 && *bound < 1) ||
-                            (op.getKind() == ElementwiseKind::Ge &&
-                             *bound > 0 && *bound <= 1));
+    bool isSome =
+        bound &&
+        ((op.getKind() == ElementwiseKind::Gt && *bound >= 0 && *bound < 1) ||
+         (op.getKind() == ElementwiseKind::Ge && *bound > 0 && *bound <= 1));
     return isSome ? guardOf(operandOf(term, 0)) : std::nullopt;
   }
   auto reduce = madeBy<ReduceOp>(term);
@@ -261,9 +261,8 @@ std::optional<Indicator> RouteMatcher::guardOf(const TermRef &term) {
   unsigned kept = 0;
   for (int64_t d = 0; d < tensorType(reduce.getInput()).getRank(); ++d) {
     bool isReduced = llvm::is_contained(reduce.getAxes(), d);
-    source.push_back(isReduced
-                         ? indexOver(symbols.sizeOf(reduce.getInput(), d))
-                         : term->indices[kept]);
+    source.push_back(isReduced ? indexOver(symbols.sizeOf(reduce.getInput(), d))
+                               : term->indices[kept]);
     kept += !isReduced || reduce.getKeepdims();
   }
   auto result = guardOf(symbols.originOf(reduce.getInput(), source));
@@ -284,8 +283,8 @@ bool RouteMatcher::matchScore(const TermRef &term, const Polynomial &expert,
         continue;
       // One number an expert, whatever unit dimensions stand before it.
       RankedTensorType type = tensorType(bias->value);
-      if (type.getNumElements() != choice.experts ||
-          type.getRank() == 0 || !(bias->indices.back() == expert))
+      if (type.getNumElements() != choice.experts || type.getRank() == 0 ||
+          !(bias->indices.back() == expert))
         return false;
       choice.bias = bias->value;
       score = operandOf(term, 1 - i);
@@ -328,7 +327,8 @@ bool RouteMatcher::matchGroups(const Indicator &kept, const TermRef &score,
   TopKOp topk = kept.topk;
   int64_t width = choice.experts / choice.groups;
   std::optional<int64_t> count = symbols.valueOf(topk.getK()).getConstant();
-  if (!count || tensorType(topk.getInput()).getShape().back() != choice.groups ||
+  if (!count ||
+      tensorType(topk.getInput()).getShape().back() != choice.groups ||
       !isToken(topk.getInput(), kept.lead))
     return false;
   choice.keptGroups = *count;
@@ -404,7 +404,8 @@ bool RouteMatcher::matchMasked(const TermRef &ranked, const Polynomial &group,
       kept = indicatorOf(operandOf(ranked, i));
       score = operandOf(ranked, 1 - i);
     }
-    if (!kept || kept->in != (isProduct ? 1 : 0) || (isProduct && kept->out != 0))
+    if (!kept || kept->in != (isProduct ? 1 : 0) ||
+        (isProduct && kept->out != 0))
       return false;
     fill = kept->out;
   }

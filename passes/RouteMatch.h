@@ -1,10 +1,10 @@
 //===- RouteMatch.h - how a graph chooses experts ---------------*- C++ -*-===//
 //
 // Private to passes/. Exporters spell the choice of experts in many ways:
-// masks by scatter, one-hot or comparison, fills of 0 or minus infinity, weights
-// gathered or taken from the top-k. All of it is a statement on single elements
-// (the score of expert e of token n), so that is what is matched, through
-// whatever moves elements in between.
+// masks by scatter, one-hot or comparison, fills of 0 or minus infinity,
+// weights gathered or taken from the top-k. All of it is a statement on single
+// elements (the score of expert e of token n), so that is what is matched,
+// through whatever moves elements in between.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PASSES_ROUTEMATCH_H
@@ -36,7 +36,8 @@ struct Indicator {
 /// How the experts of a token are chosen, as ds.route has it.
 struct RouteChoice {
   TopKOp topk;
-  /// `ranked` is what the experts are the largest of: scores, biased and masked.
+  /// `ranked` is what the experts are the largest of: scores, biased and
+  /// masked.
   Value logits, scores, bias, ranked;
   RouteScoring scoring = RouteScoring::Softmax;
   int64_t experts = 0, topK = 0, groups = 1, keptGroups = 1;

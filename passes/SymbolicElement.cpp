@@ -121,8 +121,7 @@ Polynomial SymbolicElements::valueOf(Value index) {
   if (auto quotient = dyn_cast_or_null<arith::FloorDivSIOp>(op)) {
     // A size that was multiplied before.
     Polynomial product = valueOf(quotient.getLhs());
-    std::optional<int64_t> divisor =
-        valueOf(quotient.getRhs()).getConstant();
+    std::optional<int64_t> divisor = valueOf(quotient.getRhs()).getConstant();
     if (divisor && *divisor != 0)
       if (std::optional<Polynomial> exact = product.dividedBy(*divisor))
         return *exact;

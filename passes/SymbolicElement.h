@@ -127,7 +127,8 @@ private:
   DenseMap<std::pair<Value, int64_t>, Polynomial> sizes;
   DenseMap<Value, ElementFn> elements;
   /// Per tensor: its elements that are indices.
-  DenseMap<Value, SmallVector<std::pair<SmallVector<Polynomial, 4>, Polynomial>>>
+  DenseMap<Value,
+           SmallVector<std::pair<SmallVector<Polynomial, 4>, Polynomial>>>
       stored;
   std::map<unsigned, TermRef> storedBySymbol;
   bool movesOnly = false;

@@ -22,8 +22,7 @@ TermRef SymbolicElements::elementOf(Value tensor,
   return opaque(tensor, indices);
 }
 
-TermRef SymbolicElements::originOf(Value tensor,
-                                   ArrayRef<Polynomial> indices) {
+TermRef SymbolicElements::originOf(Value tensor, ArrayRef<Polynomial> indices) {
   llvm::SaveAndRestore<bool> moves(movesOnly, true);
   return elementOf(tensor, indices);
 }
@@ -85,9 +84,9 @@ TermRef SymbolicElements::compute(Value tensor, ArrayRef<Polynomial> indices) {
   if (auto castOp = dyn_cast<CastOp>(op)) {
     Type from = tensorType(castOp.getInput()).getElementType();
     Type to = tensorType(tensor).getElementType();
-    if (movesOnly && !(isa<FloatType>(from) && isa<FloatType>(to) &&
-                       from.getIntOrFloatBitWidth() <
-                           to.getIntOrFloatBitWidth()))
+    if (movesOnly &&
+        !(isa<FloatType>(from) && isa<FloatType>(to) &&
+          from.getIntOrFloatBitWidth() < to.getIntOrFloatBitWidth()))
       return nullptr;
     TermRef input = elementOf(castOp.getInput(), indices);
     if (to.isInteger(1))

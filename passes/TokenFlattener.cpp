@@ -349,14 +349,15 @@ Value TokenFlattener::flattenRoute(RouteOp op, Value result) {
     return fail(result, "the load of experts takes part in the computation");
   SmallVector<Type> types;
   for (Value one : {op.getWeights(), op.getExperts()})
-    types.push_back(RankedTensorType::get(
-        {ShapedType::kDynamic, int64_t(op.getTopK())}, tensorType(one).getElementType()));
+    types.push_back(
+        RankedTensorType::get({ShapedType::kDynamic, int64_t(op.getTopK())},
+                              tensorType(one).getElementType()));
   types.push_back(op.getLoads().getType());
   SmallVector<Value> operands{logits};
   if (bias)
     operands.push_back(bias);
-  auto route = RouteOp::create(builder, op.getLoc(), types, operands,
-                               op->getAttrs());
+  auto route =
+      RouteOp::create(builder, op.getLoc(), types, operands, op->getAttrs());
   flat[op.getWeights()] = route.getWeights();
   flat[op.getExperts()] = route.getExperts();
   return flat[result];
