@@ -5,7 +5,7 @@ usage: run_rewrites.py DS_COMPILE GOLDEN [--all] [--only TEXT] [--seed N] [--rou
 Each golden file with a cache is rewritten at random (renames, Identity, operands of commutative ops swapped, transposes and casts
 inserted in inverse pairs and moved, nodes reordered) and raised with --mode=lm; the result must be the original's up to
 names and the order of operations. Its twins with one thing poisoned (another epsilon in one norm, one mask bound off by one, the sign of
-one rotation, or of one head of it) must not. Without --all a few files and rounds, within --seconds. Seeds are printed; --seed repeats a
+one rotation, or of one head of it, a bias added to the weights of experts, the worst experts chosen) must not. Without --all a few files and rounds, within --seconds. Seeds are printed; --seed repeats a
 run. Ends with `N passed, N failed`.
 """
 import argparse
@@ -110,6 +110,23 @@ def compile_model(compiler, path, mode="lm"):
 
 
 # ----- rewrites ------------------------------------------------------------------------------------------------------------------------
+def subgraphs(node):
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def reads(node):
+    """Names of values that a node reads, its branches and loops included."""
+    names = set(node.input)
+    for graph in subgraphs(node):
+        names.update(output.name for output in graph.output)
+        for inner in graph.node:
+            names |= reads(inner)
+    return names
+
+
 class Rewriter:
     def __init__(self, model, seed):
         self.model, self.graph = model, model.graph
@@ -124,6 +141,7 @@ class Rewriter:
                 self.types[info.name] = (info.type.tensor_type.elem_type, len(info.type.tensor_type.shape.dim))
         for tensor in self.graph.initializer:
             self.types[tensor.name] = (tensor.data_type, len(tensor.dims))
+        self.sequences = {name for node in self.graph.node if "Sequence" in node.op_type for name in node.output}
 
     def fresh(self, kind="v"):
         self.count += 1
@@ -142,7 +160,7 @@ class Rewriter:
 
     def uses(self):
         """(index of a node, index of an input) of every use of a value."""
-        return [(i, j) for i, node in enumerate(self.graph.node) for j, name in enumerate(node.input) if name]
+        return [(i, j) for i, node in enumerate(self.graph.node) for j, name in enumerate(node.input) if name and name not in self.sequences]
 
     def insert_identities(self, count):
         for _ in range(count):
@@ -213,7 +231,7 @@ class Rewriter:
         waiting, ready, users = {}, [], {}
         nodes = list(self.graph.node)
         for i, node in enumerate(nodes):
-            needs = {name for name in node.input if name in made}
+            needs = {name for name in reads(node) if name in made}
             waiting[i] = len(needs)
             for name in needs:
                 users.setdefault(name, []).append(i)
@@ -240,13 +258,18 @@ class Rewriter:
                 names[name] = self.fresh("x")
             return names.get(name, name)
 
-        for node in self.graph.node:
-            node.name = self.fresh("n")
-            node.input[:] = [new(n) for n in node.input]
-            node.output[:] = [new(n) for n in node.output]
-        for item in [*self.graph.input, *self.graph.output, *self.graph.initializer]:
-            item.name = new(item.name)
-        del self.graph.value_info[:]
+        def rename_graph(graph):
+            for node in graph.node:
+                node.name = self.fresh("n")
+                node.input[:] = [new(n) for n in node.input]
+                node.output[:] = [new(n) for n in node.output]
+                for inner in subgraphs(node):
+                    rename_graph(inner)
+            for item in [*graph.input, *graph.output, *graph.initializer]:
+                item.name = new(item.name)
+            del graph.value_info[:]
+
+        rename_graph(self.graph)
 
     def run(self):
         size = len(self.graph.node)
@@ -331,6 +354,36 @@ class Rewriter:
                     return True
         return False
 
+    def choices(self):
+        """(gather of mixing weights, top-k) of every choice of experts."""
+        made = {name: node for node in self.graph.node for name in node.output}
+        gathers = [node for node in self.graph.node if node.op_type == "GatherElements"]
+        return [(gather, made[gather.input[1]]) for gather in gathers
+                if gather.input[1] in made and made[gather.input[1]].op_type == "TopK"]
+
+    def poison_weights(self):
+        """The bias added to the mixing weights."""
+        sums = {name: node.output[0] for node in self.graph.node if node.op_type == "Add" for name in node.input}
+        places = [gather for gather, _ in self.choices() if gather.input[0] in sums]
+        if places:
+            gather = self.random.choice(places)
+            biased = sums[gather.input[0]]
+            nodes = list(self.graph.node)
+            if nodes.index(gather) < max(i for i, n in enumerate(nodes) if biased in n.output):
+                return False
+            gather.input[0] = biased
+        return bool(places)
+
+    def poison_choice(self):
+        """The experts with the smallest scores."""
+        places = [topk for _, topk in self.choices()]
+        if places:
+            topk = self.random.choice(places)
+            scores, negated = topk.input[0], self.fresh()
+            topk.input[0] = negated
+            self.node("Neg", [scores], negated, list(self.graph.node).index(topk))
+        return bool(places)
+
     @property
     def heads(self):
         """The number of heads of every rotated tensor, where it is that of the caches [batch, heads, past, width]; else 0."""
@@ -346,6 +399,8 @@ POISONS = {
     "mask bound": Rewriter.poison_mask,
     "rotation sign": lambda r: r.poison_rotation(False),
     "sign of one head": lambda r: r.poison_rotation(True),
+    "mixing weight": Rewriter.poison_weights,
+    "choice of experts": Rewriter.poison_choice,
 }
 
 
