@@ -76,31 +76,60 @@ static std::optional<Ranges> rangesOfLoad(LoadParameterOp load,
   return ranges;
 }
 
-/// A slice that takes neighbouring elements: single ones of the outer
-/// dimensions, a part of one, all of the inner ones.
+/// A slice that takes runs of neighbouring elements: all of the inner
+/// dimensions, a part of one, and any of the outer ones.
 static std::optional<Ranges> rangesOfSlice(SliceOp slice,
                                            SymbolTable &symbols) {
-  RankedTensorType from = tensorType(slice.getInput()),
-                   to = tensorType(slice.getResult());
-  uint64_t start = 0;
-  bool isPart = false;
+  RankedTensorType from = tensorType(slice.getInput());
+  SmallVector<SliceRange> parts;
   for (int64_t d = 0; d < from.getRank(); ++d) {
     std::optional<SliceRange> range = matchSliceAlong(slice, d);
-    if (!range || (range->size > 1 && range->stride != 1))
+    if (!range || range->size < 1 || range->stride < 1)
       return std::nullopt;
-    // Behind a dimension of which more than one element is taken all is taken.
-    if (isPart && range->size != from.getDimSize(d))
-      return std::nullopt;
-    isPart |= range->size > 1;
-    start = start * from.getDimSize(d) + range->offset;
+    parts.push_back(*range);
   }
-  Type element = from.getElementType();
-  std::optional<uint64_t> first = fileBytes(start, element),
-                          length = fileBytes(to.getNumElements(), element);
+  // Elements `start` … `start + length − 1` of a run, for each index of the
+  // dimensions before `d`.
+  int64_t d = from.getRank();
+  uint64_t length = 1;
+  for (; d > 0 && parts[d - 1].size == from.getDimSize(d - 1); --d)
+    length *= from.getDimSize(d - 1);
+  SmallVector<uint64_t> starts{0};
+  for (int64_t outer = 0; outer < d; ++outer) {
+    const SliceRange &part = parts[outer];
+    bool isRun = outer + 1 == d && part.stride == 1;
+    int64_t count = isRun ? 1 : part.size;
+    constexpr uint64_t mostPieces = 4096;
+    if (starts.size() * count > mostPieces)
+      return std::nullopt;
+    SmallVector<uint64_t> next;
+    for (uint64_t start : starts)
+      for (int64_t i = 0; i < count; ++i)
+        next.push_back(start * from.getDimSize(outer) + part.offset +
+                       i * part.stride);
+    if (isRun)
+      length *= part.size;
+    starts = std::move(next);
+  }
+  uint64_t inner = 1;
+  for (int64_t size : from.getShape().drop_front(d))
+    inner *= size;
   std::optional<Ranges> whole = fileRangesOf(slice.getInput(), symbols);
-  if (!whole || !first || !length)
+  Type element = from.getElementType();
+  std::optional<uint64_t> bytes = fileBytes(length, element);
+  // A copy is better than a list of short pieces.
+  constexpr uint64_t shortest = 1024;
+  if (!whole || !bytes || (starts.size() > 1 && *bytes < shortest))
     return std::nullopt;
-  return cut(*whole, *first, *length);
+  Ranges ranges;
+  for (uint64_t start : starts) {
+    std::optional<uint64_t> first = fileBytes(start * inner, element);
+    if (!first)
+      return std::nullopt;
+    for (FileRangeAttr range : cut(*whole, *first, *bytes))
+      append(ranges, range);
+  }
+  return ranges;
 }
 
 static std::optional<Ranges> rangesOfConcat(ConcatOp concat,

@@ -82,6 +82,22 @@ module @ranges {
 
 // -----
 
+// Half of the rows of every other matrix: one range each.
+// CHECK-LABEL: module @halves
+// CHECK: ds.parameter @a.view : tensor<2x4x64xf32> = [#ds.file_range<"w", 1024, 1024>, #ds.file_range<"w", 5120, 1024>]
+// CHECK-NOT: #ds.computed
+// CHECK: func.func @graph
+module @halves {
+  ds.parameter @a : tensor<4x8x64xf32> = [#ds.file_range<"w", 0, 8192>]
+  func.func @graph() -> (tensor<2x4x64xf32> {ds.name = "r0"}) attributes {ds.entry = "graph"} {
+    %a = ds.load_parameter @a : tensor<4x8x64xf32>
+    %0 = ds.slice %a [0, 4, 0] [2, 4, 64] [2, 1, 1] : tensor<4x8x64xf32> to tensor<2x4x64xf32>
+    return %0 : tensor<2x4x64xf32>
+  }
+}
+
+// -----
+
 // Columns are no such bytes, nor are 4-bit elements that end inside a byte.
 // CHECK-LABEL: module @columns
 // CHECK-DAG: @a.computed : tensor<4x2xf32> = #ds.computed
