@@ -60,6 +60,7 @@ private:
   Value hoisted(OpBuilder &builder, Value value);
   Value asParameter(OpBuilder &builder, Value value, StringRef name);
   Value asRows(OpBuilder &builder, Value value, Type element);
+  void keepPrecise(Value logits);
   void eraseDead(Value value);
 
   func::FuncOp function;
@@ -201,6 +202,22 @@ Value MixtureRaiser::rebuild(OpBuilder &builder, Value value,
                                ElementwiseKind::Add, ValueRange{lhs, rhs});
 }
 
+/// Gives a router an f32 weight, so that no choice of how products are computed
+/// rounds the tokens: neighbouring scores decide who computes.
+void MixtureRaiser::keepPrecise(Value logits) {
+  auto linear = logits.getDefiningOp<LinearOp>();
+  if (!linear || !tensorType(logits).getElementType().isF32() ||
+      tensorType(linear.getWeight()).getElementTypeBitWidth() >= 32)
+    return;
+  OpBuilder builder(linear);
+  Value weight = linear.getWeight();
+  linear.getWeightMutable().assign(
+      CastOp::create(builder, linear.getLoc(),
+                     RankedTensorType::get(tensorType(weight).getShape(),
+                                           builder.getF32Type()),
+                     weight, true));
+}
+
 void MixtureRaiser::eraseDead(Value value) {
   SmallVector<Operation *> pending{value.getDefiningOp()};
   while (!pending.empty()) {
@@ -231,6 +248,7 @@ void MixtureRaiser::build(Value root, const Addends &sum,
   RankedTensorType type = tensorType(root);
   Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
 
+  keepPrecise(choice.logits);
   Value logits = asRows(builder, choice.logits, f32);
   Value bias = choice.bias ? hoisted(builder, choice.bias) : Value();
   if (bias && !tensorType(bias).getElementType().isF32())
