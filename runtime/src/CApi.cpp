@@ -145,6 +145,10 @@ uint64_t ds_model_cache_bytes_per_token(const ds_model_t *model) {
   return model ? model->model->cacheBytesPerToken() : 0;
 }
 
+uint64_t ds_model_draft_cache_bytes_per_token(const ds_model_t *model) {
+  return model ? model->model->draftCacheBytesPerToken() : 0;
+}
+
 ds_result ds_model_call(const ds_model_t *model, const DsTensor *inputs,
                         DsTensor *outputs, int32_t threads) {
   return guarded([&] {

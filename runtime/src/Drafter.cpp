@@ -10,21 +10,15 @@
 
 namespace dsrt {
 
-/// The caches of the layer that drafts. One layer drafts every token, going on
-/// by its own states, whatever number of layers there are.
+/// The caches of the layer that drafts.
 static std::span<const DsCache> draftCaches(const Model &model) {
-  const DsModel &m = model.descriptor();
-  if (!m.draft_count)
+  if (!model.descriptor().draft_count)
     throw Error(DS_ERROR_UNSUPPORTED,
                 "'" + model.path() +
                     "' has no layer that predicts tokens further on (MTP), so "
                     "nothing can be drafted; compile a checkpoint folder that "
                     "has one, or do without drafts");
-  size_t count = 0;
-  while (count < m.draft_cache_count &&
-         m.draft_caches[count].layer == uint64_t(m.layer_count))
-    ++count;
-  return {m.draft_caches, count};
+  return model.draftCaches();
 }
 
 Drafter::Drafter(std::shared_ptr<const Model> model, Routers &loads,

@@ -266,6 +266,8 @@ std::string Model::describe() const {
     };
     json["caches"] = caches({m.caches, m.cache_count});
     json["draft_caches"] = caches({m.draft_caches, m.draft_cache_count});
+    json["cache_bytes_per_token"] = cacheBytesPerToken();
+    json["draft_cache_bytes_per_token"] = draftCacheBytesPerToken();
     auto routers = [](std::span<const DsRouter> described) {
       Json list = Json::array();
       for (const DsRouter &router : described)
@@ -332,13 +334,28 @@ uint64_t Model::weightBytesPerToken() const {
   return total;
 }
 
-uint64_t Model::cacheBytesPerToken() const {
+static uint64_t bytesPerToken(std::span<const DsCache> caches) {
   uint64_t bytes = 0;
-  for (uint32_t i = 0; i < model->cache_count; ++i)
-    bytes += uint64_t(model->caches[i].heads) *
-             uint64_t(model->caches[i].width) *
-             files::typeBytesInMemory(model->caches[i].type);
+  for (const DsCache &cache : caches)
+    bytes += uint64_t(cache.heads) * uint64_t(cache.width) *
+             files::typeBytesInMemory(cache.type);
   return bytes;
+}
+
+uint64_t Model::cacheBytesPerToken() const {
+  return bytesPerToken({model->caches, model->cache_count});
+}
+
+uint64_t Model::draftCacheBytesPerToken() const {
+  return bytesPerToken(draftCaches());
+}
+
+std::span<const DsCache> Model::draftCaches() const {
+  size_t count = 0;
+  while (count < model->draft_cache_count &&
+         model->draft_caches[count].layer == uint64_t(model->layer_count))
+    ++count;
+  return {model->draft_caches, count};
 }
 
 //===----------------------------------------------------------------------===//

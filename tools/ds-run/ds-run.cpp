@@ -12,8 +12,8 @@
 
 using namespace tool;
 
-static void printStats(const ds_model_t *model, const Stats &stats,
-                       double loadSeconds) {
+static void printStats(const ds_model_t *model, const RunCommand &command,
+                       const Stats &stats, double loadSeconds) {
   nlohmann::ordered_json line = {
       {"prompt_tokens", stats.promptTokens},
       {"generated_tokens", stats.generatedTokens},
@@ -22,6 +22,8 @@ static void printStats(const ds_model_t *model, const Stats &stats,
       {"decode_s", stats.timing.decode},
       {"weight_bytes_per_token", ds_model_weight_bytes_per_token(model)},
       {"cache_bytes_per_token", ds_model_cache_bytes_per_token(model)},
+      {"draft_cache_bytes_per_token",
+       command.drafts ? ds_model_draft_cache_bytes_per_token(model) : 0},
       {"drafted", stats.drafting.drafted},
       {"accepted", stats.drafting.accepted},
       {"tokens_per_step", stats.drafting.tokensPerStep()},
@@ -52,7 +54,7 @@ static void run(const RunCommand &command) {
     std::fprintf(stderr, "ds-run: --draft=auto: %s\n",
                  stats.drafting.gauge.report().c_str());
   if (command.stats)
-    printStats(loaded, stats, loadSeconds);
+    printStats(loaded, command, stats, loadSeconds);
 }
 
 int main(int argc, char **argv) {

@@ -107,6 +107,10 @@ DS_API uint64_t ds_model_weight_bytes_per_token(const ds_model_t *model);
  * counted. 0 for a graph. */
 DS_API uint64_t ds_model_cache_bytes_per_token(const ds_model_t *model);
 
+/* Bytes that it adds to the cache of drafts, in a session that has one. 0 for a
+ * model without a layer for them. */
+DS_API uint64_t ds_model_draft_cache_bytes_per_token(const ds_model_t *model);
+
 /* Calls the graph (mode DS_MODE_GRAPH). `inputs` holds input_count dense
  * row-major tensors in the descriptor's order, element types and ranks as
  * there, dimensions of one name equal; data is aligned to its element type, I4

@@ -218,6 +218,8 @@ TEST_F(SessionTest, Costs) {
   EXPECT_EQ(ds_model_cache_bytes_per_token(model.get()), 8u);
   EXPECT_EQ(ds_model_weight_bytes_per_token(model.get()), 12u);
   EXPECT_EQ(ds_model_cache_bytes_per_token(nullptr), 0u);
+  EXPECT_EQ(ds_model_draft_cache_bytes_per_token(model.get()), 8u);
+  EXPECT_EQ(ds_model_draft_cache_bytes_per_token(nullptr), 0u);
 }
 
 } // namespace
