@@ -148,8 +148,12 @@ Value ModelBuilder::parameter(const Twine &parameterName,
       if (FileRangeAttr range = rangeOf(tensor, shape, types, type))
         ranges.push_back(range);
     OpBuilder before(step.function);
+    // Of several tensors the names of all.
+    SmallVector<Location> names;
+    for (const std::string &tensor : tensors.value_or(ArrayRef(name)))
+      names.push_back(named(tensor));
     made = ParameterOp::create(
-        before, named(name), name,
+        before, builder.getFusedLoc(names), name,
         RankedTensorType::get(whole,
                               elementType(builder, type.value_or(DS_TYPE_F32))),
         builder.getArrayAttr(ranges));

@@ -107,6 +107,11 @@ LogicalResult linkModel(ArrayRef<VariantCode> code,
 LogicalResult emitMachineCode(const VariantCode &code, bool assembly,
                               SmallVectorImpl<char> &bytes);
 
+/// Warns of every tensor in files, whose bytes the parameters of `module` are,
+/// that holds a NaN. Reads them all. Fails after an error if one cannot be
+/// read.
+LogicalResult warnOfNan(ModuleOp module);
+
 // Parts, in files of their own.
 
 /// What LLVM needs to know before it makes code.

@@ -4,7 +4,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/Link/ParameterBytes.h"
-#include "dialects/ds/IR/DsDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "runtime/include/ds/model_abi.h"
 #include "llvm/Support/FileSystem.h"
@@ -23,11 +22,11 @@ static uint64_t packedBytes(const EntryParameter &parameter) {
                               : parameter.bytes;
 }
 
-static FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
-mapRange(Location loc, const EntryParameter &parameter, FileRangeAttr range) {
+FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
+mlir::ds::mapRange(Location loc, StringRef name, FileRangeAttr range) {
   auto fail = [&](const Twine &why) {
-    return emitError(loc) << "cannot read parameter '" << parameter.value.name
-                          << "', " << range.getLength() << " bytes at "
+    return emitError(loc) << "cannot read parameter '" << name << "', "
+                          << range.getLength() << " bytes at "
                           << range.getOffset() << " of '" << range.getFile()
                           << "': " << why;
   };
@@ -73,7 +72,7 @@ LogicalResult mlir::ds::copyParameter(Location loc,
                           << "' has no bytes in a file";
   uint64_t missing = packedBytes(parameter), left = parameter.bytes;
   for (auto range : ranges.getAsRange<FileRangeAttr>()) {
-    auto buffer = mapRange(loc, parameter, range);
+    auto buffer = mapRange(loc, parameter.value.name, range);
     if (failed(buffer))
       return failure();
     StringRef bytes = (*buffer)->getBuffer().take_front(missing);
@@ -103,7 +102,7 @@ mlir::ds::mapParameter(Location loc, const EntryParameter &parameter) {
   if (ranges && ranges.size() == 1 && !isFourBit(parameter)) {
     auto range = cast<FileRangeAttr>(ranges[0]);
     if (range.getLength() >= parameter.bytes) {
-      auto buffer = mapRange(loc, parameter, range);
+      auto buffer = mapRange(loc, parameter.value.name, range);
       if (failed(buffer))
         return failure();
       // No element is wider than 8 bytes.

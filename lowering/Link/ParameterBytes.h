@@ -7,10 +7,15 @@
 #ifndef LOWERING_LINK_PARAMETERBYTES_H
 #define LOWERING_LINK_PARAMETERBYTES_H
 
+#include "dialects/ds/IR/DsDialect.h"
 #include "lowering/Link/Link.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 namespace mlir::ds {
+
+/// A view of `range`, whose bytes are of parameter `name`.
+FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
+mapRange(Location loc, StringRef name, FileRangeAttr range);
 
 /// Copies `parameter`, whose source is a list of file ranges or an
 /// ElementsAttr, to the `parameter.bytes` bytes at `to`. 4-bit elements get a

@@ -274,6 +274,8 @@ static int compileModel(const tool::CompileCommand &command) {
                     "them; leave the option out\n";
     return 1;
   }
+  if (command.emit == "so" && failed(ds::warnOfNan(*module)))
+    return 1;
   // The reference computes what the model says, when it says it.
   ds::OptimiseOptions optimise;
   optimise.precision = command.precision;

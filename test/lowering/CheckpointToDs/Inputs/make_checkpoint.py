@@ -3,7 +3,7 @@
 usage: make_checkpoint.py FOLDER [from:OTHER] [CHANGE]...
 
 Changes: FIELD=JSON and -FIELD of config.json; -TENSOR and +TENSOR take one away and add one of zeros; shape:TENSOR=JSON and
-dtype:TENSOR=NAME make one of zeros of another shape or type.
+dtype:TENSOR=NAME make one of zeros of another shape or type; nan:TENSOR=JSON puts NaN at these elements.
 """
 import json
 import math
@@ -69,6 +69,12 @@ def main():
             tensors[tensor] = zeros(json.loads(value), tensors[tensor][0])
         elif kind == "dtype":
             tensors[tensor] = zeros(tensors[tensor][1], value)
+        elif kind == "nan":
+            dtype, shape, data = tensors[tensor]
+            data, size = bytearray(data), SIZES[dtype]
+            for element in json.loads(value):
+                data[element * size: (element + 1) * size] = b"\xff" * size
+            tensors[tensor] = dtype, shape, bytes(data)
         elif name.startswith("+"):
             tensors[name[1:]] = zeros((3,))
         elif name.startswith("-"):
