@@ -85,8 +85,10 @@ script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
 script attention "$python" test/e2e/run_attention.py "$bin/ds-compile"
 script routing "$python" test/e2e/run_routing.py "$bin/ds-compile"
 script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
+script kjv-v3 "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v3 --precision=exact
 script drafts "$python" test/e2e/run_drafts.py "$bin/ds-compile" "$bin/ds-run" examples/kjv-v3
 script bias "$python" test/e2e/run_bias.py "$bin/ds-compile" "$bin/ds-run" examples/kjv-v3
+script memory "$python" test/e2e/run_memory.py "$bin/ds-compile" "$bin/ds-run" examples/kjv-v3
 script shapes "$python" test/e2e/run_shapes.py "$bin/ds-compile" tools/bench/llama_onnx.py
 script rewrites "$python" test/e2e/run_rewrites.py "$bin/ds-compile" test/e2e/golden --seconds 100
 script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/golden examples/kjv-v1
