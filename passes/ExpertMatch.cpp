@@ -252,6 +252,16 @@ bool ExpertMatcher::splitFactor(const TermRef &given, ExpertPart &part) {
 std::optional<ExpertWeight> ExpertMatcher::matchInner(const TermRef &term,
                                                       const Product &outer,
                                                       ExpertPart &part) {
+  // Rows sorted by expert: those of the expert that the part is about.
+  std::optional<Indicator> owner = expertOfRow(term);
+  if (owner && !part.chosen.empty()) {
+    const Indicator &chosen = part.chosen.back();
+    std::optional<int64_t> expert = chosen.element.getConstant();
+    if (!expert || owner->topk != chosen.topk || owner->lead != chosen.lead ||
+        owner->slot != chosen.slot)
+      return std::nullopt;
+    return matchInner(pieceOf(term, *expert), outer, part);
+  }
   std::optional<Product> product = productOf(term);
   if (!product)
     return std::nullopt;
@@ -339,6 +349,8 @@ bool ExpertMatcher::collect(const TermRef &given, ExpertPart part,
   if (Operation *scatter = term->value.getDefiningOp();
       isa_and_nonnull<ScatterNdOp, ScatterElementsOp>(scatter))
     return collectScattered(scatter, term, part, parts, others);
+  if (madeBy<ConcatOp>(term))
+    return collectPieces(term, part, parts, others);
   if (auto branch = madeBy<scf::IfOp>(term))
     return collectBranch(branch, term, part, parts, others);
   if (auto loop = madeBy<scf::WhileOp>(term))
@@ -441,6 +453,63 @@ bool ExpertMatcher::collectScattered(Operation *scatter, const TermRef &term,
   }
   return collect(symbols.originOf(updates, at), part, parts, others) &&
          collect(symbols.originOf(base, term->indices), rest, parts, others);
+}
+
+/// Which slot the expert of a row stands in, if `term` is an element of rows
+/// that are sorted by expert.
+std::optional<Indicator> ExpertMatcher::expertOfRow(const TermRef &term) {
+  auto it = term->kind == Kind::Element
+                ? groups.find(term->value.getDefiningOp())
+                : groups.end();
+  if (it == groups.end())
+    return std::nullopt;
+  TopKOp sort = it->second.sort;
+  Polynomial entry = symbols.storedIndex(sort.getIndices(), {term->indices[0]},
+                                         symbols.sizeOf(sort.getInput(), 0));
+  TermRef expert = symbols.elementOf(sort.getInput(), {entry});
+  TermRef stored = expert->kind == Kind::Integer
+                       ? symbols.storedAs(expert->polynomial)
+                       : nullptr;
+  Indicator owner;
+  owner.topk = stored ? madeBy<TopKOp>(stored) : TopKOp();
+  if (!owner.topk)
+    return std::nullopt;
+  owner.lead.assign(stored->indices.begin(), stored->indices.end() - 1);
+  owner.slot = stored->indices.back();
+  return owner;
+}
+
+/// The element of sorted rows that `term` is, if its row is of `expert`.
+TermRef ExpertMatcher::pieceOf(const TermRef &term, int64_t expert) {
+  Operation *concat = term->value.getDefiningOp();
+  RangeOp rows = groups.find(concat)->second.pieces[expert];
+  // Row number `local` of the piece is this row of the whole.
+  Polynomial row = term->indices[0],
+             local = symbols.newIndex(symbols.sizeOf(rows.getResult(), 0));
+  symbols.assumeElement(rows.getResult(),
+                        [this, row](auto) { return symbols.integer(row); });
+  SmallVector<Polynomial> at(ArrayRef<Polynomial>(term->indices));
+  at[0] = local;
+  return originOf(concat->getOperand(expert), at);
+}
+
+/// Rows sorted by expert: each piece is what one expert makes of its rows.
+bool ExpertMatcher::collectPieces(const TermRef &term, const ExpertPart &part,
+                                  SmallVectorImpl<ExpertPart> &parts,
+                                  SmallVectorImpl<TermRef> &others) {
+  std::optional<Indicator> owner = expertOfRow(term);
+  if (!owner)
+    return false;
+  seen = owner->topk;
+  int64_t experts = term->value.getDefiningOp()->getNumOperands();
+  for (int64_t expert = 0; expert < experts; ++expert) {
+    ExpertPart piece = part;
+    piece.chosen.push_back(*owner);
+    piece.chosen.back().element = Polynomial(expert);
+    if (!collect(pieceOf(term, expert), std::move(piece), parts, others))
+      return false;
+  }
+  return true;
 }
 
 /// A branch that skips an expert without tokens.

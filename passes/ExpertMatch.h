@@ -15,6 +15,7 @@
 #define PASSES_EXPERTMATCH_H
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "passes/GroupedRows.h"
 #include "passes/RouteMatch.h"
 
 namespace mlir::ds {
@@ -60,9 +61,13 @@ class ExpertMatcher {
 public:
   /// For elements that are column `column` (of `columns`) of a token.
   ExpertMatcher(SymbolicElements &symbols, const TokenIndex &token,
-                const Polynomial &column, const Polynomial &columns)
+                const Polynomial &column, const Polynomial &columns,
+                GroupedRowsMap &groups)
       : symbols(symbols), token(token), column(column), columns(columns),
-        routes(symbols, token) {}
+        groups(groups), routes(symbols, token) {
+    for (auto &[op, rows] : groups)
+      rows.assumeSizes(symbols);
+  }
 
   /// Takes the element `term` apart into parts, which are added to `parts`.
   /// Summands that are no experts are added to `others`.
@@ -95,6 +100,11 @@ private:
   bool collectScattered(Operation *scatter, const TermRef &term,
                         ExpertPart part, SmallVectorImpl<ExpertPart> &parts,
                         SmallVectorImpl<TermRef> &others);
+  std::optional<Indicator> expertOfRow(const TermRef &term);
+  TermRef pieceOf(const TermRef &term, int64_t expert);
+  bool collectPieces(const TermRef &term, const ExpertPart &part,
+                     SmallVectorImpl<ExpertPart> &parts,
+                     SmallVectorImpl<TermRef> &others);
   bool collectBranch(scf::IfOp branch, const TermRef &term, ExpertPart part,
                      SmallVectorImpl<ExpertPart> &parts,
                      SmallVectorImpl<TermRef> &others);
@@ -124,6 +134,7 @@ private:
   SymbolicElements &symbols;
   TokenIndex token;
   Polynomial column, columns;
+  GroupedRowsMap &groups;
   RouteMatcher routes;
   TopKOp seen;
 };

@@ -67,6 +67,7 @@ private:
   SymbolTable &module;
   /// Additions that were looked at as part of a sum, and ops that are gone.
   SmallPtrSet<Operation *, 32> done, erased;
+  GroupedRowsMap groups;
   /// Choices of experts that were not raised, and why.
   llvm::MapVector<Operation *, std::string> left;
 };
@@ -326,7 +327,7 @@ bool MixtureRaiser::raise(Value root) {
   }
   Polynomial columns(type.getShape().back());
   at.push_back(symbols.newIndex(columns));
-  ExpertMatcher matcher(symbols, token, at.back(), columns);
+  ExpertMatcher matcher(symbols, token, at.back(), columns, groups);
 
   SmallVector<ExpertPart, 0> parts;
   llvm::SmallSetVector<Value, 8> replaced;
@@ -371,6 +372,9 @@ void MixtureRaiser::run() {
   function.walk([&](TopKOp) { hasChoice = true; });
   if (!hasChoice || function.isExternal())
     return;
+  for (auto concat : function.front().getOps<ConcatOp>())
+    if (std::optional<GroupedRows> rows = GroupedRows::of(concat))
+      groups[concat] = *rows;
   // From the results on, so that a mixture is met at its end.
   SmallVector<Operation *> ops;
   for (Operation &op : llvm::reverse(function.front()))

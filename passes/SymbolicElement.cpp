@@ -486,6 +486,14 @@ TermRef SymbolicElements::arithmetic(ElementwiseKind kind, const TermRef &a,
       return integer(p - q);
     case ElementwiseKind::Mul:
       return integer(p * q);
+    case ElementwiseKind::Div:
+    case ElementwiseKind::FloorMod: {
+      auto parts = isNonNegative(p) ? divide(p, q) : std::nullopt;
+      if (!parts)
+        return nullptr;
+      return integer(kind == ElementwiseKind::Div ? parts->first
+                                                  : parts->second);
+    }
     case ElementwiseKind::Max:
       return isNonNegative(p - q) ? a : isNonNegative(q - p) ? b : nullptr;
     case ElementwiseKind::Min:

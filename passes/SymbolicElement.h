@@ -100,6 +100,7 @@ private:
   TermRef concatenated(ConcatOp op, ArrayRef<Polynomial> indices);
   TermRef gatheredNd(GatherNdOp op, ArrayRef<Polynomial> indices);
   std::optional<Polynomial> indexAt(Value tensor, ArrayRef<Polynomial> indices);
+  TermRef inverted(ScatterNdOp op, ArrayRef<Polynomial> indices);
   TermRef chosen(TopKOp op, Value tensor, ArrayRef<Polynomial> indices);
   std::optional<std::pair<Polynomial, Polynomial>>
   divide(const Polynomial &value, const Polynomial &size) const;

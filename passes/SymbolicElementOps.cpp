@@ -150,6 +150,8 @@ TermRef SymbolicElements::compute(Value tensor, ArrayRef<Polynomial> indices) {
   }
   if (auto topk = dyn_cast<TopKOp>(op))
     return chosen(topk, tensor, indices);
+  if (auto scatter = dyn_cast<ScatterNdOp>(op))
+    return movesOnly ? nullptr : inverted(scatter, indices);
   if (auto nonzero = dyn_cast<NonZeroOp>(op)) {
     std::optional<int64_t> dim = indices[0].getConstant();
     return dim ? integer(storedIndex(tensor, indices,
@@ -224,6 +226,7 @@ TermRef SymbolicElements::elementwise(ElementwiseOp op,
   case ElementwiseKind::Div:
   case ElementwiseKind::Max:
   case ElementwiseKind::Min:
+  case ElementwiseKind::FloorMod:
     return arithmetic(op.getKind(), args[0], args[1]);
   case ElementwiseKind::Neg:
     return arithmetic(ElementwiseKind::Sub,
@@ -425,4 +428,29 @@ TermRef SymbolicElements::chosen(TopKOp op, Value tensor,
   SmallVector<Polynomial> source(indices);
   source[axis] = index;
   return elementOf(op.getInput(), source);
+}
+
+/// The inverse of a permutation: 0, 1, 2, … written at the places that a sort
+/// of all elements has.
+TermRef SymbolicElements::inverted(ScatterNdOp op,
+                                   ArrayRef<Polynomial> indices) {
+  RankedTensorType places = tensorType(op.getIndices());
+  if (op.getKind() != ScatterKind::None || indices.size() != 1 ||
+      places.getRank() != 2 || places.getDimSize(1) != 1)
+    return nullptr;
+  Polynomial size = sizeOf(op.getResult(), 0);
+  Polynomial row = newIndex(size);
+  TermRef update = elementOf(op.getUpdates(), {row}),
+          place = elementOf(op.getIndices(), {row, 0});
+  if (update->kind != Kind::Integer || !(update->polynomial == row) ||
+      place->kind != Kind::Integer || !(sizeOf(op.getUpdates(), 0) == size))
+    return nullptr;
+  TermRef stored = storedAs(place->polynomial);
+  auto sort = stored ? stored->value.getDefiningOp<TopKOp>() : TopKOp();
+  if (!sort || stored->indices.size() != 1 || !(stored->indices[0] == row) ||
+      !(sizeOf(sort.getInput(), 0) == size) || !(valueOf(sort.getK()) == size))
+    return nullptr;
+  Polynomial inverse = storedIndex(op.getResult(), indices, size);
+  assumeStoredIndex(sort.getIndices(), {inverse}, indices[0]);
+  return integer(inverse);
 }
