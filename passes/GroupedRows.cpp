@@ -12,16 +12,17 @@ using namespace mlir::ds;
 
 using Kind = Term::Kind;
 
-/// The rows that `piece` is computed from, by number.
+/// The numbers of the rows that `piece` is computed from.
 static RangeOp rowsOf(Value piece) {
-  if (auto linear = piece.getDefiningOp<LinearOp>())
-    piece = linear.getInput();
-  else if (auto matmul = piece.getDefiningOp<MatmulOp>())
-    piece = matmul.getLhs();
-  auto gather = piece.getDefiningOp<GatherOp>();
-  return gather && gather.getAxis() == 0
-             ? gather.getIndices().getDefiningOp<RangeOp>()
-             : RangeOp();
+  while (Operation *op = piece.getDefiningOp()) {
+    auto gather = dyn_cast<GatherOp>(op);
+    if (gather && gather.getAxis() == 0)
+      return gather.getIndices().getDefiningOp<RangeOp>();
+    if (!isa<LinearOp, MatmulOp, SwigluOp, SliceOp, CastOp>(op))
+      break;
+    piece = op->getOperand(0);
+  }
+  return nullptr;
 }
 
 /// The scalar tensor element that a size is, without what only guards it.
@@ -144,7 +145,8 @@ std::optional<GroupedRows> GroupedRows::of(ConcatOp concat) {
   };
   for (auto [e, input] : llvm::enumerate(concat.getInputs())) {
     RangeOp rows = rowsOf(input);
-    if (!rows || !rows.getSize() || matchSplat(rows.getDelta()) != 1.0)
+    if (!rows || !rows.getSize() || matchSplat(rows.getDelta()) != 1.0 ||
+        !(symbols.sizeOf(input, 0) == symbols.valueOf(rows.getSize())))
       return std::nullopt;
     // It starts where the rows of the expert before end, and ends with its own.
     if (e == 0 ? matchSplat(rows.getStart()) != 0.0

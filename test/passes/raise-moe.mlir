@@ -566,6 +566,237 @@ func.func @loop(%x: tensor<?x6xf32> {ds.dims = ["n", ""]}, %logits: tensor<?x4xf
 
 // -----
 
+ds.parameter @gate0 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 0, 72>]
+ds.parameter @up0 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 80, 72>]
+ds.parameter @down0 : tensor<6x3xf32> = [#ds.file_range<"w.bin", 160, 72>]
+ds.parameter @gate1 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 240, 72>]
+ds.parameter @up1 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 320, 72>]
+ds.parameter @down1 : tensor<6x3xf32> = [#ds.file_range<"w.bin", 400, 72>]
+ds.parameter @gate2 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 480, 72>]
+ds.parameter @up2 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 560, 72>]
+ds.parameter @down2 : tensor<6x3xf32> = [#ds.file_range<"w.bin", 640, 72>]
+ds.parameter @gate3 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 720, 72>]
+ds.parameter @up3 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 800, 72>]
+ds.parameter @down3 : tensor<6x3xf32> = [#ds.file_range<"w.bin", 880, 72>]
+// Rows sorted by expert and cut into one piece an expert.
+// CHECK-LABEL: func.func @pieces(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x6xf32> {{[^)]*}}, %[[L:[a-z0-9]+]]: tensor<?x4xf32>
+// CHECK: %[[W:.*]], %[[E:.*]], %{{.*}} = ds.route %[[L]] {{ *}}softmax top 2 groups 1 keep 1 by {{ *}}max fill {{ *}}zero scale 1.000000e+00
+// CHECK: %[[Y:.*]] = ds.moe %[[X]] weights %[[W]] experts %[[E]] gate %{{.*}} up %{{.*}} down %{{.*}} : tensor<?x6xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<4x3x6xf32>, tensor<4x3x6xf32>, tensor<4x6x3xf32> to tensor<?x6xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @pieces(%x: tensor<?x6xf32> {ds.dims = ["n", ""]}, %logits: tensor<?x4xf32> {ds.dims = ["n", ""]}) -> tensor<?x6xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %n = tensor.dim %x, %c0 : tensor<?x6xf32>
+  %n2 = arith.muli %n, %c2 : index
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %low = arith.constant dense<0xFF800000> : tensor<f32>
+  %scale = arith.constant dense<2.5> : tensor<f32>
+  %b = arith.constant dense<[0.1, -0.2, 0.3, 0.0]> : tensor<4xf32>
+  %s = ds.softmax %logits 1 : tensor<?x4xf32> to tensor<?x4xf32>
+  %w, %e = ds.topk %s, %c2 1 : tensor<?x4xf32> to tensor<?x2xf32>, tensor<?x2xi64>
+  %flat = ds.reshape %e [%n2] : tensor<?x2xi64> to tensor<?xi64>
+  %ids, %perm = ds.topk %flat, %n2 0 {largest = false} : tensor<?xi64> to tensor<?xi64>, tensor<?xi64>
+  %izero = arith.constant dense<0> : tensor<i64>
+  %ione = arith.constant dense<1> : tensor<i64>
+  %itwo = arith.constant dense<2> : tensor<i64>
+  %none = arith.constant dense<0.0> : tensor<4xf32>
+  %perm1 = ds.reshape %perm [%n2] : tensor<?xi64> to tensor<?x1xi64>
+  %tok = ds.elementwise div %perm, %itwo : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %tok1 = ds.reshape %tok [%n2] : tensor<?xi64> to tensor<?x1xi64>
+  %xs = ds.gather_nd %x, %tok1 : tensor<?x6xf32>, tensor<?x1xi64> to tensor<?x6xf32>
+  %ones = ds.broadcast %one [%n2] : tensor<f32> to tensor<?xf32>
+  %counts = ds.scatter_elements add %none, %ids, %ones 0 : tensor<4xf32>, tensor<?xi64>, tensor<?xf32> to tensor<4xf32>
+  %icounts = ds.cast %counts : tensor<4xf32> to tensor<4xi64>
+  %ends = ds.cumulative sum %icounts 0 : tensor<4xi64> to tensor<4xi64>
+  %end0v = ds.slice %ends [0] [1] [1] : tensor<4xi64> to tensor<1xi64>
+  %end0 = ds.reshape %end0v : tensor<1xi64> to tensor<i64>
+  %l0 = tensor.extract %end0[] : tensor<i64>
+  %r0 = arith.index_cast %l0 : i64 to index
+  %rows0 = ds.range %izero, %ione [%r0] : tensor<i64> to tensor<?xi64>
+  %x0 = ds.gather %xs, %rows0 0 : tensor<?x6xf32>, tensor<?xi64> to tensor<?x6xf32>
+  %wg0 = ds.load_parameter @gate0 : tensor<3x6xf32>
+  %wu0 = ds.load_parameter @up0 : tensor<3x6xf32>
+  %wd0 = ds.load_parameter @down0 : tensor<6x3xf32>
+  %g0 = ds.linear %x0, %wg0 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %u0 = ds.linear %x0, %wu0 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %h0 = ds.swiglu %g0, %u0 : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %o0 = ds.linear %h0, %wd0 : tensor<?x3xf32>, tensor<6x3xf32> to tensor<?x6xf32>
+  %end1v = ds.slice %ends [1] [1] [1] : tensor<4xi64> to tensor<1xi64>
+  %end1 = ds.reshape %end1v : tensor<1xi64> to tensor<i64>
+  %len1 = ds.elementwise sub %end1, %end0 : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %l1 = tensor.extract %len1[] : tensor<i64>
+  %r1 = arith.index_cast %l1 : i64 to index
+  %rows1 = ds.range %end0, %ione [%r1] : tensor<i64> to tensor<?xi64>
+  %x1 = ds.gather %xs, %rows1 0 : tensor<?x6xf32>, tensor<?xi64> to tensor<?x6xf32>
+  %wg1 = ds.load_parameter @gate1 : tensor<3x6xf32>
+  %wu1 = ds.load_parameter @up1 : tensor<3x6xf32>
+  %wd1 = ds.load_parameter @down1 : tensor<6x3xf32>
+  %g1 = ds.linear %x1, %wg1 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %u1 = ds.linear %x1, %wu1 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %h1 = ds.swiglu %g1, %u1 : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %o1 = ds.linear %h1, %wd1 : tensor<?x3xf32>, tensor<6x3xf32> to tensor<?x6xf32>
+  %end2v = ds.slice %ends [2] [1] [1] : tensor<4xi64> to tensor<1xi64>
+  %end2 = ds.reshape %end2v : tensor<1xi64> to tensor<i64>
+  %len2 = ds.elementwise sub %end2, %end1 : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %l2 = tensor.extract %len2[] : tensor<i64>
+  %r2 = arith.index_cast %l2 : i64 to index
+  %rows2 = ds.range %end1, %ione [%r2] : tensor<i64> to tensor<?xi64>
+  %x2 = ds.gather %xs, %rows2 0 : tensor<?x6xf32>, tensor<?xi64> to tensor<?x6xf32>
+  %wg2 = ds.load_parameter @gate2 : tensor<3x6xf32>
+  %wu2 = ds.load_parameter @up2 : tensor<3x6xf32>
+  %wd2 = ds.load_parameter @down2 : tensor<6x3xf32>
+  %g2 = ds.linear %x2, %wg2 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %u2 = ds.linear %x2, %wu2 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %h2 = ds.swiglu %g2, %u2 : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %o2 = ds.linear %h2, %wd2 : tensor<?x3xf32>, tensor<6x3xf32> to tensor<?x6xf32>
+  %end3v = ds.slice %ends [3] [1] [1] : tensor<4xi64> to tensor<1xi64>
+  %end3 = ds.reshape %end3v : tensor<1xi64> to tensor<i64>
+  %len3 = ds.elementwise sub %end3, %end2 : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %l3 = tensor.extract %len3[] : tensor<i64>
+  %r3 = arith.index_cast %l3 : i64 to index
+  %rows3 = ds.range %end2, %ione [%r3] : tensor<i64> to tensor<?xi64>
+  %x3 = ds.gather %xs, %rows3 0 : tensor<?x6xf32>, tensor<?xi64> to tensor<?x6xf32>
+  %wg3 = ds.load_parameter @gate3 : tensor<3x6xf32>
+  %wu3 = ds.load_parameter @up3 : tensor<3x6xf32>
+  %wd3 = ds.load_parameter @down3 : tensor<6x3xf32>
+  %g3 = ds.linear %x3, %wg3 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %u3 = ds.linear %x3, %wu3 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %h3 = ds.swiglu %g3, %u3 : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %o3 = ds.linear %h3, %wd3 : tensor<?x3xf32>, tensor<6x3xf32> to tensor<?x6xf32>
+  %all = ds.concat 0 %o0, %o1, %o2, %o3 : (tensor<?x6xf32>, tensor<?x6xf32>, tensor<?x6xf32>, tensor<?x6xf32>) -> tensor<?x6xf32>
+  %w0 = ds.reshape %w [%n2] : tensor<?x2xf32> to tensor<?xf32>
+  %ws = ds.gather_nd %w0, %perm1 : tensor<?xf32>, tensor<?x1xi64> to tensor<?xf32>
+  %wc = ds.reshape %ws [%n2] : tensor<?xf32> to tensor<?x1xf32>
+  %ow = ds.elementwise mul %all, %wc : (tensor<?x6xf32>, tensor<?x1xf32>) -> tensor<?x6xf32>
+  %inv0 = ds.broadcast %izero [%n2] : tensor<i64> to tensor<?xi64>
+  %places = ds.range %izero, %ione [%n2] : tensor<i64> to tensor<?xi64>
+  %inv = ds.scatter_nd none %inv0, %perm1, %places : tensor<?xi64>, tensor<?x1xi64>, tensor<?xi64> to tensor<?xi64>
+  %inv1 = ds.reshape %inv [%n2] : tensor<?xi64> to tensor<?x1xi64>
+  %back = ds.gather_nd %ow, %inv1 : tensor<?x6xf32>, tensor<?x1xi64> to tensor<?x6xf32>
+  %y3 = ds.reshape %back [%n] : tensor<?x6xf32> to tensor<?x2x6xf32>
+  %y = ds.reduce sum %y3 [1] : tensor<?x2x6xf32> to tensor<?x6xf32>
+  return %y : tensor<?x6xf32>
+}
+
+// -----
+
+ds.parameter @gate0 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 0, 72>]
+ds.parameter @up0 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 80, 72>]
+ds.parameter @down0 : tensor<6x3xf32> = [#ds.file_range<"w.bin", 160, 72>]
+ds.parameter @gate1 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 240, 72>]
+ds.parameter @up1 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 320, 72>]
+ds.parameter @down1 : tensor<6x3xf32> = [#ds.file_range<"w.bin", 400, 72>]
+ds.parameter @gate2 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 480, 72>]
+ds.parameter @up2 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 560, 72>]
+ds.parameter @down2 : tensor<6x3xf32> = [#ds.file_range<"w.bin", 640, 72>]
+ds.parameter @gate3 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 720, 72>]
+ds.parameter @up3 : tensor<3x6xf32> = [#ds.file_range<"w.bin", 800, 72>]
+ds.parameter @down3 : tensor<6x3xf32> = [#ds.file_range<"w.bin", 880, 72>]
+// Poisoned: one expert's piece is longer than its count.
+// CHECK-LABEL: func.func @other_pieces(
+// CHECK-NOT: ds.moe
+func.func @other_pieces(%x: tensor<?x6xf32> {ds.dims = ["n", ""]}, %logits: tensor<?x4xf32> {ds.dims = ["n", ""]}) -> tensor<?x6xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %n = tensor.dim %x, %c0 : tensor<?x6xf32>
+  %n2 = arith.muli %n, %c2 : index
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %low = arith.constant dense<0xFF800000> : tensor<f32>
+  %scale = arith.constant dense<2.5> : tensor<f32>
+  %b = arith.constant dense<[0.1, -0.2, 0.3, 0.0]> : tensor<4xf32>
+  %s = ds.softmax %logits 1 : tensor<?x4xf32> to tensor<?x4xf32>
+  %w, %e = ds.topk %s, %c2 1 : tensor<?x4xf32> to tensor<?x2xf32>, tensor<?x2xi64>
+  %flat = ds.reshape %e [%n2] : tensor<?x2xi64> to tensor<?xi64>
+  %ids, %perm = ds.topk %flat, %n2 0 {largest = false} : tensor<?xi64> to tensor<?xi64>, tensor<?xi64>
+  %izero = arith.constant dense<0> : tensor<i64>
+  %ione = arith.constant dense<1> : tensor<i64>
+  %itwo = arith.constant dense<2> : tensor<i64>
+  %none = arith.constant dense<0.0> : tensor<4xf32>
+  %perm1 = ds.reshape %perm [%n2] : tensor<?xi64> to tensor<?x1xi64>
+  %tok = ds.elementwise div %perm, %itwo : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %tok1 = ds.reshape %tok [%n2] : tensor<?xi64> to tensor<?x1xi64>
+  %xs = ds.gather_nd %x, %tok1 : tensor<?x6xf32>, tensor<?x1xi64> to tensor<?x6xf32>
+  %ones = ds.broadcast %one [%n2] : tensor<f32> to tensor<?xf32>
+  %counts = ds.scatter_elements add %none, %ids, %ones 0 : tensor<4xf32>, tensor<?xi64>, tensor<?xf32> to tensor<4xf32>
+  %icounts = ds.cast %counts : tensor<4xf32> to tensor<4xi64>
+  %ends = ds.cumulative sum %icounts 0 : tensor<4xi64> to tensor<4xi64>
+  %end0v = ds.slice %ends [0] [1] [1] : tensor<4xi64> to tensor<1xi64>
+  %end0 = ds.reshape %end0v : tensor<1xi64> to tensor<i64>
+  %l0 = tensor.extract %end0[] : tensor<i64>
+  %r0 = arith.index_cast %l0 : i64 to index
+  %rows0 = ds.range %izero, %ione [%r0] : tensor<i64> to tensor<?xi64>
+  %x0 = ds.gather %xs, %rows0 0 : tensor<?x6xf32>, tensor<?xi64> to tensor<?x6xf32>
+  %wg0 = ds.load_parameter @gate0 : tensor<3x6xf32>
+  %wu0 = ds.load_parameter @up0 : tensor<3x6xf32>
+  %wd0 = ds.load_parameter @down0 : tensor<6x3xf32>
+  %g0 = ds.linear %x0, %wg0 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %u0 = ds.linear %x0, %wu0 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %h0 = ds.swiglu %g0, %u0 : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %o0 = ds.linear %h0, %wd0 : tensor<?x3xf32>, tensor<6x3xf32> to tensor<?x6xf32>
+  %end1v = ds.slice %ends [1] [1] [1] : tensor<4xi64> to tensor<1xi64>
+  %end1 = ds.reshape %end1v : tensor<1xi64> to tensor<i64>
+  %len1 = ds.elementwise sub %end1, %end0 : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %l1 = tensor.extract %len1[] : tensor<i64>
+  %r1 = arith.index_cast %l1 : i64 to index
+  %rows1 = ds.range %end0, %ione [%r1] : tensor<i64> to tensor<?xi64>
+  %x1 = ds.gather %xs, %rows1 0 : tensor<?x6xf32>, tensor<?xi64> to tensor<?x6xf32>
+  %wg1 = ds.load_parameter @gate1 : tensor<3x6xf32>
+  %wu1 = ds.load_parameter @up1 : tensor<3x6xf32>
+  %wd1 = ds.load_parameter @down1 : tensor<6x3xf32>
+  %g1 = ds.linear %x1, %wg1 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %u1 = ds.linear %x1, %wu1 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %h1 = ds.swiglu %g1, %u1 : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %o1 = ds.linear %h1, %wd1 : tensor<?x3xf32>, tensor<6x3xf32> to tensor<?x6xf32>
+  %end2v = ds.slice %ends [2] [1] [1] : tensor<4xi64> to tensor<1xi64>
+  %end2 = ds.reshape %end2v : tensor<1xi64> to tensor<i64>
+  %len2 = ds.elementwise sub %end2, %end0 : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %l2 = tensor.extract %len2[] : tensor<i64>
+  %r2 = arith.index_cast %l2 : i64 to index
+  %rows2 = ds.range %end1, %ione [%r2] : tensor<i64> to tensor<?xi64>
+  %x2 = ds.gather %xs, %rows2 0 : tensor<?x6xf32>, tensor<?xi64> to tensor<?x6xf32>
+  %wg2 = ds.load_parameter @gate2 : tensor<3x6xf32>
+  %wu2 = ds.load_parameter @up2 : tensor<3x6xf32>
+  %wd2 = ds.load_parameter @down2 : tensor<6x3xf32>
+  %g2 = ds.linear %x2, %wg2 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %u2 = ds.linear %x2, %wu2 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %h2 = ds.swiglu %g2, %u2 : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %o2 = ds.linear %h2, %wd2 : tensor<?x3xf32>, tensor<6x3xf32> to tensor<?x6xf32>
+  %end3v = ds.slice %ends [3] [1] [1] : tensor<4xi64> to tensor<1xi64>
+  %end3 = ds.reshape %end3v : tensor<1xi64> to tensor<i64>
+  %len3 = ds.elementwise sub %end3, %end2 : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %l3 = tensor.extract %len3[] : tensor<i64>
+  %r3 = arith.index_cast %l3 : i64 to index
+  %rows3 = ds.range %end2, %ione [%r3] : tensor<i64> to tensor<?xi64>
+  %x3 = ds.gather %xs, %rows3 0 : tensor<?x6xf32>, tensor<?xi64> to tensor<?x6xf32>
+  %wg3 = ds.load_parameter @gate3 : tensor<3x6xf32>
+  %wu3 = ds.load_parameter @up3 : tensor<3x6xf32>
+  %wd3 = ds.load_parameter @down3 : tensor<6x3xf32>
+  %g3 = ds.linear %x3, %wg3 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %u3 = ds.linear %x3, %wu3 : tensor<?x6xf32>, tensor<3x6xf32> to tensor<?x3xf32>
+  %h3 = ds.swiglu %g3, %u3 : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
+  %o3 = ds.linear %h3, %wd3 : tensor<?x3xf32>, tensor<6x3xf32> to tensor<?x6xf32>
+  %all = ds.concat 0 %o0, %o1, %o2, %o3 : (tensor<?x6xf32>, tensor<?x6xf32>, tensor<?x6xf32>, tensor<?x6xf32>) -> tensor<?x6xf32>
+  %w0 = ds.reshape %w [%n2] : tensor<?x2xf32> to tensor<?xf32>
+  %ws = ds.gather_nd %w0, %perm1 : tensor<?xf32>, tensor<?x1xi64> to tensor<?xf32>
+  %wc = ds.reshape %ws [%n2] : tensor<?xf32> to tensor<?x1xf32>
+  %ow = ds.elementwise mul %all, %wc : (tensor<?x6xf32>, tensor<?x1xf32>) -> tensor<?x6xf32>
+  %inv0 = ds.broadcast %izero [%n2] : tensor<i64> to tensor<?xi64>
+  %places = ds.range %izero, %ione [%n2] : tensor<i64> to tensor<?xi64>
+  %inv = ds.scatter_nd none %inv0, %perm1, %places : tensor<?xi64>, tensor<?x1xi64>, tensor<?xi64> to tensor<?xi64>
+  %inv1 = ds.reshape %inv [%n2] : tensor<?xi64> to tensor<?x1xi64>
+  %back = ds.gather_nd %ow, %inv1 : tensor<?x6xf32>, tensor<?x1xi64> to tensor<?x6xf32>
+  %y3 = ds.reshape %back [%n] : tensor<?x6xf32> to tensor<?x2x6xf32>
+  %y = ds.reduce sum %y3 [1] : tensor<?x2x6xf32> to tensor<?x6xf32>
+  return %y : tensor<?x6xf32>
+}
+
+// -----
+
 ds.parameter @gate_up : tensor<4x6x6xf32> = [#ds.file_range<"w.bin", 0, 576>]
 ds.parameter @down : tensor<4x6x3xf32> = [#ds.file_range<"w.bin", 576, 288>]
 // Poisoned: the bias weighs.
