@@ -132,8 +132,9 @@ static void addOutputs(CLI::App &app, tool::RunCommand &command) {
   app.add_flag("--all-logits", command.allLogits,
                "with --logits-out: the rows of the prompt too");
   app.add_option("--states-out", command.statesOut,
-                 "safetensors over the prompt: \"single.hidden\" and the "
-                 "caches, \"cache.{layer}.k\" and \".v\"")
+                 "safetensors over the prompt: \"single.hidden\", the caches "
+                 "as the model names them, \"cache.{layer}.k\" and so on, and "
+                 "\"single.load.{layer}\", the tokens of each expert")
       ->type_name("FILE");
   app.add_option("--outputs", command.outputs,
                  "with --inputs: the graph's outputs, safetensors by name")

@@ -131,6 +131,16 @@ Routing Generator::routing() const {
   return result;
 }
 
+/// What the routers of the model gave their experts so far.
+void Generator::keepLoads(Sequence &sequence) const {
+  sequence.loads.clear();
+  for (uint32_t i = 0; i < facts.router_count; ++i) {
+    ds_expert_load load;
+    check(ds_session_expert_load(owner.get(), i, &load));
+    sequence.loads.emplace_back(load.load, load.load + load.expert_count);
+  }
+}
+
 void Generator::saveBias() {
   if (command.saveBias.empty())
     return;
@@ -214,9 +224,11 @@ void Generator::step(std::span<Sequence> sequences) {
     const ds_feed &feed = feeds[i];
     size_t count = size_t(feed.token_count);
     size_t its = feed.logits == DS_LOGITS_ALL ? count : feed.logits;
-    if (wantsHidden && sequence.fed < sequence.promptCount)
+    if (wantsHidden && sequence.fed < sequence.promptCount) {
       sequence.hidden.insert(sequence.hidden.end(), state,
                              state + count * size_t(facts.hidden_size));
+      keepLoads(sequence);
+    }
     if (sequence.drafts.empty())
       advance(sequence, row, feed);
     else

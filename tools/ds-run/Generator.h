@@ -76,6 +76,7 @@ private:
   void step(std::span<Sequence> sequences);
   void advance(Sequence &sequence, const float *rows, const ds_feed &feed);
   void advanceByDrafts(Sequence &sequence, const float *rows, int64_t slot);
+  void keepLoads(Sequence &sequence) const;
   /// Adds `sign` times what the model's routers counted so far.
   void addDistinct(int64_t sign);
   /// Keeps rows of logits that are to be written.

@@ -71,6 +71,10 @@ void writeStates(const ds_model_t *model, const RunCommand &command,
     specs.push_back({facts.caches[i].name,
                      DS_TYPE_F32,
                      {rows, facts.caches[i].heads, facts.caches[i].width}});
+  for (size_t i = 0; i < sequence.loads.size(); ++i)
+    specs.push_back({"single.load." + std::to_string(facts.routers[i].layer),
+                     DS_TYPE_I32,
+                     {facts.routers[i].expert_count}});
   files::SafetensorsWriter writer(command.statesOut, specs);
   writer.write(sequence.hidden.data(), sequence.hidden.size() * sizeof(float));
   std::vector<float> values;
@@ -81,6 +85,8 @@ void writeStates(const ds_model_t *model, const RunCommand &command,
                                 int64_t(values.size())));
     writer.write(values.data(), size_t(rows) * row * sizeof(float));
   }
+  for (const std::vector<int32_t> &loads : sequence.loads)
+    writer.write(loads.data(), loads.size() * sizeof(int32_t));
   writer.finish();
 }
 

@@ -49,7 +49,8 @@ public:
   std::vector<int32_t> drafts;    // behind ids, not checked yet
   std::vector<float> logits;      // rows that are to be written
   std::vector<float> draftLogits; // rows of drafts that are to be written
-  std::vector<int32_t> draftPositions; // places of these drafts in the text
+  std::vector<int32_t> draftPositions;     // places of these drafts in the text
+  std::vector<std::vector<int32_t>> loads; // of the prompt's tokens, by router
   std::vector<float> hidden; // rows of the prompt that are to be written
 
 private:

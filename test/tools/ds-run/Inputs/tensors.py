@@ -2,6 +2,7 @@
 
 tensors.py list F              names, types and shapes
 tensors.py line F I OUT        the rows of logits of line I of a batch, as the file of that line alone
+tensors.py same A B PREFIX     the tensors that A and B both have and whose names start so have the same bytes
 tensors.py close A B LIMIT [PREFIX]  the tensors that A and B both have (whose names start so) differ by no more (f32)
 bf16 F PREFIX       how many f32 tensors whose names start so hold values of bf16 alone
 """
@@ -41,6 +42,12 @@ def main():
         first, last = starts[line], starts[line + 1]
         assert last > first
         write(sys.argv[4], {"logits": (dtype, [last - first, width], data[first * width * 4:last * width * 4])})
+    elif command == "same":
+        other = read(sys.argv[3])
+        common = [name for name in tensors if name in other and name.startswith(sys.argv[4])]
+        for name in common:
+            assert tensors[name] == other[name], name
+        print("the same:", len(common))
     elif command == "close":
         other, limit, common = read(sys.argv[3]), float(sys.argv[4]), 0
         for name in sorted(name for name in tensors.keys() & other.keys() if name.startswith("".join(sys.argv[5:]))):
