@@ -59,11 +59,11 @@ static Found findNan(StringRef bytes, uint32_t type) {
 /// The tensor of the model file that is range `i` of `parameter`: one that is
 /// made of several has a location for each.
 static std::string tensorName(ParameterOp parameter, size_t i) {
-  if (auto all = dyn_cast<FusedLoc>(parameter.getLoc()))
-    if (i < all.getLocations().size())
-      if (auto name = dyn_cast<NameLoc>(all.getLocations()[i]))
-        return name.getName().str();
-  return parameter.getSymName().str();
+  Location loc = parameter.getLoc();
+  if (auto all = dyn_cast<FusedLoc>(loc); all && i < all.getLocations().size())
+    loc = all.getLocations()[i];
+  auto name = dyn_cast<NameLoc>(loc);
+  return name ? name.getName().str() : parameter.getSymName().str();
 }
 
 LogicalResult mlir::ds::warnOfNan(ModuleOp module) {
