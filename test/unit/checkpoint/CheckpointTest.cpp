@@ -90,6 +90,19 @@ TEST_F(CheckpointTest, Shards) {
             (folder / "two.safetensors").string());
 }
 
+TEST_F(CheckpointTest, TruncatedShard) {
+  std::string whole = safetensors({"b"});
+  write("one.safetensors", safetensors({"a"}));
+  write("model.safetensors.index.json",
+        R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
+  for (size_t size : {size_t(0), size_t(9), whole.size() - 1}) {
+    write("two.safetensors", whole.substr(0, size));
+    expectRefused("two.safetensors': ");
+  }
+  write("two.safetensors", whole);
+  EXPECT_EQ(open().tensors.size(), 2u);
+}
+
 TEST_F(CheckpointTest, FolderOfLinks) {
   fs::path blobs = folder / "blobs";
   fs::create_directory(blobs);

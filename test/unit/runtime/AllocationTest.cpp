@@ -84,5 +84,37 @@ TEST(Allocation, NonePerToken) {
   EXPECT_EQ(failures, 0);
 }
 
+TEST(Allocation, NonePerTokenWithExpertsAndDrafts) {
+  ds_model_t *loaded = nullptr;
+  ASSERT_EQ(ds_load(DS_TEST_MODELS "/v3.so", nullptr, &loaded), DS_OK)
+      << ds_last_error();
+  Model model(loaded);
+  Session session =
+      makeSession(loaded, {.length = 128, .threads = 2, .draft = 1});
+  int64_t vocabulary = ds_model_descriptor(loaded)->vocabulary;
+  std::vector<float> logits(static_cast<size_t>(vocabulary));
+  int64_t failures = 0, tokens = 0;
+  auto token = [&] {
+    int32_t id = int32_t(tokens++ % vocabulary);
+    ds_feed feed = {0, &id, 1, DS_LOGITS_LAST};
+    ds_draft draft = {0, id};
+    ds_expert_load load = {};
+    failures += ds_session_feed(session.get(), &feed, 1, logits.data(),
+                                vocabulary, nullptr) != DS_OK;
+    failures += ds_session_draft(session.get(), &draft, 1, logits.data(),
+                                 vocabulary) != DS_OK;
+    failures += ds_session_expert_load(session.get(), 0, &load) != DS_OK;
+    failures += load.steps != tokens;
+  };
+  // The window of states that wait for a draft has been full once.
+  for (int i = 0; i < 40; ++i)
+    token();
+  int64_t warm = allocations;
+  for (int i = 0; i < 80; ++i)
+    token();
+  EXPECT_EQ(allocations - warm, 0);
+  EXPECT_EQ(failures, 0);
+}
+
 } // namespace
 #endif
