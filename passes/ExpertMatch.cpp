@@ -317,6 +317,17 @@ bool ExpertMatcher::matchExpert(ExpertWeight down, TermRef hidden,
   return true;
 }
 
+/// Remembers which choice an expert is of that was not understood.
+void ExpertMatcher::noteChoice(const ExpertWeight &down,
+                               const ExpertPart &part) {
+  TermRef stored =
+      down.expertDim >= 0 ? symbols.storedAs(down.expert) : nullptr;
+  if (stored && madeBy<TopKOp>(stored))
+    seen = madeBy<TopKOp>(stored);
+  else if (!part.chosen.empty())
+    seen = part.chosen.back().topk;
+}
+
 bool ExpertMatcher::collect(const TermRef &given, ExpertPart part,
                             SmallVectorImpl<ExpertPart> &parts,
                             SmallVectorImpl<TermRef> &others) {
@@ -325,7 +336,9 @@ bool ExpertMatcher::collect(const TermRef &given, ExpertPart part,
     return true;
   if (term->kind != Kind::Element)
     return false;
-  if (madeBy(term, ElementwiseKind::Add))
+  // A sum that others read too, as the residual stream, is no part of a
+  // mixture: looking through it would lead through all layers before.
+  if (madeBy(term, ElementwiseKind::Add) && term->value.hasOneUse())
     return collect(routes.operandOf(term, 0), part, parts, others) &&
            collect(routes.operandOf(term, 1), part, parts, others);
   for (ElementwiseKind kind : {ElementwiseKind::Mul, ElementwiseKind::Div}) {
@@ -360,8 +373,11 @@ bool ExpertMatcher::collect(const TermRef &given, ExpertPart part,
                                   std::pair(product->rhs, product->lhs)})
       if (std::optional<ExpertWeight> down = weightOf(
               weight, column, columns, product->index, product->size)) {
-        if (!matchExpert(*down, hidden, *product, part))
-          return false;
+        if (!matchExpert(*down, hidden, *product, part)) {
+          noteChoice(*down, part);
+          return fail("what an expert makes is no down · swiglu(gate · x, up · "
+                      "x) of one token, with parameters");
+        }
         parts.push_back(std::move(part));
         return true;
       }

@@ -111,6 +111,7 @@ private:
   bool collectLoop(scf::WhileOp loop, const TermRef &term, ExpertPart part,
                    SmallVectorImpl<ExpertPart> &parts,
                    SmallVectorImpl<TermRef> &others);
+  void noteChoice(const ExpertWeight &down, const ExpertPart &part);
   bool matchExpert(ExpertWeight down, TermRef hidden, const Product &product,
                    ExpertPart &part);
   std::optional<ExpertWeight>

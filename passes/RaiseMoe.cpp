@@ -65,8 +65,10 @@ private:
 
   func::FuncOp function;
   SymbolTable &module;
-  /// Additions that were looked at as part of a sum, and ops that are gone.
-  SmallPtrSet<Operation *, 32> done, erased;
+  /// Additions that were looked at as part of a sum, ops that are gone, and
+  /// choices that are raised though some of their graph may be left for a
+  /// while.
+  SmallPtrSet<Operation *, 32> done, erased, raised;
   GroupedRowsMap groups;
   /// Choices of experts that were not raised, and why.
   llvm::MapVector<Operation *, std::string> left;
@@ -358,11 +360,12 @@ bool MixtureRaiser::raise(Value root) {
   if (!mixture || !isAtTop(mixture->input) ||
       !isAtTop(mixture->choice.logits)) {
     if (TopKOp choice = matcher.seenChoice();
-        choice && !matcher.whyNot().empty())
+        choice && !raised.contains(choice) && !matcher.whyNot().empty())
       left.insert({choice, matcher.whyNot()});
     return false;
   }
   left.erase(mixture->choice.topk);
+  raised.insert(mixture->choice.topk);
   build(root, sum, *mixture, replaced, symbols);
   return true;
 }

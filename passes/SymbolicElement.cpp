@@ -204,8 +204,8 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
     return valueOf(slice.getMixedSizes()[dim]);
   if (auto transpose = dyn_cast_or_null<TransposeOp>(op))
     return sizeOf(transpose.getInput(), transpose.getPerm()[dim]);
-  if (isa_and_nonnull<CastOp, QuantizeOp, DequantizeOp, SoftmaxOp, CumulativeOp,
-                      RmsNormOp, RopeOp, SwigluOp>(op))
+  if (isa_and_nonnull<CastOp, QuantizeOp, DynamicQuantizeOp, DequantizeOp,
+                      SoftmaxOp, CumulativeOp, RmsNormOp, RopeOp, SwigluOp>(op))
     return sizeOf(op->getOperand(0), dim);
   if (auto linear = dyn_cast_or_null<PackedLinearOp>(op);
       linear && linear.getRows() && dim == 0)

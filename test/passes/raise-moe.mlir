@@ -799,6 +799,68 @@ func.func @other_pieces(%x: tensor<?x6xf32> {ds.dims = ["n", ""]}, %logits: tens
 
 ds.parameter @gate_up : tensor<4x6x6xf32> = [#ds.file_range<"w.bin", 0, 576>]
 ds.parameter @down : tensor<4x6x3xf32> = [#ds.file_range<"w.bin", 576, 288>]
+// Another activation.
+// CHECK-LABEL: func.func @bilinear(
+// CHECK-NOT: ds.moe
+// REMARK: remark: looks like the choice of experts, but what an expert makes is no down · swiglu
+func.func @bilinear(%x: tensor<?x6xf32> {ds.dims = ["n", ""]}, %logits: tensor<?x4xf32> {ds.dims = ["n", ""]}) -> tensor<?x6xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %n = tensor.dim %x, %c0 : tensor<?x6xf32>
+  %n2 = arith.muli %n, %c2 : index
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %low = arith.constant dense<0xFF800000> : tensor<f32>
+  %scale = arith.constant dense<2.5> : tensor<f32>
+  %b = arith.constant dense<[0.1, -0.2, 0.3, 0.0]> : tensor<4xf32>
+  %s = ds.elementwise sigmoid %logits : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  %t = ds.elementwise add %s, %b : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  %t3 = ds.reshape %t [%n] : tensor<?x4xf32> to tensor<?x2x2xf32>
+  %gv, %gi = ds.topk %t3, %c2 2 : tensor<?x2x2xf32> to tensor<?x2x2xf32>, tensor<?x2x2xi64>
+  %gs = ds.reduce sum %gv [2] : tensor<?x2x2xf32> to tensor<?x2xf32>
+  %kv, %ki = ds.topk %gs, %c1 1 : tensor<?x2xf32> to tensor<?x1xf32>, tensor<?x1xi64>
+  %m0 = ds.broadcast %zero [%n] : tensor<f32> to tensor<?x2xf32>
+  %m1 = ds.broadcast %one [%n] : tensor<f32> to tensor<?x1xf32>
+  %m2 = ds.scatter_elements none %m0, %ki, %m1 1 : tensor<?x2xf32>, tensor<?x1xi64>, tensor<?x1xf32> to tensor<?x2xf32>
+  %m3 = ds.reshape %m2 [%n] : tensor<?x2xf32> to tensor<?x2x1xf32>
+  %m4 = ds.broadcast %m3 [%n] : tensor<?x2x1xf32> to tensor<?x2x2xf32>
+  %m5 = ds.reshape %m4 [%n] : tensor<?x2x2xf32> to tensor<?x4xf32>
+  %m = ds.cast %m5 : tensor<?x4xf32> to tensor<?x4xi1>
+  %out = ds.elementwise not %m : (tensor<?x4xi1>) -> tensor<?x4xi1>
+  %u = ds.elementwise select %out, %low, %t : (tensor<?x4xi1>, tensor<f32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+  %v, %e = ds.topk %u, %c2 1 : tensor<?x4xf32> to tensor<?x2xf32>, tensor<?x2xi64>
+  %r = ds.gather_elements %s, %e 1 : tensor<?x4xf32>, tensor<?x2xi64> to tensor<?x2xf32>
+  %sum = ds.reduce sum %r [1] keepdims : tensor<?x2xf32> to tensor<?x1xf32>
+  %norm = ds.elementwise div %r, %sum : (tensor<?x2xf32>, tensor<?x1xf32>) -> tensor<?x2xf32>
+  %w = ds.elementwise mul %norm, %scale : (tensor<?x2xf32>, tensor<f32>) -> tensor<?x2xf32>
+  %gu = ds.load_parameter @gate_up : tensor<4x6x6xf32>
+  %d = ds.load_parameter @down : tensor<4x6x3xf32>
+  %e1 = ds.reshape %e [%n2] : tensor<?x2xi64> to tensor<?x1xi64>
+  %x3 = ds.reshape %x [%n] : tensor<?x6xf32> to tensor<?x1x6xf32>
+  %xb = ds.broadcast %x3 [%n] : tensor<?x1x6xf32> to tensor<?x2x6xf32>
+  %xr = ds.reshape %xb [%n2] : tensor<?x2x6xf32> to tensor<?x6x1xf32>
+  %wg = ds.gather_nd %gu, %e1 : tensor<4x6x6xf32>, tensor<?x1xi64> to tensor<?x6x6xf32>
+  %p3 = ds.matmul %wg, %xr : tensor<?x6x6xf32>, tensor<?x6x1xf32> to tensor<?x6x1xf32>
+  %p = ds.reshape %p3 [%n2] : tensor<?x6x1xf32> to tensor<?x6xf32>
+  %g = ds.slice %p [0, 0] [%n2, 3] [1, 1] : tensor<?x6xf32> to tensor<?x3xf32>
+  %up = ds.slice %p [0, 3] [%n2, 3] [1, 1] : tensor<?x6xf32> to tensor<?x3xf32>
+  %h = ds.elementwise mul %g, %up : (tensor<?x3xf32>, tensor<?x3xf32>) -> tensor<?x3xf32>
+  %h3 = ds.reshape %h [%n2] : tensor<?x3xf32> to tensor<?x3x1xf32>
+  %wd = ds.gather_nd %d, %e1 : tensor<4x6x3xf32>, tensor<?x1xi64> to tensor<?x6x3xf32>
+  %o3 = ds.matmul %wd, %h3 : tensor<?x6x3xf32>, tensor<?x3x1xf32> to tensor<?x6x1xf32>
+  %o = ds.reshape %o3 [%n2] : tensor<?x6x1xf32> to tensor<?x6xf32>
+  %w1 = ds.reshape %w [%n2] : tensor<?x2xf32> to tensor<?x1xf32>
+  %ow = ds.elementwise mul %o, %w1 : (tensor<?x6xf32>, tensor<?x1xf32>) -> tensor<?x6xf32>
+  %y3 = ds.reshape %ow [%n] : tensor<?x6xf32> to tensor<?x2x6xf32>
+  %y = ds.reduce sum %y3 [1] : tensor<?x2x6xf32> to tensor<?x6xf32>
+  return %y : tensor<?x6xf32>
+}
+
+// -----
+
+ds.parameter @gate_up : tensor<4x6x6xf32> = [#ds.file_range<"w.bin", 0, 576>]
+ds.parameter @down : tensor<4x6x3xf32> = [#ds.file_range<"w.bin", 576, 288>]
 // Poisoned: the bias weighs.
 // CHECK-LABEL: func.func @biased(
 // CHECK-NOT: ds.moe
