@@ -2,9 +2,10 @@
 
 usage: run_bias.py DS_COMPILE DS_RUN FOLDER
 
-FOLDER: a checkpoint of DeepSeek-V3's kind with a layer that predicts a token further on. The biases that ds-run saves are those of the
-checkpoint; with others it computes, bit for bit, what a checkpoint compiled with those computes, logits of the drafting layer too; an update
-moves each by the rule, in f32, of the load that --stats shows. Prints a line per failure and, last, `N passed, N failed`.
+FOLDER: a checkpoint of DeepSeek-V3's kind with a layer that predicts a token further on, and an ONNX file of the same model without it. The
+biases that ds-run saves are those of the checkpoint; with others it computes, bit for bit, what a checkpoint compiled with those computes,
+logits of the drafting layer too; an update moves each by the rule, in f32, of the load that --stats shows; the ONNX file's model has the same
+biases, and routes by others as the folder's. Prints a line per failure and, last, `N passed, N failed`.
 """
 import json
 import os
@@ -58,8 +59,8 @@ class Test:
     def path(self, name):
         return os.path.join(self.work, name)
 
-    def compile(self, folder, name):
-        run(self.ds_compile, folder, "--cpu=native", "-o", self.path(name))
+    def compile(self, source, name, *flags):
+        run(self.ds_compile, source, "--cpu=native", *flags, "-o", self.path(name))
         return self.path(name)
 
     def text(self, model, *options):
@@ -98,6 +99,22 @@ class Test:
                 want = start[name] + np.float32(0.002) * sign
                 assert moved[name].tobytes() == want.tobytes(), name
 
+    def routes_the_same_from_onnx(self):
+        loads = {}
+        for source in "", "model.onnx":
+            model = self.compile(os.path.join(self.folder, source), "exact.so", "--precision=exact")
+            ids = self.prompt, "-n1", "--print-ids", "--stats"
+            run(self.ds_run, model, *ids, "--save-bias=" + self.path("saved"))
+            saved = read(self.path("saved"))
+            for name, bias in saved.items():
+                assert bias.tobytes() == self.checkpoint[name].tobytes(), name
+            write({name: self.other[name] for name in saved}, self.path("other"))
+            for options in [], ["--bias=" + self.path("other")]:
+                stats = json.loads(run(self.ds_run, model, *ids, *options).stderr.strip().splitlines()[-1])
+                loads[source, bool(options)] = stats["expert_load"]
+        assert len(saved) == len(self.checkpoint) - 1, sorted(saved)
+        assert loads["", False] == loads["model.onnx", False] != loads["", True] == loads["model.onnx", True]
+
     def does_not_depend_on_chunks_and_threads(self):
         files = []
         for options in (), ("--chunk=7", "--threads=1"):
@@ -111,7 +128,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         test = Test(*sys.argv[1:], work)
         for check in (test.saves_those_of_the_checkpoint, test.computes_as_if_compiled_with_them, test.moves_them_by_the_load,
-                      test.does_not_depend_on_chunks_and_threads):
+                      test.routes_the_same_from_onnx, test.does_not_depend_on_chunks_and_threads):
             try:
                 check()
                 passed += 1
