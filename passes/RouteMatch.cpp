@@ -17,6 +17,11 @@ ElementwiseOp mlir::ds::madeBy(const TermRef &term, ElementwiseKind kind) {
   return op && op.getKind() == kind ? op : nullptr;
 }
 
+bool mlir::ds::isSameElement(const TermRef &a, const TermRef &b) {
+  return a->kind == Kind::Element && b->kind == Kind::Element &&
+         a->value == b->value && a->indices == b->indices;
+}
+
 std::optional<double> mlir::ds::numberOf(const TermRef &term) {
   switch (term->kind) {
   case Kind::Number:
@@ -124,20 +129,16 @@ static std::optional<Indicator> slotIs(SymbolicElements &symbols,
   return result;
 }
 
-std::optional<Indicator> RouteMatcher::scattered(ScatterElementsOp op,
-                                                 ArrayRef<Polynomial> indices) {
-  RankedTensorType type = tensorType(op.getResult());
-  std::optional<double> out =
-                            numberOf(symbols.originOf(op.getInput(), indices)),
-                        in = matchSplat(op.getUpdates());
+std::optional<Indicator>
+RouteMatcher::writtenSlot(ScatterElementsOp op, ArrayRef<Polynomial> indices,
+                          SmallVectorImpl<Polynomial> &at) {
   int64_t axis = op.getAxis();
-  if (!in || !out || axis + 1 != type.getRank() ||
-      (op.getKind() != ScatterKind::None &&
-       !(op.getKind() == ScatterKind::Add && *out == 0)))
+  if (axis + 1 != tensorType(op.getResult()).getRank() ||
+      (op.getKind() != ScatterKind::None && op.getKind() != ScatterKind::Add))
     return std::nullopt;
-  SmallVector<Polynomial> at(indices.drop_back());
   Polynomial slots = symbols.sizeOf(op.getIndices(), axis);
-  at.push_back(indexOver(slots));
+  at.assign(indices.begin(), indices.end());
+  at.back() = indexOver(slots);
   TermRef index = symbols.elementOf(op.getIndices(), at);
   if (index->kind != Kind::Integer)
     return std::nullopt;
@@ -146,6 +147,20 @@ std::optional<Indicator> RouteMatcher::scattered(ScatterElementsOp op,
   // Every slot is written, and nothing else.
   if (!result || !(*result->slot == at.back()) ||
       !(symbols.valueOf(result->topk.getK()) == slots))
+    return std::nullopt;
+  return result;
+}
+
+std::optional<Indicator> RouteMatcher::scattered(ScatterElementsOp op,
+                                                 ArrayRef<Polynomial> indices) {
+  std::optional<double> out =
+                            numberOf(symbols.originOf(op.getInput(), indices)),
+                        in = matchSplat(op.getUpdates());
+  if (!in || !out || (op.getKind() == ScatterKind::Add && *out != 0))
+    return std::nullopt;
+  SmallVector<Polynomial> at;
+  std::optional<Indicator> result = writtenSlot(op, indices, at);
+  if (!result)
     return std::nullopt;
   result->slot.reset();
   result->in = *in;

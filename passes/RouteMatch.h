@@ -56,6 +56,11 @@ public:
 
   /// `term` as an indicator, for one slot or for all.
   std::optional<Indicator> indicatorOf(const TermRef &term);
+  /// The slot that is written where `op` has `indices`, as an indicator of that
+  /// slot; `at` are the indices of what is written there.
+  std::optional<Indicator> writtenSlot(ScatterElementsOp op,
+                                       ArrayRef<Polynomial> indices,
+                                       SmallVectorImpl<Polynomial> &at);
   /// The indicator that must hold somewhere for `term` to be true: a branch
   /// that is skipped where no token has an expert.
   std::optional<Indicator> guardOf(const TermRef &term);
@@ -98,6 +103,9 @@ template <typename Op> Op madeBy(const TermRef &term) {
                                            : Op();
 }
 ElementwiseOp madeBy(const TermRef &term, ElementwiseKind kind);
+
+/// Whether both are one element of one tensor.
+bool isSameElement(const TermRef &a, const TermRef &b);
 
 /// The number that `term` is, if it is one.
 std::optional<double> numberOf(const TermRef &term);
