@@ -62,6 +62,7 @@ bool ExpertMatcher::matchDivisor(const TermRef &term, ExpertMixture &mixture) {
   } else {
     isSum = part.chosen.size() == 1 && !part.chosen[0].slot &&
             part.chosen[0].topk == choice.topk &&
+            routes.isToken(choice.topk->getResult(1), part.chosen[0].lead) &&
             part.chosen[0].element == expert && part.sums.size() == 1 &&
             part.sums[0].first == expert &&
             part.sums[0].second == Polynomial(choice.experts);
