@@ -18,6 +18,13 @@ from onnx import TensorProto, helper, numpy_helper
 BIG = 2**63 - 1
 
 
+def bf16_bits(values):
+    """Finite f32 `values`, which it overwrites, rounded to the nearest bf16."""
+    bits = values.view(np.uint32)
+    bits += 0x7FFF + ((bits >> 16) & 1)
+    return (bits >> 16).astype(np.uint16)
+
+
 class Graph:
     """Nodes and small constants; values are named by what made them and a number."""
 
@@ -69,11 +76,7 @@ class Weights:
                 values = self.random.standard_normal(shape, np.float32)
                 values *= np.float32(deviation)
                 values += np.float32(mean)
-                if self.bf16:  # round to nearest; the values are finite
-                    bits = values.view(np.uint32)
-                    bits += 0x7FFF + ((bits >> 16) & 1)
-                    values = (bits >> 16).astype(np.uint16)
-                f.write(values.tobytes())
+                f.write((bf16_bits(values) if self.bf16 else values).tobytes())
                 proto = TensorProto(name=name, dims=shape, data_type=TensorProto.BFLOAT16 if self.bf16 else TensorProto.FLOAT,
                                     data_location=TensorProto.EXTERNAL)
                 for key, value in (("location", "model.safetensors"), ("offset", 8 + len(text) + offset), ("length", size)):
