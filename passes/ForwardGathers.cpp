@@ -33,6 +33,38 @@ static bool countsRows(Value indices, const Polynomial &rows,
   return element->kind == Term::Kind::Integer && element->polynomial == number;
 }
 
+/// A lookup of one constant place along the axis: the slice there.
+static Value sliceFor(GatherOp op, SymbolicElements &symbols) {
+  RankedTensorType indices = tensorType(op.getIndices()),
+                   input = tensorType(op.getInput());
+  int64_t axis = op.getAxis(), size = input.getDimSize(axis);
+  if (!indices.hasStaticShape() || indices.getNumElements() != 1 ||
+      ShapedType::isDynamic(size))
+    return nullptr;
+  SmallVector<Polynomial> at(indices.getRank(), Polynomial(0));
+  TermRef element = symbols.elementOf(op.getIndices(), at);
+  std::optional<int64_t> place = element->kind == Term::Kind::Integer
+                                     ? element->polynomial.getConstant()
+                                     : std::nullopt;
+  if (!place || *place < -size || *place >= size)
+    return nullptr;
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  int64_t rank = input.getRank();
+  SmallVector<OpFoldResult> offsets(rank, builder.getIndexAttr(0)),
+      sizes = tensor::getMixedSizes(builder, loc, op.getInput()),
+      strides(rank, builder.getIndexAttr(1));
+  offsets[axis] = builder.getIndexAttr(*place < 0 ? *place + size : *place);
+  sizes[axis] = builder.getIndexAttr(1);
+  Value slice =
+      SliceOp::create(builder, loc, op.getInput(), offsets, sizes, strides);
+  SmallVector<Value> dims;
+  for (int64_t d = 0; d < rank; ++d)
+    if (d != axis && input.isDynamicDim(d))
+      dims.push_back(cast<Value>(sizes[d]));
+  return ReshapeOp::create(builder, loc, op.getType(), slice, dims);
+}
+
 namespace {
 struct ForwardGathers : ds::impl::ForwardGathersBase<ForwardGathers> {
   void runOnOperation() override {
@@ -42,6 +74,11 @@ struct ForwardGathers : ds::impl::ForwardGathersBase<ForwardGathers> {
     for (GatherOp op : gathers) {
       int64_t axis = op.getAxis();
       Value input = op.getInput(), indices = op.getIndices();
+      if (Value slice = sliceFor(op, symbols)) {
+        op.replaceAllUsesWith(slice);
+        op.erase();
+        continue;
+      }
       if (!countsRows(indices, symbols.sizeOf(input, axis), symbols))
         continue;
       // Rows in their order under the shape of the indices: a reshape.

@@ -1,4 +1,4 @@
-//===- ForwardScatters.cpp - assignment to consecutive rows is no scatter -===//
+//===- ForwardScatters.cpp - assignment to a range is no scatter ----------===//
 //
 // See Passes.td.
 //
@@ -15,29 +15,58 @@ namespace mlir::ds {
 using namespace mlir;
 using namespace mlir::ds;
 
-/// The first of the consecutive rows that `indices`, [n, 1], name, if they do.
-static std::optional<int64_t> firstRow(Value indices,
-                                       SymbolicElements &symbols) {
+/// The corner of the box of `input` that `indices` name element by element, in
+/// order: [n0, …, nk−1, k] or, of rows alone, [n0, 1].
+static std::optional<SmallVector<int64_t>> cornerOf(Value indices,
+                                                    SymbolicElements &symbols) {
   RankedTensorType type = tensorType(indices);
-  if (type.getRank() != 2 || type.getDimSize(1) != 1)
+  int64_t boxRank = type.getRank() - 1;
+  if (boxRank < 1 || type.getShape().back() != boxRank)
     return std::nullopt;
-  Polynomial row = symbols.newIndex(symbols.sizeOf(indices, 0));
-  TermRef element = symbols.elementOf(indices, {row, Polynomial(0)});
-  if (element->kind != Term::Kind::Integer)
-    return std::nullopt;
-  return (element->polynomial - row).getConstant();
+  SmallVector<Polynomial> at;
+  for (int64_t d = 0; d < boxRank; ++d)
+    at.push_back(symbols.newIndex(symbols.sizeOf(indices, d)));
+  SmallVector<int64_t> corner;
+  for (int64_t d = 0; d < boxRank; ++d) {
+    SmallVector<Polynomial> coordinate(at);
+    coordinate.push_back(d);
+    TermRef element = symbols.elementOf(indices, coordinate);
+    if (element->kind != Term::Kind::Integer)
+      return std::nullopt;
+    std::optional<int64_t> first = (element->polynomial - at[d]).getConstant();
+    if (!first || *first < 0)
+      return std::nullopt;
+    corner.push_back(*first);
+  }
+  return corner;
 }
 
-/// Rows [first, first + count) of `input`.
-static Value rowsOf(OpBuilder &b, Location loc, Value input, int64_t first,
-                    int64_t count) {
+/// Elements [first, first + count) of `input` along `axis`.
+static Value sliceOf(OpBuilder &b, Location loc, Value input, int64_t axis,
+                     int64_t first, int64_t count) {
   int64_t rank = tensorType(input).getRank();
   SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
       sizes = tensor::getMixedSizes(b, loc, input),
       strides(rank, b.getIndexAttr(1));
-  offsets[0] = b.getIndexAttr(first);
-  sizes[0] = b.getIndexAttr(count);
+  offsets[axis] = b.getIndexAttr(first);
+  sizes[axis] = b.getIndexAttr(count);
   return SliceOp::create(b, loc, input, offsets, sizes, strides);
+}
+
+/// The one dimension along which the updates at `corner` are less than the
+/// whole input; 0 if they are the whole.
+static std::optional<int64_t> axisOf(ScatterNdOp op, ArrayRef<int64_t> corner,
+                                     SymbolicElements &symbols) {
+  std::optional<int64_t> axis;
+  for (auto [d, first] : llvm::enumerate(corner)) {
+    if (first == 0 &&
+        symbols.sizeOf(op.getIndices(), d) == symbols.sizeOf(op.getInput(), d))
+      continue;
+    if (axis)
+      return std::nullopt;
+    axis = d;
+  }
+  return axis.value_or(0);
 }
 
 namespace {
@@ -47,25 +76,32 @@ struct ForwardScatters : ds::impl::ForwardScattersBase<ForwardScatters> {
     getOperation()->walk([&](ScatterNdOp op) { scatters.push_back(op); });
     SymbolicElements symbols;
     for (ScatterNdOp op : scatters) {
-      int64_t size = op.getType().getDimSize(0),
-              count = tensorType(op.getUpdates()).getDimSize(0);
-      if (op.getKind() != ScatterKind::None || ShapedType::isDynamic(size) ||
-          ShapedType::isDynamic(count) || count == 0)
+      if (op.getKind() != ScatterKind::None)
         continue;
-      std::optional<int64_t> first = firstRow(op.getIndices(), symbols);
-      if (!first || *first < 0 || *first > size - count)
+      std::optional<SmallVector<int64_t>> corner =
+          cornerOf(op.getIndices(), symbols);
+      std::optional<int64_t> axis =
+          corner ? axisOf(op, *corner, symbols) : std::nullopt;
+      if (!axis)
+        continue;
+      int64_t first = (*corner)[*axis], size = op.getType().getDimSize(*axis),
+              count = tensorType(op.getUpdates()).getDimSize(*axis),
+              end = first + count;
+      if (ShapedType::isDynamic(size) || ShapedType::isDynamic(count) ||
+          count == 0 || end > size)
         continue;
       OpBuilder b(op);
+      Location loc = op.getLoc();
+      Value input = op.getInput();
       SmallVector<Value> parts;
-      if (*first > 0)
-        parts.push_back(rowsOf(b, op.getLoc(), op.getInput(), 0, *first));
+      if (first > 0)
+        parts.push_back(sliceOf(b, loc, input, *axis, 0, first));
       parts.push_back(op.getUpdates());
-      int64_t end = *first + count;
       if (end < size)
-        parts.push_back(rowsOf(b, op.getLoc(), op.getInput(), end, size - end));
-      Value whole = ConcatOp::create(b, op.getLoc(), op.getType(),
-                                     /*axis=*/uint64_t{0}, parts);
-      op.replaceAllUsesWith(whole);
+        parts.push_back(sliceOf(b, loc, input, *axis, end, size - end));
+      op.replaceAllUsesWith(
+          ConcatOp::create(b, loc, op.getType(), uint64_t(*axis), parts)
+              .getResult());
       op.erase();
     }
   }

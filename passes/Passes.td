@@ -162,20 +162,21 @@ def FloatActivations : Pass<"ds-float-activations", "ModuleOp"> {
 }
 
 def ForwardGathers : Pass<"ds-forward-gathers"> {
-  let summary = "a lookup of every row in its order becomes a reshape";
+  let summary = "a lookup of every row in its order, or of one constant place, is no lookup";
   let description = [{
     `ds.gather` whose indices provably are 0, 1, 2, … up to the number of rows, as where an exporter flattens a rotation table
-    and looks it up by a running index. Does nothing for any other lookup.
+    and looks it up by a running index, becomes a reshape; a lookup of one constant place (`x[..., 0]`) a slice. Does nothing for any other.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def ForwardScatters : Pass<"ds-forward-scatters"> {
-  let summary = "assignment to consecutive rows becomes ds.concat";
+  let summary = "assignment to a range of one dimension becomes ds.concat";
   let description = [{
-    `ds.scatter_nd` that replaces rows a, a + 1, … of the first dimension, a and their number constants, as exporters write `x[a:b] = y`: the rows
-    before, the new ones and the rows behind, joined. Does nothing where rows are combined with what is there, or where a row's index is not
-    proven. Run before ds-sink-transposes: assignment to another dimension comes between two transposes.
+    `ds.scatter_nd` that replaces the range [a, b) of one dimension, a and b constants, and all of the others, as exporters write
+    `x[…, a:b] = y`: by rows (between two transposes, if the dimension is not the first) or by the place of every element. What stands
+    before, the new and what stands behind, joined. Does nothing where elements are combined with what is there, or where a place
+    is not proven. Run before ds-sink-transposes.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
 }

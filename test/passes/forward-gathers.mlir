@@ -43,3 +43,16 @@ func.func @some(%table: tensor<16x8xf32>) -> tensor<8x8xf32> {
   %rows = ds.gather %table, %index 0 : tensor<16x8xf32>, tensor<8xi64> to tensor<8x8xf32>
   return %rows : tensor<8x8xf32>
 }
+
+// One place, a constant, counted from the end: a slice. A place that the input says stays a lookup.
+// CHECK-LABEL: @one
+func.func @one(%x: tensor<?x4x2xf32>, %i: tensor<i64>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %last = arith.constant dense<-1> : tensor<i64>
+  // CHECK: %[[S:.*]] = ds.slice %arg0 [0, 0, 1] [%{{.*}}, 4, 1] [1, 1, 1]
+  // CHECK: %[[R:.*]] = ds.reshape %[[S]]
+  %0 = ds.gather %x, %last 2 : tensor<?x4x2xf32>, tensor<i64> to tensor<?x4xf32>
+  // CHECK: %[[G:.*]] = ds.gather %arg0, %arg1 2
+  %1 = ds.gather %x, %i 2 : tensor<?x4x2xf32>, tensor<i64> to tensor<?x4xf32>
+  // CHECK: return %[[R]], %[[G]]
+  return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
+}
