@@ -92,6 +92,16 @@ public:
     });
   }
 
+  /// The number that `other` times makes this polynomial, if there is one.
+  std::optional<int64_t> asMultipleOf(const Polynomial &other) const {
+    if (terms.empty() || other.terms.empty())
+      return std::nullopt;
+    int64_t number = terms.begin()->second, by = other.terms.begin()->second;
+    if (number % by != 0 || !(other * Polynomial(number / by) == *this))
+      return std::nullopt;
+    return number / by;
+  }
+
   /// This polynomial with `symbol` replaced by `value`.
   Polynomial substitute(unsigned symbol, const Polynomial &value) const {
     Polynomial result;

@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Match.h"
 #include "passes/Passes.h"
-#include "passes/SymbolicElement.h"
+#include "passes/ViewChain.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace mlir::ds {
@@ -190,18 +190,23 @@ struct RaiseRope : ds::impl::RaiseRopeBase<RaiseRope> {
   void runOnOperation() override {
     SmallVector<Operation *> roots;
     getOperation()->walk([&](Operation *op) {
-      if (isa<ElementwiseOp, ConcatOp>(op))
+      if (isa<ElementwiseOp, ConcatOp, ReshapeOp>(op))
         roots.push_back(op);
     });
     TableHalves halves;
     for (Operation *op : roots) {
+      if (auto concat = dyn_cast<ConcatOp>(op)) {
+        raiseJoined(concat, halves);
+        continue;
+      }
       std::optional<Rotation> rotation;
       if (auto sum = dyn_cast<ElementwiseOp>(op))
         rotation = matchRotateHalf(sum, halves);
       else
-        rotation = matchTwoProducts(cast<ConcatOp>(op), halves);
+        rotation = matchWoven(cast<ReshapeOp>(op), halves);
       if (rotation)
-        rewrite(op, *rotation);
+        if (Value rotated = rotate(op, *rotation))
+          op->getResult(0).replaceAllUsesWith(rotated);
     }
   }
 
@@ -228,9 +233,12 @@ private:
           Value cosTable = otherOperand(straight, k);
           Value sinTable = otherOperand(rotated, j);
           Value cos = halves.of(cosTable), sin = halves.of(sinTable);
-          if (cos && sin)
-            return Rotation{x, cos, sin, RopeLayout::Halves,
+          if (cos && sin) {
+            Value pairs = matchUnwoven(x);
+            return Rotation{pairs ? pairs : x, cos, sin,
+                            pairs ? RopeLayout::Pairs : RopeLayout::Halves,
                             RopeLayout::Halves};
+          }
           sum.emitRemark()
               << "looks like RoPE, but the two halves of its cos or sin table "
                  "could not be shown to be equal: left as it is";
@@ -262,16 +270,114 @@ private:
     return halves ? x : nullptr;
   }
 
-  /// concat(a·cos − b·sin, b·cos + a·sin), a and b halves or every second
-  /// element of x.
-  std::optional<Rotation> matchTwoProducts(ConcatOp concat,
-                                           TableHalves &halves) {
-    if (concat.getInputs().size() != 2 ||
-        int64_t(concat.getAxis()) != lastDim(concat))
+  /// The value of pairs of which `halves` [.., 2·h] has the first elements in
+  /// its first half and the second ones in its second, as a view; or null.
+  Value matchUnwoven(Value halves) {
+    SymbolicElements symbols;
+    ViewChain chain = ViewChain::of(halves, symbols);
+    auto &last = chain.dims.back();
+    bool unwoven = last.size() == 2 && !last[0].isRepeat() &&
+                   last[0].rootDim == last[1].rootDim && last[0].stride == 1 &&
+                   last[1].stride == 2 && last[0].size == Polynomial(2);
+    for (auto &dim : chain.dims)
+      for (const ViewAtom &atom : dim)
+        unwoven &= !atom.isRepeat();
+    if (!unwoven)
+      return nullptr;
+    last = {{last[0].size * last[1].size, last[0].rootDim}};
+    OpBuilder builder(halves.getDefiningOp());
+    return chain.materialize(builder, halves.getLoc(), chain.dims);
+  }
+
+  /// Joined along the last dimension, among others perhaps: a·cos − b·sin and
+  /// b·cos + a·sin.
+  void raiseJoined(ConcatOp concat, TableHalves &halves) {
+    if (int64_t(concat.getAxis()) != lastDim(concat))
+      return;
+    SmallVector<Value> inputs(concat.getInputs());
+    bool changed = false;
+    for (size_t i = 0; i + 1 < inputs.size(); ++i) {
+      std::optional<Rotation> rotation =
+          matchTwoProducts(inputs[i], inputs[i + 1], halves);
+      if (!rotation)
+        continue;
+      Value rotated = rotate(concat, *rotation);
+      if (!rotated)
+        continue;
+      inputs[i] = rotated;
+      inputs.erase(inputs.begin() + i + 1);
+      changed = true;
+    }
+    if (!changed)
+      return;
+    OpBuilder builder(concat);
+    concat.replaceAllUsesWith(inputs.size() == 1
+                                  ? inputs[0]
+                                  : ConcatOp::create(builder, concat.getLoc(),
+                                                     concat.getType(),
+                                                     concat.getAxis(), inputs)
+                                        .getResult());
+  }
+
+  /// [.., h, 2] as [.., 2·h], made of a·cos − b·sin and b·cos + a·sin.
+  std::optional<Rotation> matchWoven(ReshapeOp reshape, TableHalves &halves) {
+    auto concat = reshape.getInput().getDefiningOp<ConcatOp>();
+    if (!concat || concat.getInputs().size() != 2 ||
+        int64_t(concat.getAxis()) != lastDim(concat) ||
+        !dropsLast(reshape.getResult(), concat))
       return std::nullopt;
-    auto difference =
-        matchElementwise(concat.getInputs()[0], ElementwiseKind::Sub);
-    auto sum = matchElementwise(concat.getInputs()[1], ElementwiseKind::Add);
+    Value parts[2];
+    for (auto [part, input] : llvm::zip_equal(parts, concat.getInputs())) {
+      auto unsqueeze = input.getDefiningOp<ReshapeOp>();
+      if (!unsqueeze || tensorType(input).getShape().back() != 1 ||
+          !dropsLast(unsqueeze.getInput(), unsqueeze))
+        return std::nullopt;
+      part = unsqueeze.getInput();
+    }
+    std::optional<Rotation> rotation =
+        matchTwoProducts(parts[0], parts[1], halves);
+    if (rotation)
+      rotation->out = RopeLayout::Pairs;
+    return rotation;
+  }
+
+  /// Whether the shape of `flat` is that of `split` with the last two
+  /// dimensions merged.
+  static bool dropsLast(Value flat, Value split) {
+    ArrayRef<int64_t> shape = tensorType(split).getShape(),
+                      merged = tensorType(flat).getShape();
+    return shape.size() == merged.size() + 1 && merged.size() > 0 &&
+           shape.drop_back(2) == merged.drop_back() &&
+           !ShapedType::isDynamic(merged.back()) &&
+           shape[shape.size() - 2] * shape.back() == merged.back();
+  }
+
+  /// Which elements along the last dimension of `x` `value` has: cut out of
+  /// `x`, or of one of the two parts that every pair or the whole was split
+  /// into.
+  std::optional<SliceRange> matchPart(Value value, Value &x) {
+    if (std::optional<SliceRange> range = matchLastSlice(value, x))
+      return range;
+    auto squeeze = value.getDefiningOp<ReshapeOp>();
+    if (!squeeze || !dropsLast(value, squeeze.getInput()) ||
+        tensorType(squeeze.getInput()).getShape().back() != 1)
+      return std::nullopt;
+    Value split;
+    std::optional<SliceRange> one = matchLastSlice(squeeze.getInput(), split);
+    auto pairs = split ? split.getDefiningOp<ReshapeOp>() : ReshapeOp();
+    if (!one || !pairs || !dropsLast(pairs.getInput(), split))
+      return std::nullopt;
+    x = pairs.getInput();
+    ArrayRef<int64_t> shape = tensorType(split).getShape();
+    return SliceRange{one->offset, shape[shape.size() - 2], shape.back()};
+  }
+
+  /// a·cos − b·sin and b·cos + a·sin, a and b halves or every second element of
+  /// x: halves of the result.
+  std::optional<Rotation> matchTwoProducts(Value low, Value high,
+                                           TableHalves &halves) {
+    auto difference = matchElementwise(low, ElementwiseKind::Sub);
+    auto sum = matchElementwise(high, ElementwiseKind::Add);
     if (!difference || !sum)
       return std::nullopt;
     auto aCos =
@@ -285,7 +391,7 @@ private:
         Value a = aCos.getOperands()[i], cos = otherOperand(aCos, i);
         Value b = bSin.getOperands()[j], sin = otherOperand(bSin, j);
         Value x, y;
-        auto first = matchLastSlice(a, x), second = matchLastSlice(b, y);
+        auto first = matchPart(a, x), second = matchPart(b, y);
         if (!first || !second || x != y || !isSumOf(sum, b, cos, a, sin))
           continue;
         int64_t half = tensorType(x).getShape().back() / 2;
@@ -335,27 +441,30 @@ private:
     return false;
   }
 
-  void rewrite(Operation *op, const Rotation &rotation) {
+  /// The rotation as ds.rope, made before `op`; null where its tables are not
+  /// those of rows.
+  Value rotate(Operation *op, const Rotation &rotation) {
     RankedTensorType type = tensorType(rotation.x);
+    int64_t rank = type.getRank();
     // Tables have no head dimension; it is where they are 1 and x is not read
     // by position: next to last ([.., S, H, R]) or, where the transpose could
     // not sink, before the rows ([B, H, S, R]).
-    if (type.getRank() != 4)
-      return;
-    auto tableDim = [](Value table, int64_t dim) -> int64_t {
+    if (rank != 3 && rank != 4)
+      return nullptr;
+    auto tableDim = [&](Value table, int64_t dim) -> int64_t {
       RankedTensorType t = tensorType(table);
-      int64_t d = dim - (4 - t.getRank());
+      int64_t d = dim - (rank - t.getRank());
       return d < 0 ? 1 : t.getDimSize(d);
     };
     auto headsAt = [&](int64_t dim) {
       return tableDim(rotation.cos, dim) == 1 &&
              tableDim(rotation.sin, dim) == 1;
     };
-    bool rowsFirst = headsAt(2);
+    bool rowsFirst = rank == 3 || headsAt(2);
     if (!rowsFirst && !headsAt(1)) {
       op->emitRemark() << "looks like RoPE, but its tables differ by head: "
                           "left as it is";
-      return;
+      return nullptr;
     }
     OpBuilder builder(op);
     Location loc = op->getLoc();
@@ -377,7 +486,7 @@ private:
                                  t.getShape().back()};
       SmallVector<Value> dims;
       auto dynamic = [&](int64_t dim) {
-        int64_t d = dim - (4 - t.getRank());
+        int64_t d = dim - (rank - t.getRank());
         if (d >= 0 && t.isDynamicDim(d))
           dims.push_back(tensor::DimOp::create(builder, loc, value, d));
       };
@@ -405,13 +514,28 @@ private:
           builder, loc, RankedTensorType::get(full, t.getElementType()), result,
           fullDims);
     };
-    auto resultType =
-        RankedTensorType::get(tensorType(x).getShape(),
-                              tensorType(op->getResult(0)).getElementType());
-    Value rope =
-        RopeOp::create(builder, loc, resultType, x, table(rotation.cos),
-                       table(rotation.sin), rotation.in, rotation.out);
-    op->getResult(0).replaceAllUsesWith(rowsFirst ? rope : transposed(rope));
+    auto make = [&](Value rows) -> Value {
+      auto resultType =
+          RankedTensorType::get(tensorType(rows).getShape(),
+                                tensorType(op->getResult(0)).getElementType());
+      return RopeOp::create(builder, loc, resultType, rows, table(rotation.cos),
+                            table(rotation.sin), rotation.in, rotation.out);
+    };
+    if (rank == 3) {
+      // One head: a dimension for it comes and goes.
+      SmallVector<Value> dims;
+      for (int64_t d : {0, 1})
+        if (type.isDynamicDim(d))
+          dims.push_back(tensor::DimOp::create(builder, loc, x, d));
+      SmallVector<int64_t> shape{type.getDimSize(0), type.getDimSize(1), 1,
+                                 type.getDimSize(2)};
+      Value rope =
+          make(ReshapeOp::create(builder, loc, type.clone(shape), x, dims));
+      return ReshapeOp::create(builder, loc,
+                               type.clone(tensorType(rope).getElementType()),
+                               rope, dims);
+    }
+    return rowsFirst ? make(x) : transposed(make(x));
   }
 };
 

@@ -244,6 +244,8 @@ Value TokenFlattener::flattenOp(Value value) {
     return flattenGather(gather);
   if (auto concat = dyn_cast<ConcatOp>(op))
     return flattenConcat(concat);
+  if (auto matmul = dyn_cast<MatmulOp>(op))
+    return flattenMatmul(matmul);
   if (auto broadcast = dyn_cast<BroadcastOp>(op))
     return flattenBroadcast(broadcast);
   return fail(value, "'" + op->getName().getStringRef() +
@@ -361,6 +363,33 @@ Value TokenFlattener::flattenRoute(RouteOp op, Value result) {
   flat[op.getWeights()] = route.getWeights();
   flat[op.getExperts()] = route.getExperts();
   return flat[result];
+}
+
+Value TokenFlattener::flattenMatmul(MatmulOp op) {
+  // Rows of each head times weights of that head: [.., H, .., rows, K] ·
+  // [H, K, M].
+  Layout layout = layoutOf(op.getLhs());
+  RankedTensorType weights = tensorType(op.getRhs()),
+                   type = tensorType(op.getResult());
+  bool rowsOfHeads = layout.row == tensorType(op.getLhs()).getRank() - 2 &&
+                     weights.getRank() == 3 && weights.hasStaticShape() &&
+                     isParameterValue(op.getRhs()) &&
+                     isa<FloatType>(type.getElementType());
+  if (!rowsOfHeads)
+    return fail(op, "a product of token rows is not with weights");
+  Value rows = flatten(op.getLhs()), weight = import(op.getRhs());
+  if (!rows || !weight)
+    return nullptr;
+  if (tensorType(rows).getRank() != 3 ||
+      tensorType(rows).getDimSize(1) != weights.getDimSize(0))
+    return fail(op, "a product does not run over one dimension of heads");
+  auto swapped = [&](Value value) -> Value {
+    return TransposeOp::create(builder, loc, value, ArrayRef<int64_t>{1, 0, 2});
+  };
+  auto result = RankedTensorType::get(
+      {weights.getDimSize(0), ShapedType::kDynamic, weights.getDimSize(2)},
+      activationType(type.getElementType()));
+  return swapped(MatmulOp::create(builder, loc, result, swapped(rows), weight));
 }
 
 Value TokenFlattener::flattenGather(GatherOp op) {

@@ -47,6 +47,7 @@ private:
   Value flattenGather(GatherOp op);
   Value flattenRoute(RouteOp op, Value result);
   Value flattenConcat(ConcatOp op);
+  Value flattenMatmul(MatmulOp op);
   Value flattenBroadcast(BroadcastOp op);
   /// Cache `index` of the step after the new rows of `seen`, keys or values
   /// [B, heads, past + rows, width].

@@ -29,24 +29,30 @@ Value TokenFlattener::flattenReshape(ReshapeOp op) {
   RankedTensorType type = tensorType(op.getResult());
   if (!to.isToken() || !from.isToken() || to.past != from.past)
     return fail(op, "a reshape mixes tokens with other dimensions");
-  // The token dimensions must lead on both sides (units may stand before), and
-  // nothing but fixed sizes may follow.
-  auto leads = [&](Value value, Layout layout) {
-    RankedTensorType t = tensorType(value);
-    for (int64_t d = 0; d < t.getRank(); ++d) {
-      bool unit = t.getDimSize(d) == 1;
-      if (d < layout.row && !layout.isLead(d) && !unit)
-        return false;
-      if (d > layout.row && !layout.isLead(d) && t.isDynamicDim(d))
-        return false;
-    }
-    return layout.batch < layout.row;
-  };
   Value input = flatten(op.getInput());
   if (!input)
     return nullptr;
+  // As many elements of a token stand before the batch and the rows, which
+  // stand together, on both sides: a reshape of what is before and one of what
+  // is behind.
+  auto before = [&](Value value, Layout layout) -> std::optional<int64_t> {
+    RankedTensorType t = tensorType(value);
+    int64_t first = layout.batch < 0 ? layout.row : layout.batch, count = 1;
+    for (int64_t d = 0; d < t.getRank(); ++d) {
+      if (layout.isLead(d))
+        continue;
+      bool between = d > first && d < layout.row;
+      if (t.isDynamicDim(d) || (between && t.getDimSize(d) != 1))
+        return std::nullopt;
+      if (d < first)
+        count *= t.getDimSize(d);
+    }
+    return first <= layout.row ? std::optional(count) : std::nullopt;
+  };
+  std::optional<int64_t> old = before(op.getInput(), from),
+                         now = before(op, to);
   SmallVector<int64_t> rest = restOf(type, to);
-  if (!leads(op.getInput(), from) || !leads(op, to)) {
+  if (!old || !now || *old != *now) {
     // Elements may keep their places within a token all the same: only unit
     // dimensions moved.
     auto nonUnit = [](ArrayRef<int64_t> shape) {

@@ -16,23 +16,39 @@ static ViewChain rootChain(Value value, SymbolicElements &symbols) {
   for (int64_t d = 0; d < type.getRank(); ++d) {
     chain.dims.emplace_back();
     if (type.getDimSize(d) != 1)
-      chain.dims.back().push_back({symbols.sizeOf(value, d), d, 0});
+      chain.dims.back().push_back({symbols.sizeOf(value, d), d});
   }
   return chain;
 }
 
-/// Splits `atom` after `inner` elements of the static remainder: outer, inner.
+/// Splits `atom` into `outer` parts of a fixed number of elements: outer,
+/// inner.
 static std::optional<std::pair<ViewAtom, ViewAtom>>
 splitAtom(const ViewAtom &atom, const Polynomial &outer) {
-  std::optional<int64_t> size = atom.size.getConstant(),
-                         part = outer.getConstant();
-  if (!size || !part || *part <= 1 || *size % *part != 0)
+  std::optional<int64_t> inner = atom.size.asMultipleOf(outer);
+  if (!inner || outer == Polynomial(1))
     return std::nullopt;
   ViewAtom first = atom, second = atom;
-  first.size = *part;
-  second.size = *size / *part;
-  second.piece = atom.piece + 1;
+  first.size = outer;
+  second.size = *inner;
+  first.stride = atom.stride * *inner;
   return std::make_pair(first, second);
+}
+
+/// Makes parts of one root dimension that follow each other as they do there
+/// one atom.
+static void joinParts(SmallVectorImpl<ViewAtom> &dim) {
+  for (size_t i = 0; i + 1 < dim.size();) {
+    ViewAtom &outer = dim[i], &inner = dim[i + 1];
+    std::optional<int64_t> size = inner.size.getConstant();
+    if (outer.isRepeat() || outer.rootDim != inner.rootDim || !size ||
+        outer.stride != inner.stride * *size) {
+      ++i;
+      continue;
+    }
+    inner.size = outer.size * inner.size;
+    dim.erase(dim.begin() + i);
+  }
 }
 
 /// Regroups the atoms of `source` to the shape of `reshape`'s result; false if
@@ -55,13 +71,14 @@ static bool regroup(ReshapeOp reshape, ViewChain &chain,
         return false;
       ViewAtom atom = atoms[next];
       Polynomial grown = have * atom.size;
-      std::optional<int64_t> target = wanted.getConstant(),
-                             reached = grown.getConstant();
-      if (target && reached && *reached > *target) {
-        std::optional<int64_t> done = have.getConstant();
-        if (*target % *done != 0)
-          return false;
-        auto split = splitAtom(atom, *target / *done);
+      std::optional<int64_t> beyond = grown.asMultipleOf(wanted),
+                             missing = wanted.asMultipleOf(have);
+      if (beyond && *beyond > 1) {
+        // More than is wanted: a part of the atom goes here. Of a size that is
+        // known at run time alone all that is missing must be wanted of it.
+        auto split = missing                 ? splitAtom(atom, *missing)
+                     : have == Polynomial(1) ? splitAtom(atom, wanted)
+                                             : std::nullopt;
         if (!split)
           return false;
         dims.back().push_back(split->first);
@@ -103,7 +120,6 @@ static Value matchScaled(Operation *op, double &scale) {
 }
 
 ViewChain ViewChain::of(Value value, SymbolicElements &symbols, double *scale) {
-  // Outermost view first; applied from the root down.
   SmallVector<Operation *> views;
   Value root = value;
   while (Operation *op = root.getDefiningOp()) {
@@ -116,6 +132,11 @@ ViewChain ViewChain::of(Value value, SymbolicElements &symbols, double *scale) {
     views.push_back(op);
     root = op->getOperand(0);
   }
+  return through(root, views, symbols);
+}
+
+ViewChain ViewChain::through(Value root, ArrayRef<Operation *> views,
+                             SymbolicElements &symbols) {
   ViewChain chain = rootChain(root, symbols);
   for (Operation *op : llvm::reverse(views)) {
     if (auto transpose = dyn_cast<TransposeOp>(op)) {
@@ -134,13 +155,15 @@ ViewChain ViewChain::of(Value value, SymbolicElements &symbols, double *scale) {
           continue;
         Polynomial size = symbols.sizeOf(result, d);
         if (!(size == Polynomial(1)))
-          dim.push_back({size, -1, 0});
+          dim.push_back({size, -1});
       }
       continue;
     }
     if (!regroup(cast<ReshapeOp>(op), chain, symbols))
       chain = rootChain(op->getResult(0), symbols);
   }
+  for (auto &dim : chain.dims)
+    joinParts(dim);
   return chain;
 }
 
@@ -161,12 +184,21 @@ Value ViewChain::materialize(OpBuilder &builder, Location loc,
     llvm::append_range(target, dim);
   SmallVector<ViewAtom> source(target);
   llvm::sort(source, [](const ViewAtom &a, const ViewAtom &b) {
-    return std::tie(a.rootDim, a.piece) < std::tie(b.rootDim, b.piece);
+    return std::tie(a.rootDim, b.stride) < std::tie(b.rootDim, a.stride);
   });
 
   RankedTensorType rootType = tensorType(root);
   auto dynamicSize = [&](const ViewAtom &atom) -> Value {
-    return tensor::DimOp::create(builder, loc, root, atom.rootDim);
+    Value whole = tensor::DimOp::create(builder, loc, root, atom.rootDim);
+    // Parts of a dimension have fixed sizes but for one.
+    int64_t others = 1;
+    for (const ViewAtom &other : source)
+      if (other.rootDim == atom.rootDim)
+        others *= other.size.getConstant().value_or(1);
+    return others == 1 ? whole
+                       : arith::DivUIOp::create(builder, loc, whole,
+                                                arith::ConstantIndexOp::create(
+                                                    builder, loc, others));
   };
   auto staticSize = [](const ViewAtom &atom) {
     return atom.size.getConstant().value_or(ShapedType::kDynamic);
@@ -235,7 +267,7 @@ ViewChain::asPermutation(ArrayRef<SmallVector<ViewAtom, 2>> wanted) const {
       perm.push_back(*unit++);
       continue;
     }
-    if (dim.size() != 1 || dim[0].isRepeat())
+    if (dim.size() != 1 || dim[0].isRepeat() || dim[0].stride != 1)
       return std::nullopt;
     // A part of a dimension is smaller than the dimension.
     std::optional<int64_t> size = dim[0].size.getConstant();

@@ -20,8 +20,9 @@ struct ViewAtom {
   Polynomial size;
   /// Dimension of the root; −1 for a repetition.
   int64_t rootDim = -1;
-  /// Parts of one root dimension, 0 the outermost.
-  int64_t piece = 0;
+  /// How far apart its elements are in the root dimension: 1 for the whole
+  /// dimension and for the innermost part of it.
+  int64_t stride = 1;
 
   bool operator==(const ViewAtom &other) const = default;
   bool isRepeat() const { return rootDim < 0; }
@@ -30,6 +31,7 @@ struct ViewAtom {
 struct ViewChain {
   Value root;
   /// Per dimension of the viewed value, outermost first; empty for size 1.
+  /// Parts of a root dimension that stand as they do there are one atom.
   SmallVector<SmallVector<ViewAtom, 2>> dims;
 
   /// Takes the views above `value` apart. Where a reshape does not split along
@@ -37,6 +39,10 @@ struct ViewChain {
   /// number are seen through too and multiply it.
   static ViewChain of(Value value, SymbolicElements &symbols,
                       double *scale = nullptr);
+
+  /// What `views` make of `root`, the outermost view first.
+  static ViewChain through(Value root, ArrayRef<Operation *> views,
+                           SymbolicElements &symbols);
 
   /// The non-repeated elements with result dimension i made of the atoms
   /// `wanted[i]`, as reshape, transpose, reshape of the root (each only where

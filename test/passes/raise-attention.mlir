@@ -123,3 +123,56 @@ func.func @guarded_by_another(%q: tensor<1x4x8x16xf16>, %k: tensor<1x4x16x8xf16>
   %o = ds.matmul %safe, %v : tensor<1x4x8x8xf16>, tensor<1x4x8x16xf16> to tensor<1x4x8x16xf16>
   return %o : tensor<1x4x8x16xf16>
 }
+
+// -----
+
+// Nobody knows whether the mask is as long as the keys: each is repeated to the other if it is 1. The values are as long as the keys.
+// CHECK-LABEL: func.func @repeated_scores
+// CHECK: ds.attention {{.*}} mask
+func.func @repeated_scores(%q: tensor<1x4x8x16xf32>, %k: tensor<1x4x16x?xf32>, %v: tensor<1x4x?x16xf32>, %mask: tensor<1x4x8x?xf32>, %longer: index) -> tensor<1x4x8x16xf32> {
+  %s = ds.matmul %q, %k : tensor<1x4x8x16xf32>, tensor<1x4x16x?xf32> to tensor<1x4x8x?xf32>
+  %sb = ds.broadcast %s[%longer] : tensor<1x4x8x?xf32> to tensor<1x4x8x?xf32>
+  %mb = ds.broadcast %mask[%longer] : tensor<1x4x8x?xf32> to tensor<1x4x8x?xf32>
+  %m = ds.elementwise add %sb, %mb : (tensor<1x4x8x?xf32>, tensor<1x4x8x?xf32>) -> tensor<1x4x8x?xf32>
+  %p = ds.softmax %m 3 : tensor<1x4x8x?xf32> to tensor<1x4x8x?xf32>
+  %o = ds.matmul %p, %v : tensor<1x4x8x?xf32>, tensor<1x4x?x16xf32> to tensor<1x4x8x16xf32>
+  return %o : tensor<1x4x8x16xf32>
+}
+
+// -----
+
+// Scores and values in the latent space: one key for all heads, heads and rows merged, and two products added: of the part without
+// position and of the one with it.
+// CHECK-LABEL: func.func @absorbed
+// CHECK-SAME: (%[[Q:[a-z0-9]+]]: tensor<1x?x3x4xf32>, %[[R:[a-z0-9]+]]: tensor<1x?x3x2xf32>, %[[C:[a-z0-9]+]]: tensor<1x?x4xf32>, %[[P:[a-z0-9]+]]: tensor<1x?x2xf32>)
+// CHECK-DAG: %[[QQ:.*]] = ds.concat 3 %[[Q]], %[[R]] : (tensor<1x?x3x4xf32>, tensor<1x?x3x2xf32>)
+// CHECK-DAG: %[[K:.*]] = ds.concat 3 {{.*}} -> tensor<1x1x?x6xf32>
+// CHECK: %[[A:.*]] = ds.attention %[[QQ]], %[[K]], {{.*}} scale 5.000000e-01 {{.*}} tensor<1x1x?x6xf32>, tensor<1x1x?x4xf32> to tensor<1x?x3x4xf32>
+// CHECK-NOT: ds.matmul
+func.func @absorbed(%q: tensor<1x?x3x4xf32>, %r: tensor<1x?x3x2xf32>, %c: tensor<1x?x4xf32>, %p: tensor<1x?x2xf32>) -> tensor<1x3x?x4xf32> {
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %half = arith.constant dense<0.5> : tensor<f32>
+  %s = tensor.dim %q, %c1 : tensor<1x?x3x4xf32>
+  %t = tensor.dim %c, %c1 : tensor<1x?x4xf32>
+  %s3 = arith.muli %s, %c3 : index
+  %s2 = tensor.dim %r, %c1 : tensor<1x?x3x2xf32>
+  %t2 = tensor.dim %p, %c1 : tensor<1x?x2xf32>
+  %s32 = arith.muli %s2, %c3 : index
+  %qm = ds.reshape %q[%s3] : tensor<1x?x3x4xf32> to tensor<1x?x4xf32>
+  %ct = ds.transpose %c [0, 2, 1] : tensor<1x?x4xf32> to tensor<1x4x?xf32>
+  %a0 = ds.matmul %qm, %ct : tensor<1x?x4xf32>, tensor<1x4x?xf32> to tensor<1x?x?xf32>
+  %a = ds.reshape %a0[%s, %t] : tensor<1x?x?xf32> to tensor<1x?x3x?xf32>
+  %rm = ds.reshape %r[%s32] : tensor<1x?x3x2xf32> to tensor<1x?x2xf32>
+  %pt = ds.transpose %p [0, 2, 1] : tensor<1x?x2xf32> to tensor<1x2x?xf32>
+  %b0 = ds.matmul %rm, %pt : tensor<1x?x2xf32>, tensor<1x2x?xf32> to tensor<1x?x?xf32>
+  %b = ds.reshape %b0[%s2, %t2] : tensor<1x?x?xf32> to tensor<1x?x3x?xf32>
+  %sum = ds.elementwise add %a, %b : (tensor<1x?x3x?xf32>, tensor<1x?x3x?xf32>) -> tensor<1x?x3x?xf32>
+  %scaled = ds.elementwise mul %sum, %half : (tensor<1x?x3x?xf32>, tensor<f32>) -> tensor<1x?x3x?xf32>
+  %scores = ds.transpose %scaled [0, 2, 1, 3] : tensor<1x?x3x?xf32> to tensor<1x3x?x?xf32>
+  %prob = ds.softmax %scores 3 : tensor<1x3x?x?xf32> to tensor<1x3x?x?xf32>
+  %pm = ds.reshape %prob[%s3, %t] : tensor<1x3x?x?xf32> to tensor<1x?x?xf32>
+  %o = ds.matmul %pm, %c : tensor<1x?x?xf32>, tensor<1x?x4xf32> to tensor<1x?x4xf32>
+  %oh = ds.reshape %o[%s] : tensor<1x?x4xf32> to tensor<1x3x?x4xf32>
+  return %oh : tensor<1x3x?x4xf32>
+}

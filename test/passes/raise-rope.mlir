@@ -95,3 +95,74 @@ func.func @different_halves(%x: tensor<1x5x2x8xf32>, %cos: tensor<1x5x1x8xf32>, 
   %y = ds.elementwise add %p, %q : (tensor<1x5x2x8xf32>, tensor<1x5x2x8xf32>) -> tensor<1x5x2x8xf32>
   return %y : tensor<1x5x2x8xf32>
 }
+
+// -----
+
+// Behind other columns of one join, as where a query is put together at once.
+// CHECK-LABEL: @among_others
+func.func @among_others(%plain: tensor<1x5x2x3xf32>, %x: tensor<1x5x2x8xf32>, %cos: tensor<1x5x1x4xf32>, %sin: tensor<1x5x1x4xf32>) -> tensor<1x5x2x11xf32> {
+  // CHECK: %[[R:.*]] = ds.rope %arg1, {{.*}} pairs to halves
+  // CHECK: ds.concat 3 %arg0, %[[R]] : (tensor<1x5x2x3xf32>, tensor<1x5x2x8xf32>)
+  %a = ds.slice %x [0, 0, 0, 0] [1, 5, 2, 4] [1, 1, 1, 2] : tensor<1x5x2x8xf32> to tensor<1x5x2x4xf32>
+  %b = ds.slice %x [0, 0, 0, 1] [1, 5, 2, 4] [1, 1, 1, 2] : tensor<1x5x2x8xf32> to tensor<1x5x2x4xf32>
+  %ac = ds.elementwise mul %a, %cos : (tensor<1x5x2x4xf32>, tensor<1x5x1x4xf32>) -> tensor<1x5x2x4xf32>
+  %bs = ds.elementwise mul %b, %sin : (tensor<1x5x2x4xf32>, tensor<1x5x1x4xf32>) -> tensor<1x5x2x4xf32>
+  %lo = ds.elementwise sub %ac, %bs : (tensor<1x5x2x4xf32>, tensor<1x5x2x4xf32>) -> tensor<1x5x2x4xf32>
+  %bc = ds.elementwise mul %b, %cos : (tensor<1x5x2x4xf32>, tensor<1x5x1x4xf32>) -> tensor<1x5x2x4xf32>
+  %as = ds.elementwise mul %a, %sin : (tensor<1x5x2x4xf32>, tensor<1x5x1x4xf32>) -> tensor<1x5x2x4xf32>
+  %hi = ds.elementwise add %bc, %as : (tensor<1x5x2x4xf32>, tensor<1x5x2x4xf32>) -> tensor<1x5x2x4xf32>
+  %y = ds.concat 3 %plain, %lo, %hi : (tensor<1x5x2x3xf32>, tensor<1x5x2x4xf32>, tensor<1x5x2x4xf32>) -> tensor<1x5x2x11xf32>
+  return %y : tensor<1x5x2x11xf32>
+}
+
+// -----
+
+// Pairs split off, rotated and woven back into pairs; no dimension of heads.
+// CHECK-LABEL: @woven
+func.func @woven(%x: tensor<?x5x8xf32>, %cos: tensor<?x5x4xf32>, %sin: tensor<?x5x4xf32>) -> tensor<?x5x8xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x5x8xf32>
+  // CHECK: %[[X:.*]] = ds.reshape %arg0{{.*}} to tensor<?x5x1x8xf32>
+  // CHECK: %[[R:.*]] = ds.rope %[[X]], %arg1, %arg2 pairs to pairs
+  // CHECK: %[[Y:.*]] = ds.reshape %[[R]]{{.*}} to tensor<?x5x8xf32>
+  // CHECK: return %[[Y]]
+  %split = ds.reshape %x[%n] : tensor<?x5x8xf32> to tensor<?x5x4x2xf32>
+  %a1 = ds.slice %split [0, 0, 0, 0] [%n, 5, 4, 1] [1, 1, 1, 1] : tensor<?x5x4x2xf32> to tensor<?x5x4x1xf32>
+  %b1 = ds.slice %split [0, 0, 0, 1] [%n, 5, 4, 1] [1, 1, 1, 1] : tensor<?x5x4x2xf32> to tensor<?x5x4x1xf32>
+  %a = ds.reshape %a1[%n] : tensor<?x5x4x1xf32> to tensor<?x5x4xf32>
+  %b = ds.reshape %b1[%n] : tensor<?x5x4x1xf32> to tensor<?x5x4xf32>
+  %ac = ds.elementwise mul %a, %cos : (tensor<?x5x4xf32>, tensor<?x5x4xf32>) -> tensor<?x5x4xf32>
+  %bs = ds.elementwise mul %b, %sin : (tensor<?x5x4xf32>, tensor<?x5x4xf32>) -> tensor<?x5x4xf32>
+  %lo = ds.elementwise sub %ac, %bs : (tensor<?x5x4xf32>, tensor<?x5x4xf32>) -> tensor<?x5x4xf32>
+  %bc = ds.elementwise mul %b, %cos : (tensor<?x5x4xf32>, tensor<?x5x4xf32>) -> tensor<?x5x4xf32>
+  %as = ds.elementwise mul %a, %sin : (tensor<?x5x4xf32>, tensor<?x5x4xf32>) -> tensor<?x5x4xf32>
+  %hi = ds.elementwise add %bc, %as : (tensor<?x5x4xf32>, tensor<?x5x4xf32>) -> tensor<?x5x4xf32>
+  %lo1 = ds.reshape %lo[%n] : tensor<?x5x4xf32> to tensor<?x5x4x1xf32>
+  %hi1 = ds.reshape %hi[%n] : tensor<?x5x4xf32> to tensor<?x5x4x1xf32>
+  %pairs = ds.concat 3 %lo1, %hi1 : (tensor<?x5x4x1xf32>, tensor<?x5x4x1xf32>) -> tensor<?x5x4x2xf32>
+  %y = ds.reshape %pairs[%n] : tensor<?x5x4x2xf32> to tensor<?x5x8xf32>
+  return %y : tensor<?x5x8xf32>
+}
+
+// -----
+
+// Pairs are put into halves first, then halves are rotated: from pairs.
+// CHECK-LABEL: @unwoven_first
+func.func @unwoven_first(%w: tensor<1x5x16xf32>, %angles: tensor<1x5x1x4xf32>) -> tensor<1x5x2x8xf32> {
+  // CHECK: %[[X:.*]] = ds.reshape %arg0 : tensor<1x5x16xf32> to tensor<1x5x2x8xf32>
+  // CHECK: ds.rope %[[X]], {{.*}} pairs to halves
+  %split = ds.reshape %w : tensor<1x5x16xf32> to tensor<1x5x2x4x2xf32>
+  %turned = ds.transpose %split [0, 1, 2, 4, 3] : tensor<1x5x2x4x2xf32> to tensor<1x5x2x2x4xf32>
+  %x = ds.reshape %turned : tensor<1x5x2x2x4xf32> to tensor<1x5x2x8xf32>
+  %doubled = ds.concat 3 %angles, %angles : (tensor<1x5x1x4xf32>, tensor<1x5x1x4xf32>) -> tensor<1x5x1x8xf32>
+  %cos = ds.elementwise cos %doubled : (tensor<1x5x1x8xf32>) -> tensor<1x5x1x8xf32>
+  %sin = ds.elementwise sin %doubled : (tensor<1x5x1x8xf32>) -> tensor<1x5x1x8xf32>
+  %lo = ds.slice %x [0, 0, 0, 0] [1, 5, 2, 4] [1, 1, 1, 1] : tensor<1x5x2x8xf32> to tensor<1x5x2x4xf32>
+  %hi = ds.slice %x [0, 0, 0, 4] [1, 5, 2, 4] [1, 1, 1, 1] : tensor<1x5x2x8xf32> to tensor<1x5x2x4xf32>
+  %neg = ds.elementwise neg %hi : (tensor<1x5x2x4xf32>) -> tensor<1x5x2x4xf32>
+  %half = ds.concat 3 %neg, %lo : (tensor<1x5x2x4xf32>, tensor<1x5x2x4xf32>) -> tensor<1x5x2x8xf32>
+  %p = ds.elementwise mul %x, %cos : (tensor<1x5x2x8xf32>, tensor<1x5x1x8xf32>) -> tensor<1x5x2x8xf32>
+  %q = ds.elementwise mul %half, %sin : (tensor<1x5x2x8xf32>, tensor<1x5x1x8xf32>) -> tensor<1x5x2x8xf32>
+  %y = ds.elementwise add %p, %q : (tensor<1x5x2x8xf32>, tensor<1x5x2x8xf32>) -> tensor<1x5x2x8xf32>
+  return %y : tensor<1x5x2x8xf32>
+}
