@@ -118,9 +118,11 @@ Value TokenFlattener::flattenConcat(ConcatOp op) {
     if (!inputs.back())
       return nullptr;
   }
+  // Dimensions of size 1 before the rows went.
   int64_t axis = 1;
   for (int64_t d = 0; d < int64_t(op.getAxis()); ++d)
-    axis += !layout.isLead(d);
+    axis += !layout.isLead(d) &&
+            !(d < layout.row && tensorType(op.getResult()).getDimSize(d) == 1);
   RankedTensorType inputType = tensorType(inputs[0]);
   SmallVector<int64_t> shape(inputType.getShape());
   shape[axis] = tensorType(op.getResult()).getDimSize(op.getAxis());
