@@ -66,8 +66,15 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                  "tokenizer.json to put into the library")
       ->type_name("FILE");
   app.add_option("--config", command.config,
-                 "config.json with the facts of the model")
+                 "config.json with the facts of the model; an ONNX graph that "
+                 "computes anything else is warned of")
       ->type_name("FILE");
+  app.add_option("--trust", command.trust,
+                 "where the constants of an ONNX graph and its configuration "
+                 "differ (softmax scale, RoPE, epsilon of norms, scale of "
+                 "experts), compile what this one says")
+      ->check(CLI::IsMember({"graph", "config"}))
+      ->capture_default_str();
   app.add_option("--max-length", command.maxLength,
                  "longest sequence, tokens (default: the configuration's)")
       ->check(CLI::PositiveNumber);

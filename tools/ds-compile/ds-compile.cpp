@@ -8,6 +8,7 @@
 #include "dialects/onnx/IR/OnnxDialect.h"
 #include "dialects/onnx/Import/OnnxImport.h"
 #include "lowering/CheckpointToDs/CheckpointToDs.h"
+#include "lowering/CheckpointToDs/CompareConfig.h"
 #include "lowering/CheckpointToDs/ModelConfig.h"
 #include "lowering/Link/Link.h"
 #include "lowering/OnnxToDs/Passes.h"
@@ -205,6 +206,43 @@ static bool readModelFiles(const tool::CompileCommand &command,
   return true;
 }
 
+/// Compares the graph in `module` with its configuration: the one named, or the
+/// one beside the model. False after an error.
+static bool compareConfig(const tool::CompileCommand &command,
+                          ModuleOp module) {
+  SmallString<128> path(command.config);
+  if (path.empty()) {
+    path = llvm::sys::path::parent_path(command.model);
+    llvm::sys::path::append(path, "config.json");
+  }
+  bool trust = command.trust == "config";
+  auto error = [&](const Twine &message) {
+    llvm::errs() << "ds-compile: error: " << message << "\n";
+    return false;
+  };
+  auto text = llvm::MemoryBuffer::getFile(path);
+  if (!text) {
+    if (!command.config.empty())
+      return error("cannot read '" + path + "': " + text.getError().message());
+    return !trust || error("--trust=config, but no config.json lies beside '" +
+                           command.model + "'; name it with --config");
+  }
+  std::string problem;
+  std::optional<checkpoint::ModelConfig> config =
+      checkpoint::readModelConfig(std::string_view((*text)->getBuffer()),
+                                  "'" + path.str().str() + "'", problem);
+  if (config) {
+    ds::compareWithConfig(module, *config, trust);
+    return true;
+  }
+  if (trust)
+    return error(problem);
+  llvm::errs() << "ds-compile: warning: the graph was not compared with its "
+                  "configuration: "
+               << problem << "\n";
+  return true;
+}
+
 static int compileModel(const tool::CompileCommand &command) {
   MLIRContext context;
   printDiagnostics(context, command.remarks);
@@ -265,6 +303,12 @@ static int compileModel(const tool::CompileCommand &command) {
     llvm::errs() << "ds-compile: error: " << model
                  << ": --mode=lm, but the graph could not be proven to be one "
                     "causal language model with a cache; --remarks says why\n";
+    return 1;
+  }
+  if (folder ? command.trust != "graph" : !compareConfig(command, *module)) {
+    if (folder)
+      llvm::errs() << "ds-compile: error: --trust is of an ONNX graph; a "
+                      "checkpoint folder has nothing but its configuration\n";
     return 1;
   }
   if (!command.cacheType.empty() && !isStep) {
