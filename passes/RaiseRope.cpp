@@ -299,7 +299,9 @@ private:
     for (size_t i = 0; i + 1 < inputs.size(); ++i) {
       std::optional<Rotation> rotation =
           matchTwoProducts(inputs[i], inputs[i + 1], halves);
-      if (!rotation)
+      // Columns of pairs are joined to pairs, see matchWoven().
+      if (!rotation || 2 * tensorType(inputs[i]).getShape().back() !=
+                           tensorType(rotation->x).getShape().back())
         continue;
       Value rotated = rotate(concat, *rotation);
       if (!rotated)
@@ -328,17 +330,37 @@ private:
       return std::nullopt;
     Value parts[2];
     for (auto [part, input] : llvm::zip_equal(parts, concat.getInputs())) {
-      auto unsqueeze = input.getDefiningOp<ReshapeOp>();
-      if (!unsqueeze || tensorType(input).getShape().back() != 1 ||
-          !dropsLast(unsqueeze.getInput(), unsqueeze))
+      if (tensorType(input).getShape().back() != 1)
         return std::nullopt;
-      part = unsqueeze.getInput();
+      // Columns [.., h, 1] may be what was computed, as with complex numbers.
+      auto unsqueeze = input.getDefiningOp<ReshapeOp>();
+      bool isColumn = !unsqueeze || !dropsLast(unsqueeze.getInput(), unsqueeze);
+      part = isColumn ? input : unsqueeze.getInput();
     }
     std::optional<Rotation> rotation =
         matchTwoProducts(parts[0], parts[1], halves);
-    if (rotation)
-      rotation->out = RopeLayout::Pairs;
+    if (!rotation)
+      return std::nullopt;
+    rotation->out = RopeLayout::Pairs;
+    if (parts[0].getType() == concat.getInputs()[0].getType())
+      for (Value *table : {&rotation->cos, &rotation->sin})
+        *table = withoutLast(*table);
     return rotation;
+  }
+
+  /// `column` [.., h, 1] as [.., h].
+  static Value withoutLast(Value column) {
+    OpBuilder builder(column.getContext());
+    builder.setInsertionPointAfterValue(column);
+    RankedTensorType type = tensorType(column);
+    SmallVector<Value> dims;
+    for (int64_t d = 0; d + 1 < type.getRank(); ++d)
+      if (type.isDynamicDim(d))
+        dims.push_back(
+            tensor::DimOp::create(builder, column.getLoc(), column, d));
+    return ReshapeOp::create(builder, column.getLoc(),
+                             type.clone(type.getShape().drop_back()), column,
+                             dims);
   }
 
   /// Whether the shape of `flat` is that of `split` with the last two
@@ -356,8 +378,16 @@ private:
   /// `x`, or of one of the two parts that every pair or the whole was split
   /// into.
   std::optional<SliceRange> matchPart(Value value, Value &x) {
-    if (std::optional<SliceRange> range = matchLastSlice(value, x))
-      return range;
+    if (std::optional<SliceRange> range = matchLastSlice(value, x)) {
+      // A column of pairs [.., h, 2] is every second element.
+      ArrayRef<int64_t> shape = tensorType(x).getShape();
+      auto pairs = x.getDefiningOp<ReshapeOp>();
+      if (range->size != 1 || shape.back() != 2 || !pairs ||
+          !dropsLast(pairs.getInput(), x))
+        return range;
+      x = pairs.getInput();
+      return SliceRange{range->offset, shape[shape.size() - 2], 2};
+    }
     auto squeeze = value.getDefiningOp<ReshapeOp>();
     if (!squeeze || !dropsLast(value, squeeze.getInput()) ||
         tensorType(squeeze.getInput()).getShape().back() != 1)

@@ -166,3 +166,26 @@ func.func @unwoven_first(%w: tensor<1x5x16xf32>, %angles: tensor<1x5x1x4xf32>) -
   %y = ds.elementwise add %p, %q : (tensor<1x5x2x8xf32>, tensor<1x5x2x8xf32>) -> tensor<1x5x2x8xf32>
   return %y : tensor<1x5x2x8xf32>
 }
+
+// -----
+
+// As a product of complex numbers: columns of pairs, tables with a dimension of size 1 behind.
+// CHECK-LABEL: @complex
+func.func @complex(%x: tensor<1x5x2x8xf32>, %cos: tensor<1x5x1x4x1xf32>, %sin: tensor<1x5x1x4x1xf32>) -> tensor<1x5x2x8xf32> {
+  // CHECK-DAG: %[[COS:.*]] = ds.reshape %arg1 : tensor<1x5x1x4x1xf32> to tensor<1x5x4xf32>
+  // CHECK-DAG: %[[SIN:.*]] = ds.reshape %arg2 : tensor<1x5x1x4x1xf32> to tensor<1x5x4xf32>
+  // CHECK: %[[R:.*]] = ds.rope %arg0, %[[COS]], %[[SIN]] pairs to pairs
+  // CHECK: return %[[R]]
+  %pairs = ds.reshape %x : tensor<1x5x2x8xf32> to tensor<1x5x2x4x2xf32>
+  %a = ds.slice %pairs [0, 0, 0, 0, 0] [1, 5, 2, 4, 1] [1, 1, 1, 1, 1] : tensor<1x5x2x4x2xf32> to tensor<1x5x2x4x1xf32>
+  %b = ds.slice %pairs [0, 0, 0, 0, 1] [1, 5, 2, 4, 1] [1, 1, 1, 1, 1] : tensor<1x5x2x4x2xf32> to tensor<1x5x2x4x1xf32>
+  %ac = ds.elementwise mul %a, %cos : (tensor<1x5x2x4x1xf32>, tensor<1x5x1x4x1xf32>) -> tensor<1x5x2x4x1xf32>
+  %bs = ds.elementwise mul %b, %sin : (tensor<1x5x2x4x1xf32>, tensor<1x5x1x4x1xf32>) -> tensor<1x5x2x4x1xf32>
+  %as = ds.elementwise mul %a, %sin : (tensor<1x5x2x4x1xf32>, tensor<1x5x1x4x1xf32>) -> tensor<1x5x2x4x1xf32>
+  %bc = ds.elementwise mul %b, %cos : (tensor<1x5x2x4x1xf32>, tensor<1x5x1x4x1xf32>) -> tensor<1x5x2x4x1xf32>
+  %re = ds.elementwise sub %ac, %bs : (tensor<1x5x2x4x1xf32>, tensor<1x5x2x4x1xf32>) -> tensor<1x5x2x4x1xf32>
+  %im = ds.elementwise add %as, %bc : (tensor<1x5x2x4x1xf32>, tensor<1x5x2x4x1xf32>) -> tensor<1x5x2x4x1xf32>
+  %z = ds.concat 4 %re, %im : (tensor<1x5x2x4x1xf32>, tensor<1x5x2x4x1xf32>) -> tensor<1x5x2x4x2xf32>
+  %y = ds.reshape %z : tensor<1x5x2x4x2xf32> to tensor<1x5x2x8xf32>
+  return %y : tensor<1x5x2x8xf32>
+}
