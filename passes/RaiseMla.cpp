@@ -64,6 +64,17 @@ Value sliceAlong(OpBuilder &b, Value value, int64_t dim, Run run) {
   RankedTensorType type = tensorType(value);
   if (run.count == type.getDimSize(dim))
     return value;
+  // One whole part of a join is that part.
+  if (auto concat = value.getDefiningOp<ConcatOp>();
+      concat && int64_t(concat.getAxis()) == dim) {
+    int64_t first = 0;
+    for (Value part : concat.getInputs()) {
+      int64_t count = tensorType(part).getDimSize(dim);
+      if (first == run.first && count == run.count)
+        return part;
+      first += count;
+    }
+  }
   Location loc = value.getLoc();
   SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)),
       sizes = tensor::getMixedSizes(b, loc, value),
