@@ -28,7 +28,6 @@ private:
   Value decoderLayer(Value x, int64_t layer, int64_t cache, bool isSparse);
   Value attention(Value x, const std::string &name, int64_t cache);
   Value rotateEnd(Value x, int64_t kept);
-  double scale() const;
 
   static std::string nameOf(int64_t layer) {
     return ("model.layers." + Twine(layer)).str();
@@ -52,15 +51,6 @@ void DeepseekBuilder::addCaches(int64_t layer,
   std::string cache = ("cache." + Twine(layer)).str();
   caches.push_back({cache + ".ckv", 1, deepseek.latentRank});
   caches.push_back({cache + rope.str(), 1, deepseek.ropeDim});
-}
-
-double DeepseekBuilder::scale() const {
-  double width = double(deepseek.nopeDim + deepseek.ropeDim);
-  const checkpoint::RopeScaling &rope = config.rope;
-  double longer = rope.mscaleAllDim
-                      ? checkpoint::yarnScale(rope.factor, *rope.mscaleAllDim)
-                      : 1;
-  return longer * longer / std::sqrt(width);
 }
 
 /// Rotates what is behind the first `kept` elements of every head.
@@ -100,9 +90,9 @@ Value DeepseekBuilder::attention(Value x, const std::string &name,
   Value expand = build.reshape(
       build.weight(name + ".kv_b_proj", {heads * (nope + values), latentRank}),
       {heads, nope + values, latentRank});
-  Value attended =
-      build.latentAttention(q, latents, keys, build.slice(expand, 1, 0, nope),
-                            build.slice(expand, 1, nope, values), scale());
+  Value attended = build.latentAttention(
+      q, latents, keys, build.slice(expand, 1, 0, nope),
+      build.slice(expand, 1, nope, values), checkpoint::softmaxScale(config));
   return build.linear(build.joinHeads(attended), name + ".o_proj",
                       config.hiddenSize, bias);
 }

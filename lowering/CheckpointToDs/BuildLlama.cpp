@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/CheckpointToDs/ModelBuilder.h"
+#include "lowering/CheckpointToDs/RopeTable.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -20,7 +21,7 @@ void mlir::ds::buildLlama(ModelBuilder &build,
   int64_t queryWidth = config.heads * config.headDim,
           keyWidth = config.keyValueHeads * config.headDim;
   bool bias = config.attentionBias;
-  double scale = 1 / std::sqrt(double(config.headDim));
+  double scale = checkpoint::softmaxScale(config);
   Value x = build.embedding("model.embed_tokens");
   ModelBuilder::Rotation rotation = build.rotation(config.headDim);
   for (int64_t i = 0; i < config.layers && !build.hasFailed(); ++i) {

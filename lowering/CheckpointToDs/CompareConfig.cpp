@@ -150,19 +150,8 @@ private:
         });
   }
 
-  /// (nope + rope)^(−1/2) times YaRN's factor squared; a table's factor counts
-  /// twice more, in both rotated operands, which is not in the scale.
   void compareScales() {
-    const checkpoint::DeepseekConfig &deepseek = config.deepseek;
-    double wanted = 1 / std::sqrt(double(config.headDim));
-    if (isDeepseek()) {
-      double longer = config.rope.mscaleAllDim
-                          ? checkpoint::yarnScale(config.rope.factor,
-                                                  *config.rope.mscaleAllDim)
-                          : 1;
-      wanted = longer * longer /
-               std::sqrt(double(deepseek.nopeDim + deepseek.ropeDim));
-    }
+    double wanted = checkpoint::softmaxScale(config);
     compareScalesOf<AttentionOp>(wanted);
     compareScalesOf<CachedAttentionOp>(wanted);
     compareScalesOf<MlaOp>(wanted);

@@ -15,6 +15,16 @@ double yarnScale(double factor, double mscale) {
   return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
 }
 
+double softmaxScale(const ModelConfig &config) {
+  if (config.architecture == Architecture::Llama)
+    return 1 / std::sqrt(double(config.headDim));
+  double width = double(config.deepseek.nopeDim + config.deepseek.ropeDim);
+  const RopeScaling &rope = config.rope;
+  double longer =
+      rope.mscaleAllDim ? yarnScale(rope.factor, *rope.mscaleAllDim) : 1;
+  return longer * longer / std::sqrt(width);
+}
+
 /// Divides the slow rotations by the factor, keeps the fast ones, and ramps
 /// between.
 static void interpolate(std::vector<double> &frequencies,

@@ -27,6 +27,10 @@ RopeTable ropeTable(const ModelConfig &config, int64_t width);
 /// YaRN's m(s, a) = 0.1 · a · ln(s) + 1; 1 for s ≤ 1.
 double yarnScale(double factor, double mscale);
 
+/// What scores are multiplied by: (width of a key)^(−1/2), in DeepSeek times
+/// m(factor, mscale_all_dim)².
+double softmaxScale(const ModelConfig &config);
+
 } // namespace checkpoint
 
 #endif // LOWERING_CHECKPOINTTODS_ROPETABLE_H
