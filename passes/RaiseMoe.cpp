@@ -337,11 +337,7 @@ bool MixtureRaiser::raise(Value root) {
     RankedTensorType leafType = tensorType(leaf);
     if (leafType.getRank() > type.getRank())
       return false;
-    SmallVector<Polynomial> here(
-        ArrayRef<Polynomial>(at).take_back(leafType.getRank()));
-    for (auto [index, size] : llvm::zip_equal(here, leafType.getShape()))
-      if (size == 1)
-        index = 0;
+    SmallVector<Polynomial> here = symbols.broadcastIndices(leaf, at);
     SmallVector<ExpertPart, 0> found;
     SmallVector<TermRef> others;
     if (!matcher.collect(symbols.originOf(leaf, here), found, others) ||

@@ -58,13 +58,8 @@ Polynomial RouteMatcher::indexOver(const Polynomial &size) {
 
 TermRef RouteMatcher::operandOf(const TermRef &term, unsigned number) {
   Value operand = madeBy<ElementwiseOp>(term).getOperands()[number];
-  RankedTensorType type = tensorType(operand);
-  SmallVector<Polynomial> indices(
-      ArrayRef<Polynomial>(term->indices).take_back(type.getRank()));
-  for (auto [index, size] : llvm::zip_equal(indices, type.getShape()))
-    if (size == 1)
-      index = 0;
-  return symbols.originOf(operand, indices);
+  return symbols.originOf(operand,
+                          symbols.broadcastIndices(operand, term->indices));
 }
 
 TermRef RouteMatcher::reducedBy(ReduceKind kind, const TermRef &term,
@@ -174,13 +169,8 @@ std::optional<Indicator> RouteMatcher::applied(const TermRef &term,
     // A slot compared with the number of an expert.
     SmallVector<Polynomial, 2> sides;
     for (Value operand : op.getOperands()) {
-      RankedTensorType type = tensorType(operand);
-      SmallVector<Polynomial> indices(
-          ArrayRef<Polynomial>(term->indices).take_back(type.getRank()));
-      for (auto [index, size] : llvm::zip_equal(indices, type.getShape()))
-        if (size == 1)
-          index = 0;
-      TermRef side = symbols.elementOf(operand, indices);
+      TermRef side = symbols.elementOf(
+          operand, symbols.broadcastIndices(operand, term->indices));
       if (side->kind == Kind::Integer)
         sides.push_back(side->polynomial);
     }

@@ -81,6 +81,10 @@ public:
   /// Whether `value` is >= 0 for all values of indices and sizes.
   bool isNonNegative(const Polynomial &value) const;
 
+  /// `indices` into a result, for an `operand` that broadcasts to it.
+  static SmallVector<Polynomial> broadcastIndices(Value operand,
+                                                  ArrayRef<Polynomial> indices);
+
   /// An additive or boolean attention mask as the condition "may attend"; null
   /// if `term` is no such mask. Additive: 0 where allowed, <= -1e4 elsewhere.
   TermRef asAllowed(const TermRef &term) const;
@@ -117,10 +121,6 @@ private:
   TermRef truthOf(const TermRef &a) const;
   TermRef substitute(const TermRef &term, unsigned symbol,
                      const Polynomial &value) const;
-
-  /// `indices` of a result of shape `type`, for an operand that broadcasts.
-  SmallVector<Polynomial> broadcastIndices(Value operand,
-                                           ArrayRef<Polynomial> indices);
 
   unsigned symbolCount = 0;
   /// Index symbols: the size of the range they run over.
