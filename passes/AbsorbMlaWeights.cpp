@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/Builders.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 
@@ -14,31 +15,6 @@ namespace mlir::ds {
 
 using namespace mlir;
 using namespace mlir::ds;
-
-/// [A, B, ..] as [B, A, ..]: of tokens and heads.
-static Value swapped(OpBuilder &b, Location loc, Value x) {
-  return TransposeOp::create(b, loc, x, ArrayRef<int64_t>{1, 0, 2});
-}
-
-/// `x` [N, H, K] times `weights` [H, K, M], head by head: [N, H, M].
-static Value timesOfHeads(OpBuilder &b, Location loc, Value x, Value weights,
-                          Type element) {
-  Value heads = swapped(b, loc, x);
-  SmallVector<int64_t> shape(tensorType(heads).getShape());
-  shape.back() = tensorType(weights).getDimSize(2);
-  auto type = RankedTensorType::get(shape, element);
-  return swapped(b, loc, MatmulOp::create(b, loc, type, heads, weights));
-}
-
-static Value columns(OpBuilder &b, Location loc, Value x, int64_t first,
-                     int64_t count) {
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, x),
-                            offsets(3, b.getIndexAttr(0)),
-                            strides(3, b.getIndexAttr(1));
-  offsets.back() = b.getIndexAttr(first);
-  sizes.back() = b.getIndexAttr(count);
-  return SliceOp::create(b, loc, x, offsets, sizes, strides);
-}
 
 /// Says from how many tokens of a sequence on the expanded form would take
 /// fewer products, where there are many more keys: there C · (P + V) for each
@@ -65,9 +41,10 @@ static Value absorbed(OpBuilder &b, MlaOp op) {
        wide = element.isF64() ? element : Type(b.getF32Type());
   int64_t plain = tensorType(op.getKeyWeight()).getDimSize(1),
           rotated = tensorType(op.getRope()).getDimSize(3);
-  Value key = timesOfHeads(b, loc, columns(b, loc, op.getQuery(), 0, plain),
-                           op.getKeyWeight(), wide);
-  Value rope = columns(b, loc, op.getQuery(), plain, rotated);
+  Value key =
+      timesOfHeads(b, loc, sliceAlong(b, loc, op.getQuery(), 2, 0, plain),
+                   op.getKeyWeight(), wide);
+  Value rope = sliceAlong(b, loc, op.getQuery(), 2, plain, rotated);
   if (element != wide)
     rope = CastOp::create(
         b, loc, RankedTensorType::get(tensorType(rope).getShape(), wide), rope);

@@ -18,14 +18,11 @@ using namespace mlir::ds;
 
 Value TokenFlattener::appendCache(Value seen, size_t index) {
   ViewChain chain = ViewChain::of(seen, symbols);
-  bool repeats = llvm::any_of(chain.dims, [](auto &dim) {
-    return llvm::any_of(dim, std::mem_fn(&ViewAtom::isRepeat));
-  });
   OpBuilder inGraph(seen.getContext());
   inGraph.setInsertionPointAfterValue(seen);
   // The tokens first, through views that would mix them with heads.
   Value ordered;
-  if (repeats)
+  if (chain.hasRepeats())
     ordered =
         TransposeOp::create(inGraph, loc, seen, ArrayRef<int64_t>{0, 2, 1, 3});
   else
@@ -57,13 +54,8 @@ Value TokenFlattener::flattenAttention(AttentionOp op) {
     return fail(op, "an attention lets every row see every key");
   if (mask) {
     Polynomial row = at[2], column = at[3];
-    RankedTensorType type = tensorType(mask);
-    SmallVector<Polynomial> indices(
-        ArrayRef<Polynomial>(at).take_back(type.getRank()));
-    for (auto [index, size] : llvm::zip_equal(indices, type.getShape()))
-      if (size == 1)
-        index = 0;
-    TermRef allowed = symbols.asAllowed(symbols.elementOf(mask, indices));
+    TermRef allowed = symbols.asAllowed(
+        symbols.elementOf(mask, symbols.broadcastIndices(mask, at)));
     bool causal = allowed && allowed->kind == Term::Kind::NonNegative &&
                   allowed->polynomial == model.past + row - column;
     // A mask of padding alone beside the causal rule adds nothing here.

@@ -3,6 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
+#include "passes/Builders.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 #include "passes/SymbolicElement.h"
@@ -50,18 +51,12 @@ static Value sliceFor(GatherOp op, SymbolicElements &symbols) {
     return nullptr;
   OpBuilder builder(op);
   Location loc = op.getLoc();
-  int64_t rank = input.getRank();
-  SmallVector<OpFoldResult> offsets(rank, builder.getIndexAttr(0)),
-      sizes = tensor::getMixedSizes(builder, loc, op.getInput()),
-      strides(rank, builder.getIndexAttr(1));
-  offsets[axis] = builder.getIndexAttr(*place < 0 ? *place + size : *place);
-  sizes[axis] = builder.getIndexAttr(1);
-  Value slice =
-      SliceOp::create(builder, loc, op.getInput(), offsets, sizes, strides);
+  Value slice = sliceAlong(builder, loc, op.getInput(), axis,
+                           *place < 0 ? *place + size : *place, 1);
   SmallVector<Value> dims;
-  for (int64_t d = 0; d < rank; ++d)
-    if (d != axis && input.isDynamicDim(d))
-      dims.push_back(cast<Value>(sizes[d]));
+  for (int64_t d = 0; d < input.getRank(); ++d)
+    if (input.isDynamicDim(d))
+      dims.push_back(tensor::DimOp::create(builder, loc, slice, d));
   return ReshapeOp::create(builder, loc, op.getType(), slice, dims);
 }
 

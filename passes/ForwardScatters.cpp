@@ -3,6 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
+#include "passes/Builders.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 #include "passes/SymbolicElement.h"
@@ -39,18 +40,6 @@ static std::optional<SmallVector<int64_t>> cornerOf(Value indices,
     corner.push_back(*first);
   }
   return corner;
-}
-
-/// Elements [first, first + count) of `input` along `axis`.
-static Value sliceOf(OpBuilder &b, Location loc, Value input, int64_t axis,
-                     int64_t first, int64_t count) {
-  int64_t rank = tensorType(input).getRank();
-  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
-      sizes = tensor::getMixedSizes(b, loc, input),
-      strides(rank, b.getIndexAttr(1));
-  offsets[axis] = b.getIndexAttr(first);
-  sizes[axis] = b.getIndexAttr(count);
-  return SliceOp::create(b, loc, input, offsets, sizes, strides);
 }
 
 /// The one dimension along which the updates at `corner` are less than the
@@ -95,10 +84,10 @@ struct ForwardScatters : ds::impl::ForwardScattersBase<ForwardScatters> {
       Value input = op.getInput();
       SmallVector<Value> parts;
       if (first > 0)
-        parts.push_back(sliceOf(b, loc, input, *axis, 0, first));
+        parts.push_back(sliceAlong(b, loc, input, *axis, 0, first));
       parts.push_back(op.getUpdates());
       if (end < size)
-        parts.push_back(sliceOf(b, loc, input, *axis, end, size - end));
+        parts.push_back(sliceAlong(b, loc, input, *axis, end, size - end));
       op.replaceAllUsesWith(
           ConcatOp::create(b, loc, op.getType(), uint64_t(*axis), parts)
               .getResult());

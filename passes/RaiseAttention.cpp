@@ -381,9 +381,8 @@ private:
   static Value oneHead(Value value, ArrayRef<int64_t> perm,
                        SymbolicElements &symbols, OpBuilder &builder) {
     ViewChain chain = ViewChain::of(value, symbols);
-    for (auto &dim : chain.dims)
-      if (llvm::any_of(dim, std::mem_fn(&ViewAtom::isRepeat)))
-        return nullptr;
+    if (chain.hasRepeats())
+      return nullptr;
     return chain.materialize(
         builder, value.getLoc(),
         {chain.dims[perm[0]], {}, chain.dims[perm[1]], chain.dims[perm[2]]});
@@ -393,14 +392,7 @@ private:
                            ArrayRef<Value> parts) {
     if (parts.size() == 1)
       return parts[0];
-    SmallVector<int64_t> shape(tensorType(parts[0]).getShape());
-    shape.back() = 0;
-    for (Value part : parts)
-      shape.back() += tensorType(part).getShape().back();
-    return ConcatOp::create(
-        builder, loc,
-        RankedTensorType::get(shape, tensorType(parts[0]).getElementType()),
-        uint64_t(3), parts);
+    return ConcatOp::create(builder, loc, uint64_t(3), parts);
   }
 
   void raise(MatmulOp op, SoftmaxOp softmax, Value guarded,
@@ -511,12 +503,8 @@ private:
       indices.push_back(symbols.newIndex(size));
     Polynomial row = indices[2], column = indices[3];
     Polynomial offset = sizes[3] - sizes[2];
-    SmallVector<Polynomial> at(
-        ArrayRef<Polynomial>(indices).take_back(tensorType(mask).getRank()));
-    for (auto [index, size] : llvm::zip_equal(at, tensorType(mask).getShape()))
-      if (size == 1)
-        index = 0;
-    TermRef allowed = symbols.asAllowed(symbols.elementOf(mask, at));
+    TermRef allowed = symbols.asAllowed(
+        symbols.elementOf(mask, symbols.broadcastIndices(mask, indices)));
     return allowed && allowed->kind == Term::Kind::NonNegative &&
            allowed->polynomial == row + offset - column;
   }

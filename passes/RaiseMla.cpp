@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "passes/Builders.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 #include "passes/RowElements.h"
@@ -60,7 +61,7 @@ SmallVector<Run> runsOf(ArrayRef<int64_t> ascending) {
 }
 
 /// `count` elements of `value` along `dim`, from `first` on.
-Value sliceAlong(OpBuilder &b, Value value, int64_t dim, Run run) {
+Value take(OpBuilder &b, Value value, int64_t dim, Run run) {
   RankedTensorType type = tensorType(value);
   if (run.count == type.getDimSize(dim))
     return value;
@@ -75,33 +76,20 @@ Value sliceAlong(OpBuilder &b, Value value, int64_t dim, Run run) {
       first += count;
     }
   }
-  Location loc = value.getLoc();
-  SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)),
-      sizes = tensor::getMixedSizes(b, loc, value),
-      strides(type.getRank(), b.getIndexAttr(1));
-  offsets[dim] = b.getIndexAttr(run.first);
-  sizes[dim] = b.getIndexAttr(run.count);
-  return SliceOp::create(b, loc, value, offsets, sizes, strides);
+  return sliceAlong(b, value.getLoc(), value, dim, run.first, run.count);
 }
 
 Value join(OpBuilder &b, Location loc, ArrayRef<Value> parts, int64_t axis) {
-  if (parts.size() == 1)
-    return parts[0];
-  SmallVector<int64_t> shape(tensorType(parts[0]).getShape());
-  shape[axis] = 0;
-  for (Value part : parts)
-    shape[axis] += tensorType(part).getDimSize(axis);
-  return ConcatOp::create(
-      b, loc,
-      RankedTensorType::get(shape, tensorType(parts[0]).getElementType()),
-      uint64_t(axis), parts);
+  return parts.size() == 1
+             ? parts[0]
+             : ConcatOp::create(b, loc, uint64_t(axis), parts).getResult();
 }
 
 /// `columns` of `rows` [N, heads, width], in their order.
 Value columnsOf(OpBuilder &b, Value rows, ArrayRef<int64_t> columns) {
   SmallVector<Value> parts;
   for (Run run : runsOf(columns))
-    parts.push_back(sliceAlong(b, rows, 2, run));
+    parts.push_back(take(b, rows, 2, run));
   return join(b, rows.getLoc(), parts, 2);
 }
 
@@ -136,7 +124,7 @@ Value rowsOf(OpBuilder &b, Location loc, ArrayRef<RowElement> elements) {
   forRuns(elements, [&](Value source, Run run) {
     int64_t count = computeProduct(tensorType(source).getShape().drop_front());
     Value flat = reshaped(b, source, {ShapedType::kDynamic, 1, count});
-    parts.push_back(sliceAlong(b, flat, 2, run));
+    parts.push_back(take(b, flat, 2, run));
   });
   return join(b, loc, parts, 2);
 }
@@ -156,12 +144,12 @@ Value weightOf(OpBuilder &b, ArrayRef<RowElement> elements, int64_t heads) {
             element.index ==
                 start + int64_t(i) / each * spacing + int64_t(i) % each;
   if (even)
-    return sliceAlong(b, reshaped(b, weight, {heads, spacing, rank}), 1,
-                      {start, each});
+    return take(b, reshaped(b, weight, {heads, spacing, rank}), 1,
+                {start, each});
   SmallVector<Value> parts;
   forRuns(elements, [&](Value product, Run run) {
     parts.push_back(
-        sliceAlong(b, product.getDefiningOp<LinearOp>().getWeight(), 0, run));
+        take(b, product.getDefiningOp<LinearOp>().getWeight(), 0, run));
   });
   return reshaped(b, join(b, weight.getLoc(), parts, 0), {heads, each, rank});
 }

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "passes/TokenFlattener.h"
+#include "passes/Builders.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -383,13 +384,8 @@ Value TokenFlattener::flattenMatmul(MatmulOp op) {
   if (tensorType(rows).getRank() != 3 ||
       tensorType(rows).getDimSize(1) != weights.getDimSize(0))
     return fail(op, "a product does not run over one dimension of heads");
-  auto swapped = [&](Value value) -> Value {
-    return TransposeOp::create(builder, loc, value, ArrayRef<int64_t>{1, 0, 2});
-  };
-  auto result = RankedTensorType::get(
-      {weights.getDimSize(0), ShapedType::kDynamic, weights.getDimSize(2)},
-      activationType(type.getElementType()));
-  return swapped(MatmulOp::create(builder, loc, result, swapped(rows), weight));
+  return timesOfHeads(builder, loc, rows, weight,
+                      activationType(type.getElementType()));
 }
 
 Value TokenFlattener::flattenGather(GatherOp op) {

@@ -44,6 +44,12 @@ struct ViewChain {
   static ViewChain through(Value root, ArrayRef<Operation *> views,
                            SymbolicElements &symbols);
 
+  bool hasRepeats() const {
+    return llvm::any_of(dims, [](auto &dim) {
+      return llvm::any_of(dim, std::mem_fn(&ViewAtom::isRepeat));
+    });
+  }
+
   /// The non-repeated elements with result dimension i made of the atoms
   /// `wanted[i]`, as reshape, transpose, reshape of the root (each only where
   /// needed). Every atom that is no repetition must be in `wanted` once.

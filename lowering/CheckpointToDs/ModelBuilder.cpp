@@ -8,6 +8,7 @@
 #include "lowering/CheckpointToDs/RopeTable.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/Builders.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -282,13 +283,7 @@ Value ModelBuilder::joinHeads(Value x) {
 }
 
 Value ModelBuilder::slice(Value x, int64_t dim, int64_t offset, int64_t size) {
-  SmallVector<OpFoldResult> sizes =
-      tensor::getMixedSizes(builder, x.getLoc(), x);
-  SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0)),
-      strides(sizes.size(), builder.getIndexAttr(1));
-  offsets[dim] = builder.getIndexAttr(offset);
-  sizes[dim] = builder.getIndexAttr(size);
-  return SliceOp::create(builder, x.getLoc(), x, offsets, sizes, strides);
+  return sliceAlong(builder, x.getLoc(), x, dim, offset, size);
 }
 
 Value ModelBuilder::concat(Value a, Value b) {
