@@ -65,7 +65,10 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   moe.tileRows = 64;
   pm.addNestedPass<func::FuncOp>(createDecomposeMoe(moe));
   pm.addNestedPass<func::FuncOp>(createDecomposeMtpInput());
-  pm.addNestedPass<func::FuncOp>(createAbsorbMlaWeights());
+  AbsorbMlaWeightsOptions absorb;
+  absorb.absorbBelow = options.mlaAbsorbBelow;
+  absorb.cacheLength = options.maxLength;
+  pm.addPass(createAbsorbMlaWeights(absorb));
   pm.addNestedPass<func::FuncOp>(createMergeLinears());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   QuantizeWeightsOptions quantize;

@@ -34,6 +34,11 @@ struct OptimiseOptions {
   /// Element type of the caches of a language model: "f32", "bf16", or "auto":
   /// bf16 with "fast" where weights have 16 bits or fewer.
   std::string cacheType = "auto";
+  /// New tokens of a sequence from which on latent attention expands keys and
+  /// values: "auto", "inf" or a number.
+  std::string mlaAbsorbBelow = "auto";
+  /// Longest sequence of the model, 0 where it is not known.
+  int64_t maxLength = 0;
 };
 
 /// Raised or flattened ops → those that are best computed at run time, and a

@@ -11,14 +11,20 @@ using namespace mlir;
 using namespace mlir::ds;
 
 Value mlir::ds::sliceAlong(OpBuilder &b, Location loc, Value value, int64_t dim,
-                           int64_t first, int64_t count) {
+                           OpFoldResult first, OpFoldResult count) {
   int64_t rank = tensorType(value).getRank();
   SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
       sizes = tensor::getMixedSizes(b, loc, value),
       strides(rank, b.getIndexAttr(1));
-  offsets[dim] = b.getIndexAttr(first);
-  sizes[dim] = b.getIndexAttr(count);
+  offsets[dim] = first;
+  sizes[dim] = count;
   return SliceOp::create(b, loc, value, offsets, sizes, strides);
+}
+
+Value mlir::ds::sliceAlong(OpBuilder &b, Location loc, Value value, int64_t dim,
+                           int64_t first, int64_t count) {
+  return sliceAlong(b, loc, value, dim, b.getIndexAttr(first),
+                    b.getIndexAttr(count));
 }
 
 /// [A, B, ..] as [B, A, ..]: of tokens and heads.

@@ -9,6 +9,8 @@ namespace mlir::ds {
 
 /// Elements [first, first + count) of `value` along `dim`, all of the others.
 Value sliceAlong(OpBuilder &b, Location loc, Value value, int64_t dim,
+                 OpFoldResult first, OpFoldResult count);
+Value sliceAlong(OpBuilder &b, Location loc, Value value, int64_t dim,
                  int64_t first, int64_t count);
 
 /// `x` [N, H, K] times `weights` [H, K, M], head by head: [N, H, M] of

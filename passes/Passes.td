@@ -7,18 +7,31 @@
 #define PASSES_PASSES
 include "mlir/Pass/PassBase.td"
 
-def AbsorbMlaWeights : Pass<"ds-absorb-mla-weights"> {
-  let summary = "ds.mla becomes ds.mla_absorbed between products with W_UK and W_UV";
+def AbsorbMlaWeights : Pass<"ds-absorb-mla-weights", "ModuleOp"> {
+  let summary = "ds.mla becomes ds.mla_absorbed between products with W_UK and W_UV, for sequences of few new tokens";
   let description = [{
     score = (q · W_UK) · c instead of q · (W_UK · c), and Σ p · (W_UV · c) = W_UV · Σ p · c: a key that was cached as a latent of C numbers is
     read as it lies, where `ds.mla` makes H · (P + V) numbers of it at every step. The query goes through W_UK before attention and the mixed
     latents through W_UV after it, head by head, in f32 (f64 for f64), one rounding at the end. W_UQ · W_UK is never made: it has
-    more elements than both. Scores then cost C + R products a head instead of P + R, and values C instead of V: decoding and
-    chunks of up to some C · (P + V) / (2 · C − P − V) tokens (171 for DeepSeek-V2 and V3) are faster, longer ones slower.
-    Does nothing where a weight is no parameter or a size but those of tokens and caches is not known. Run before weights that
-    are computed at compile time are split off (W_UVᵀ is).
+    more elements than both.
+
+    A token then costs C + R products a key and head for its score instead of P + R, and C for its value instead of V; an expanded
+    key costs C · (P + V) once for all tokens of its sequence. So with L keys the absorbed form takes fewer products below 1 / (1 / r + 1 / L) tokens,
+    r = C · (P + V) / (2 · C - P - V): 171 for DeepSeek-V2 and V3 behind many keys. `absorb-below` is the number of new tokens of a sequence
+    from which on it takes the expanded form: `auto` computes it (with L = `cache-length`; for a model, the largest of its layers', and never below 17, so that
+    up to 16 drafts are verified in the form that decodes), 0 is never absorbed, `inf` always. It becomes `mla_absorb_below` of
+    `ds.model`.
+
+    Where both forms occur, a step (`ds.entry`) gets an argument i32 "absorbed_sequences": so many of its sequences, the first, are absorbed, and
+    the op becomes two on the rows of each; one of them may have no rows. Other functions absorb. Does nothing where a weight is
+    no parameter or a size but those of tokens and caches is not known. Run before weights that are computed at compile time are
+    split off (W_UVᵀ is).
   }];
-  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"absorbBelow", "absorb-below", "std::string", "\"auto\"", "auto, inf, or a number of tokens">,
+    Option<"cacheLength", "cache-length", "int64_t", "0", "longest sequence; 0: not known">,
+  ];
 }
 
 def CountWork : Pass<"ds-count-work", "ModuleOp"> {

@@ -21,6 +21,11 @@ struct StepCache {
   int64_t heads, width;
 };
 
+/// ds.name of an argument that a step may have behind its caches: an i32, how
+/// many of its sequences, the first, take the absorbed form of latent attention
+/// (ds-absorb-mla-weights).
+constexpr llvm::StringLiteral absorbedSequencesName = "absorbed_sequences";
+
 /// Whether `function` is on flattened tokens with caches: @step or a draft.
 bool isStepFunction(func::FuncOp function);
 

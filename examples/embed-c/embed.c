@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
   if (!logits)
     return 1;
 
-  ds_feed feed = {0, tokens, count, DS_LOGITS_LAST};
+  ds_feed feed = {0, tokens, count, DS_LOGITS_LAST, 0};
   int32_t next;
   for (long made = 0; made < atol(argv[3]); ++made) {
     const char *part;

@@ -108,6 +108,11 @@ private:
     if (!isPure(op) || op->getNumRegions() != 0 || op->getNumResults() != 1 ||
         !isa<arith::ArithDialect, affine::AffineDialect>(op->getDialect()))
       return failure();
+    // What only data tell, but no more than something known: of that size.
+    if (isa<arith::MinSIOp, arith::MinUIOp>(op))
+      for (unsigned i : {0, 1})
+        if (failed(evaluate(op->getOperand(i))))
+          return evaluate(op->getOperand(1 - i));
     IRMapping mapping;
     SmallVector<Attribute> usual;
     for (Value operand : op->getOperands()) {

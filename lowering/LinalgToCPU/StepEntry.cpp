@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/EntryFunctions.h"
+#include "passes/StepFunction.h"
 #include <cstddef>
 
 using namespace mlir;
@@ -14,6 +15,14 @@ using P = arith::CmpIPredicate;
 /// Arguments of @step in front of its caches; those of a draft have the states
 /// of its tokens behind them.
 constexpr unsigned stepArguments = 5;
+
+/// Whether `step` is told how many sequences take the absorbed form of latent
+/// attention: its last argument before those of the call.
+static bool hasForms(func::FuncOp step) {
+  auto name = step.getArgAttrOfType<StringAttr>(
+      step.getNumArguments() - callArguments - 1, "ds.name");
+  return name && name.getValue() == absorbedSequencesName;
+}
 
 /// Says of every argument of `step` which size of the call each of its
 /// dimensions has: maps from (tokens, sequences, logit rows, cache length).
@@ -168,7 +177,10 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
   auto module = step->getParentOfType<ModuleOp>();
   OpBuilder builder(step.getContext());
   unsigned firstCache = stepArguments + hasStates;
-  unsigned caches = step.getNumArguments() - callArguments - firstCache;
+  bool forms = hasForms(step);
+  if (forms) // LLVM does not know it.
+    step.removeArgAttr(step.getNumArguments() - callArguments - 1, "ds.name");
+  unsigned caches = step.getNumArguments() - callArguments - firstCache - forms;
   auto logitsType = cast<RankedTensorType>(step.getResultTypes()[0]),
        hiddenType = cast<RankedTensorType>(step.getResultTypes()[1]);
 
@@ -214,7 +226,8 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
         sequences = number(offsetof(DsStepCall, sequence_count)),
         logitRows = number(offsetof(DsStepCall, logit_row_count)),
         slots = number(offsetof(DsStepCall, cache_slots)),
-        length = number(offsetof(DsStepCall, cache_length));
+        length = number(offsetof(DsStepCall, cache_length)),
+        absorbed = number(offsetof(DsStepCall, absorbed_count));
   Value tokens = pointer(offsetof(DsStepCall, tokens)),
         rowStart = pointer(offsetof(DsStepCall, row_start)),
         past = pointer(offsetof(DsStepCall, past_length)),
@@ -234,6 +247,11 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
       m, status,
       arith::CmpIOp::create(builder, m.loc, P::sge, logitRows, m.i64(0)),
       DS_STATUS_SHAPE);
+  if (forms)
+    status = require(
+        m, status,
+        arith::CmpIOp::create(builder, m.loc, P::ule, absorbed, sequences),
+        DS_STATUS_SHAPE);
   status = ifFine(m, status, [&](EntryMemory &n) {
     return checkStep(n, tokenCount, sequences, logitRows, slots, length, tokens,
                      rowStart, past, slot, rows, logitsType.getDimSize(1));
@@ -270,6 +288,9 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
           {slots, n.i64(type.getDimSize(1)), length, n.i64(type.getDimSize(3))},
           type));
     }
+    if (forms)
+      args.push_back(
+          arith::TruncIOp::create(n.b, n.loc, n.b.getI32Type(), absorbed));
     args.push_back(n.loadPointer(call, offsetof(DsStepCall, parameters)));
     args.push_back(stepStatus);
     args.push_back(threads);

@@ -156,6 +156,7 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
     result.vocabulary = number("vocabulary");
     result.hiddenSize = number("hidden_size");
     result.layers = number("layers");
+    result.mlaAbsorbBelow = number("mla_absorb_below");
     result.multiplyAddsPerToken = number("multiply_adds_per_token");
     result.multiplyAddsPerLogits = number("multiply_adds_per_logits");
   }

@@ -74,6 +74,7 @@ struct ModelDescription {
   bool hasRouteBias = false;
   std::vector<EntryParameter> parameters;
   int64_t vocabulary = 0, hiddenSize = 0, layers = 0, slowOps = 0;
+  int64_t mlaAbsorbBelow = 0;
   int64_t multiplyAddsPerToken = 0, multiplyAddsPerLogits = 0;
 };
 

@@ -88,7 +88,8 @@ void Drafter::append(int64_t number, std::span<const int32_t> tokens,
   // All but the last state have a token to go with.
   batch.clear();
   states.clear();
-  batch.beginSequence(number, slot.pairs);
+  int64_t absorbBelow = owner->descriptor().mla_absorb_below;
+  batch.beginSequence(number, slot.pairs, slot.held + count - 1 < absorbBelow);
   const int32_t *token = &slot.tokens[size_t(slot.pairs) + 1];
   for (int64_t i = 0; i < slot.held; ++i)
     addPair(window(number) + i * hiddenSize, *token++, false);
@@ -135,15 +136,17 @@ int64_t Drafter::nextPosition(int64_t number) const {
 void Drafter::draft(std::span<const ds_draft> drafts, float *logits) {
   batch.clear();
   states.clear();
+  // So few tokens that all sequences take one form, in whatever order.
+  bool isAbsorbed = owner->descriptor().mla_absorb_below > 1;
   for (const ds_draft &draft : drafts) {
     Slot &slot = slots[size_t(draft.slot)];
     if (slot.ahead > 0) {
-      batch.beginSequence(draft.slot, nextPosition(draft.slot));
+      batch.beginSequence(draft.slot, nextPosition(draft.slot), isAbsorbed);
       addPair(nextState(draft.slot), draft.token, true);
       continue;
     }
     slot.tokens[size_t(slot.length)] = draft.token;
-    batch.beginSequence(draft.slot, slot.pairs);
+    batch.beginSequence(draft.slot, slot.pairs, isAbsorbed);
     for (int64_t i = 0; i < slot.held; ++i)
       addPair(window(draft.slot) + i * hiddenSize,
               slot.tokens[size_t(slot.pairs + i) + 1], i == slot.held - 1);

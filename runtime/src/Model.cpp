@@ -155,7 +155,7 @@ void Model::checkDescriptor() const {
     return;
   require(m.vocabulary > 0 && m.vocabulary <= INT32_MAX && m.hidden_size > 0 &&
               m.layer_count >= 0 && m.max_length >= 0 &&
-              m.max_length <= INT32_MAX,
+              m.max_length <= INT32_MAX && m.mla_absorb_below >= 0,
           "facts of the language model are out of range");
   for (std::span<const DsCache> caches :
        {std::span(m.caches, m.cache_count),
@@ -250,6 +250,7 @@ std::string Model::describe() const {
     json["hidden_size"] = m.hidden_size;
     json["layer_count"] = m.layer_count;
     json["max_length"] = m.max_length;
+    json["mla_absorb_below"] = m.mla_absorb_below;
     json["bos_id"] = m.bos_id < 0 ? Json(nullptr) : Json(m.bos_id);
     json["eos_ids"] = std::vector<int32_t>(m.eos_ids, m.eos_ids + m.eos_count);
     json["tokenizer"] = m.tokenizer_json != nullptr;

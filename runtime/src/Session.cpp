@@ -129,6 +129,8 @@ void Session::check(std::span<const ds_feed> feeds, size_t logitsCapacity) {
       fail(DS_ERROR_INDEX, "fed twice in one call");
     if (!feed.tokens || feed.token_count <= 0)
       fail(DS_ERROR_ARGUMENT, "no tokens");
+    if (feed.part_of < 0)
+      fail(DS_ERROR_ARGUMENT, "a part of fewer than no tokens");
     if (feed.token_count > cacheLength - length(feed.slot))
       fail(DS_ERROR_CAPACITY,
            std::to_string(feed.token_count) + " tokens do not fit behind " +
@@ -185,15 +187,21 @@ void Session::runSteps(std::span<const ds_feed> feeds, float *logitsOut,
                        float *hidden) {
   const DsModel &m = owner->descriptor();
   // Feeds come in order; each is cut into chunks, and short ones share a step.
+  // The form of latent attention is that of the whole feed, so that it depends
+  // neither on the chunks nor on what else is fed.
   size_t next = 0;
   int64_t done = 0; // tokens of feeds[next] that were computed
   while (next < feeds.size()) {
     batch.clear();
     while (next < feeds.size() && int64_t(batch.tokens.size()) < chunk) {
       const ds_feed &feed = feeds[next];
+      bool isAbsorbed =
+          std::max(feed.token_count, feed.part_of) < m.mla_absorb_below;
+      if (!batch.takes(isAbsorbed))
+        break; // in a step of its own
       int64_t count = std::min(feed.token_count - done,
                                chunk - int64_t(batch.tokens.size()));
-      batch.beginSequence(feed.slot, length(feed.slot));
+      batch.beginSequence(feed.slot, length(feed.slot), isAbsorbed);
       for (int64_t i = done; i < done + count; ++i)
         batch.add(feed.tokens[i], feed.logits == DS_LOGITS_ALL ||
                                       (feed.logits == DS_LOGITS_LAST &&
@@ -247,7 +255,8 @@ void Session::restoreState(int64_t slot) {
   if (!token)
     return;
   batch.clear();
-  batch.beginSequence(slot, length(slot) - 1);
+  batch.beginSequence(slot, length(slot) - 1,
+                      owner->descriptor().mla_absorb_below > 1);
   batch.add(*token, /*wantsLogits=*/false);
   runBatch(nullptr, states.data());
   drafter->setState(slot, states.data());

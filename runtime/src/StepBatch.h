@@ -4,6 +4,7 @@
 
 #include "ds/model_abi.h"
 
+#include <cassert>
 #include <vector>
 
 namespace dsrt {
@@ -12,14 +13,23 @@ namespace dsrt {
 /// allocated once it is warm.
 struct StepBatch {
   std::vector<int32_t> tokens, rowStart, past, slots, rows;
+  /// Sequences that take the absorbed form of latent attention, the first.
+  int64_t absorbed = 0;
 
   void clear() {
     for (auto *each : {&tokens, &past, &slots, &rows})
       each->clear();
     rowStart.assign(1, 0);
+    absorbed = 0;
+  }
+  /// Whether a sequence of either form may be begun: absorbed ones come first.
+  bool takes(bool isAbsorbed) const {
+    return !isAbsorbed || absorbed == int64_t(slots.size());
   }
   /// Tokens that are added from here on go to `slot`, behind `pastLength`.
-  void beginSequence(int64_t slot, int64_t pastLength) {
+  void beginSequence(int64_t slot, int64_t pastLength, bool isAbsorbed) {
+    assert(takes(isAbsorbed));
+    absorbed += isAbsorbed;
     slots.push_back(int32_t(slot));
     past.push_back(int32_t(pastLength));
     rowStart.push_back(rowStart.back());
@@ -44,6 +54,7 @@ struct StepBatch {
     result.past_length = past.data();
     result.cache_slot = slots.data();
     result.logit_rows = rows.data();
+    result.absorbed_count = absorbed;
     return result;
   }
 };

@@ -26,7 +26,7 @@ Cache = struct("Cache", [("name", S), ("type", U32), ("layer", U32), ("heads", I
 GraphCall = struct("GraphCall", [("parameters", P), ("inputs", P), ("outputs", P), ("threads", I32)])
 StepCall = struct("StepCall", [("parameters", P), ("caches", P), ("cache_slots", I64), ("cache_length", I64),
                                ("token_count", I64), ("sequence_count", I64), ("logit_row_count", I64), ("tokens", P),
-                               ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("states", P), ("logits", P),
+                               ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("absorbed_count", I64), ("states", P), ("logits", P),
                                ("hidden", P), ("expert_loads", P), ("workspace", P), ("workspace_bytes", U64), ("threads", I32)])
 Draft = struct("Draft", [("draft", P), ("workspace_bytes", P)])
 Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P), ("drafts", C.POINTER(Draft)),
@@ -38,7 +38,7 @@ Descriptor = struct("Descriptor", [
     ("inputs", C.POINTER(ValueInfo)), ("outputs", C.POINTER(ValueInfo)), ("parameters", C.POINTER(Parameter)),
     ("caches", C.POINTER(Cache)), ("draft_caches", C.POINTER(Cache)), ("routers", C.POINTER(Router)), ("draft_routers", C.POINTER(Router)),
     ("weights_file", S), ("embedded_weights", P), ("weights_bytes", U64), ("vocabulary", I64), ("hidden_size", I64),
-    ("layer_count", I64), ("max_length", I64), ("eos_ids", C.POINTER(I32)), ("bos_id", I32), ("slow_op_count", U32),
+    ("layer_count", I64), ("max_length", I64), ("mla_absorb_below", I64), ("eos_ids", C.POINTER(I32)), ("bos_id", I32), ("slow_op_count", U32),
     ("tokenizer_json", S), ("tokenizer_json_bytes", U64), ("tokenizer_config_json", S), ("tokenizer_config_json_bytes", U64),
     ("multiply_adds_per_token", U64), ("multiply_adds_per_logits", U64)])
 
@@ -125,14 +125,17 @@ class Session:
         self.loads = {r.layer: np.full(r.expert_count, -1, np.int32) for r in routers}
         self.load_pointers = (P * max(1, len(routers)))(*[self.loads[r.layer].ctypes.data for r in routers])
 
-    def step(self, sequences, past, slots, all_logits=True, want_hidden=True, states=None):
+    def step(self, sequences, past, slots, all_logits=True, want_hidden=True, states=None, absorbed=None):
         """`sequences`: one list of new tokens each. Logits of all rows, or of each sequence's last; hidden of all rows or None.
-        `states`: of a draft layer, a row for each token."""
+        `states`: of a draft layer, a row for each token. `absorbed`: how many sequences, the first, take the absorbed form of
+        latent attention; None: those before the first that has mla_absorb_below tokens or more."""
         d = self.model.model
         ids = np.concatenate([np.asarray(s, np.int32) for s in sequences])
         starts = np.cumsum([0] + [len(s) for s in sequences]).astype(np.int32)
         rows = np.arange(len(ids), dtype=np.int32) if all_logits else (starts[1:] - 1).astype(np.int32)
         past, slots = np.asarray(past, np.int32), np.asarray(slots, np.int32)
+        if absorbed is None:
+            absorbed = next((i for i, s in enumerate(sequences) if len(s) >= d.mla_absorb_below), len(sequences))
         logits = np.zeros((len(rows), d.vocabulary), np.float32)
         hidden = np.zeros((len(ids), d.hidden_size), np.float32) if want_hidden else None
         sizes = len(ids), len(sequences), len(rows), self.length, self.model.threads
@@ -145,7 +148,7 @@ class Session:
             assert states.shape == (len(ids), d.hidden_size), states.shape
         call = StepCall(C.cast(self.model.pointers, P), C.cast(self.pointers, P), self.slots, self.length, len(ids),
                         len(sequences), len(rows), ids.ctypes.data, starts.ctypes.data, past.ctypes.data,
-                        slots.ctypes.data, rows.ctypes.data, None if states is None else states.ctypes.data, logits.ctypes.data,
+                        slots.ctypes.data, rows.ctypes.data, absorbed, None if states is None else states.ctypes.data, logits.ctypes.data,
                         hidden.ctypes.data if want_hidden else None, C.cast(self.load_pointers, P),
                         workspace, need, self.model.threads)
         status = C.CFUNCTYPE(I32, P)(self.entry)(C.addressof(call))

@@ -130,7 +130,7 @@ public:
 
 private:
   void feed(int64_t first, int64_t count) {
-    ds_feed one = {0, &ids[size_t(first)], count, DS_LOGITS_LAST};
+    ds_feed one = {0, &ids[size_t(first)], count, DS_LOGITS_LAST, 0};
     check(ds_session_feed(session, &one, 1, logits.data(),
                           int64_t(logits.size()), nullptr));
   }

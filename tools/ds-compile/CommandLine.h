@@ -14,7 +14,8 @@ struct CompileCommand {
   std::string model, output, emit = "so", mode = "auto", cpu = "fat";
   std::string tokenizer, saveTemps, precision = "fast", weightType = "keep",
                                     cacheType;
-  std::string config, reference, weights = "file", trust = "graph";
+  std::string config, reference, weights = "file", trust = "graph",
+                                 mlaAbsorbBelow = "auto";
   long long maxLength = 0;
   bool requireFast = false, remarks = false, listOps = false, batch = false;
 };

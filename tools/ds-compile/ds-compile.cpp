@@ -254,7 +254,8 @@ static int compileModel(const tool::CompileCommand &command) {
 
   // First, so that what is amiss with them is said before the long work.
   ds::LinkOptions link;
-  if (command.emit == "so" && !readModelFiles(command, link))
+  if (command.emit != "onnx" && command.emit != "ds" &&
+      !readModelFiles(command, link))
     return 1;
   StringRef model = command.model;
   ds::Mode mode = command.mode == "graph" ? ds::Mode::Graph
@@ -326,6 +327,8 @@ static int compileModel(const tool::CompileCommand &command) {
   optimise.weightType = command.weightType;
   if (!command.cacheType.empty())
     optimise.cacheType = command.cacheType;
+  optimise.mlaAbsorbBelow = command.mlaAbsorbBelow;
+  optimise.maxLength = link.maxLength;
   if (!reference && !stages.run("ds-opt", [&](PassManager &pm) {
         ds::buildOptimisePipeline(pm, optimise);
       }))

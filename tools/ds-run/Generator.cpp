@@ -17,6 +17,15 @@ Generator::Generator(const ds_model_t *model, const RunCommand &command,
                      int64_t slots, int64_t length)
     : facts(*ds_model_descriptor(model)), command(command), slotCount(slots),
       sessionLength(length), chunk(command.chunk ? command.chunk : 512) {
+  // Few drafts are verified in the form of latent attention that decodes.
+  if (command.drafts && facts.mla_absorb_below > 1 &&
+      command.drafts + 1 >= facts.mla_absorb_below)
+    std::fprintf(
+        stderr,
+        "ds-run: warning: %d drafts are verified in another form of "
+        "latent attention than single tokens, so a rounding may change "
+        "the text; compile with --mla-absorb-below=%d or more\n",
+        command.drafts, command.drafts + 2);
   ds_session_options options = {};
   options.slots = slots;
   // Drafts that are not to be part of the text need a place, too.
@@ -57,7 +66,8 @@ void Generator::run(std::span<Sequence> sequences,
       }
       // A conversation goes on with what its slot holds.
       check(ds_session_rewind(owner.get(), free.back(), int64_t(sequence.fed)));
-      active.push_back({next++, free.back()});
+      active.push_back(
+          {next++, free.back(), int64_t(sequence.promptCount - sequence.fed)});
       free.pop_back();
     }
     if (active.empty())
@@ -205,7 +215,9 @@ void Generator::step(std::span<Sequence> sequences) {
                         ? DS_LOGITS_ALL
                     : reaches ? DS_LOGITS_LAST
                               : DS_LOGITS_NONE;
-    feeds.push_back({one.slot, next, count, which});
+    bool isPrompt = sequence.fed < sequence.promptCount;
+    feeds.push_back({one.slot, next, count, which,
+                     /*part_of=*/isPrompt ? one.promptTokens : 0});
     fed.push_back(&sequence);
     rows += which == DS_LOGITS_ALL ? size_t(count) : size_t(reaches);
     tokens += size_t(count);

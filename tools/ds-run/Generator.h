@@ -66,6 +66,8 @@ private:
   struct Active {
     size_t index;
     int64_t slot;
+    /// Tokens of its prompt that were to be computed.
+    int64_t promptTokens;
   };
   /// Whether the sequence has a new token and nothing else to compute.
   static bool isBehindByOne(const Sequence &sequence) {

@@ -154,6 +154,8 @@ typedef struct ds_feed {
   const int32_t *tokens; /* [token_count], each in [0, vocabulary) */
   int64_t token_count;   /* > 0 */
   int32_t logits;        /* ds_logits */
+  int64_t part_of; /* tokens of the text that is fed in several calls, of which
+                      this is one; 0, or fewer than token_count: this is all */
 } ds_feed;
 
 /* Creates a session of a language model; all memory is reserved here. `options`
@@ -170,10 +172,14 @@ DS_API void ds_session_free(ds_session_t *session);
  * no feed wants any). `hidden`, if not null, receives f32 [sum of token_count,
  * hidden_size]: the states after the last norm, in the same order. The numbers
  * of a token depend on its own sequence only: not on its company, the chunk or
- * the threads. Everything is checked before anything is computed; what fails
- * then (INDEX: a length beyond the model's own tables) has written some logits
- * and leaves all lengths as they were. Errors: INDEX (token, slot, slot twice),
- * CAPACITY, ARGUMENT. */
+ * the threads. Latent attention (MLA) has a form for few tokens and one for
+ * many, which round differently: a text of DsModel.mla_absorb_below tokens or
+ * more takes that for many, so say with `part_of` what is a part of one. Feeds
+ * of one form share calls of the model, and a few tokens first share one with
+ * many behind them. Everything is checked before anything is computed; what
+ * fails then (INDEX: a length beyond the model's own tables) has written some
+ * logits and leaves all lengths as they were. Errors: INDEX (token, slot, slot
+ * twice), CAPACITY, ARGUMENT. */
 DS_API ds_result ds_session_feed(ds_session_t *session, const ds_feed *feeds,
                                  int64_t feed_count, float *logits,
                                  int64_t logits_capacity, float *hidden);

@@ -24,7 +24,7 @@ extern "C" {
 
 /* Raised by one at every change of this header. The runtime refuses any other
  * value. */
-#define DS_ABI_VERSION 6u
+#define DS_ABI_VERSION 7u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
 #define DS_MAX_RANK 8
@@ -143,6 +143,9 @@ typedef struct DsStepCall {
       *past_length; /* [B], tokens of the sequence already in its cache */
   const int32_t *cache_slot; /* [B], distinct, in [0, cache_slots) */
   const int32_t *logit_rows; /* [R], rows of tokens whose logits are wanted */
+  int64_t absorbed_count;    /* of the B sequences so many, the first, take the
+                                absorbed form of latent attention, the others the
+                                expanded one; a model with one form ignores it */
   const float *states; /* [N, hidden_size], DsDraft only: the state that goes
                           with each token */
   float *logits;       /* [R, vocabulary] out */
@@ -240,6 +243,10 @@ typedef struct DsModel {
   int64_t hidden_size;
   int64_t layer_count;
   int64_t max_length; /* longest sequence the model was made for; 0: unknown */
+  int64_t mla_absorb_below; /* sequences of fewer new tokens should take the
+                               absorbed form of latent attention: it needs less
+                               work. 0: it has but the expanded one, INT64_MAX:
+                               but the absorbed one */
   const int32_t *eos_ids;
   int32_t bos_id;             /* -1: none */
   uint32_t slow_op_count;     /* ops that went through a scalar path */

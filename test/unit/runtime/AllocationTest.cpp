@@ -62,7 +62,7 @@ TEST(Allocation, NonePerToken) {
   std::vector<int32_t> ids(64, 5);
   int64_t count = 1, failures = 0;
   auto token = [&] {
-    ds_feed feed = {0, &ids[size_t(count - 1)], 1, DS_LOGITS_LAST};
+    ds_feed feed = {0, &ids[size_t(count - 1)], 1, DS_LOGITS_LAST, 0};
     const char *part;
     failures += ds_session_feed(session.get(), &feed, 1, logits.data(),
                                 vocabulary, nullptr) != DS_OK;
@@ -96,7 +96,7 @@ TEST(Allocation, NonePerTokenWithExpertsAndDrafts) {
   int64_t failures = 0, tokens = 0;
   auto token = [&] {
     int32_t id = int32_t(tokens++ % vocabulary);
-    ds_feed feed = {0, &id, 1, DS_LOGITS_LAST};
+    ds_feed feed = {0, &id, 1, DS_LOGITS_LAST, 0};
     ds_draft draft = {0, id};
     ds_expert_load load = {};
     failures += ds_session_feed(session.get(), &feed, 1, logits.data(),

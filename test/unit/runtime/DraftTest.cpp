@@ -19,7 +19,8 @@ using Text = std::vector<int32_t>;
 class DraftTest : public testing::Test {
 protected:
   void feed(const Session &session, int64_t slot, const Text &tokens) {
-    ds_feed one = {slot, tokens.data(), int64_t(tokens.size()), DS_LOGITS_NONE};
+    ds_feed one = {slot, tokens.data(), int64_t(tokens.size()), DS_LOGITS_NONE,
+                   0};
     ASSERT_EQ(ds_session_feed(session.get(), &one, 1, nullptr, 0, nullptr),
               DS_OK)
         << ds_last_error();
@@ -167,7 +168,7 @@ TEST_F(DraftTest, AFailureChangesNothing) {
   for (const char *which : {"fake_draft_fails_at", "fake_fails_at"}) {
     folder.global<int64_t>(which) = 1;
     Text more(60, 5);
-    ds_feed feeds = {0, more.data(), 60, DS_LOGITS_NONE};
+    ds_feed feeds = {0, more.data(), 60, DS_LOGITS_NONE, 0};
     EXPECT_EQ(ds_session_feed(session.get(), &feeds, 1, nullptr, 0, nullptr),
               DS_ERROR_INDEX);
     EXPECT_EQ(ds_session_length(session.get(), 0), 3);

@@ -28,7 +28,8 @@ std::vector<float> run(const ds_model_t *model, ds_session_options options,
   Session session = makeSession(model, options);
   size_t vocabulary = size_t(ds_model_descriptor(model)->vocabulary);
   std::vector<float> logits(prompt.size() * vocabulary);
-  ds_feed feed = {slot, prompt.data(), int64_t(prompt.size()), DS_LOGITS_ALL};
+  ds_feed feed = {slot, prompt.data(), int64_t(prompt.size()), DS_LOGITS_ALL,
+                  0};
   EXPECT_EQ(ds_session_feed(session.get(), &feed, 1, logits.data(),
                             int64_t(logits.size()), nullptr),
             DS_OK)
@@ -36,7 +37,7 @@ std::vector<float> run(const ds_model_t *model, ds_session_options options,
   for (int i = 0; i < count; ++i) {
     const float *last = &logits[logits.size() - vocabulary];
     int32_t token = int32_t(std::max_element(last, last + vocabulary) - last);
-    feed = {slot, &token, 1, DS_LOGITS_LAST};
+    feed = {slot, &token, 1, DS_LOGITS_LAST, 0};
     logits.resize(logits.size() + vocabulary);
     EXPECT_EQ(ds_session_feed(session.get(), &feed, 1,
                               &logits[logits.size() - vocabulary],
@@ -81,14 +82,63 @@ TEST(Bits, DoNotDependOnCompany) {
   std::vector<ds_feed> feeds;
   for (int i = 0; i < 3; ++i)
     feeds.push_back(
-        {i, others[i].data(), int64_t(others[i].size()), DS_LOGITS_NONE});
+        {i, others[i].data(), int64_t(others[i].size()), DS_LOGITS_NONE, 0});
   feeds.insert(feeds.begin() + 1,
-               {3, prompt.data(), int64_t(prompt.size()), DS_LOGITS_ALL});
+               {3, prompt.data(), int64_t(prompt.size()), DS_LOGITS_ALL, 0});
   std::vector<float> logits(prompt.size() * vocabulary);
   ASSERT_EQ(ds_session_feed(session.get(), feeds.data(), 4, logits.data(),
                             int64_t(logits.size()), nullptr),
             DS_OK);
   EXPECT_TRUE(sameBits(logits, expected));
+}
+
+TEST(Bits, FormOfLatentAttentionIsThatOfTheText) {
+  Model model = loadModel("v3.so");
+  const DsModel &facts = *ds_model_descriptor(model.get());
+  size_t vocabulary = size_t(facts.vocabulary);
+  std::vector<int32_t> text(60);
+  for (size_t i = 0; i < text.size(); ++i)
+    text[i] = int32_t(i * 37 % vocabulary);
+  ASSERT_LE(facts.mla_absorb_below, int64_t(text.size()));
+  ASSERT_GT(facts.mla_absorb_below, 16) << "drafts change the form";
+  // The text in calls of `each` tokens, beside a token before it and one
+  // behind.
+  auto run = [&](int64_t each, int64_t chunk, int64_t partOf, bool company) {
+    Session session = makeSession(
+        model.get(),
+        {.slots = 3, .length = 64, .chunk = chunk, .poison_caches = 1});
+    std::vector<float> all(text.size() * vocabulary);
+    float *next = all.data();
+    for (size_t done = 0; done < text.size(); done += size_t(each)) {
+      const int32_t token = 5;
+      std::vector<ds_feed> feeds{{1, &text[done],
+                                  std::min(each, int64_t(text.size() - done)),
+                                  DS_LOGITS_ALL, partOf}};
+      if (company) {
+        feeds.insert(feeds.begin(), {0, &token, 1, DS_LOGITS_NONE, 0});
+        feeds.push_back({2, &token, 1, DS_LOGITS_NONE, 0});
+      }
+      EXPECT_EQ(ds_session_feed(session.get(), feeds.data(),
+                                int64_t(feeds.size()), next,
+                                all.data() + all.size() - next, nullptr),
+                DS_OK)
+          << ds_last_error();
+      next += size_t(each) * vocabulary;
+    }
+    return all;
+  };
+  int64_t whole = int64_t(text.size());
+  std::vector<float> expected = run(whole, 0, 0, false);
+  for (int64_t each : {whole, int64_t(8), int64_t(1)})
+    for (int64_t chunk : {0, 3})
+      for (bool company : {false, true})
+        EXPECT_TRUE(sameBits(run(each, chunk, whole, company), expected))
+            << each << " " << chunk << " " << company;
+  EXPECT_FALSE(sameBits(run(8, 0, 0, false), expected)) << "there is one form";
+  ds_feed wrong = {0, text.data(), 1, DS_LOGITS_NONE, -1};
+  Session session = makeSession(model.get(), {.length = 64});
+  EXPECT_EQ(ds_session_feed(session.get(), &wrong, 1, nullptr, 0, nullptr),
+            DS_ERROR_ARGUMENT);
 }
 
 TEST(Bits, RewoundSessionsForget) {
@@ -98,14 +148,14 @@ TEST(Bits, RewoundSessionsForget) {
   Session session = makeSession(model.get(), {.length = 64});
   std::vector<float> logits(prompt.size() * vocabulary);
   const std::vector<int32_t> wrong(20, 77);
-  ds_feed feed = {0, prompt.data(), 5, DS_LOGITS_NONE};
+  ds_feed feed = {0, prompt.data(), 5, DS_LOGITS_NONE, 0};
   ASSERT_EQ(ds_session_feed(session.get(), &feed, 1, nullptr, 0, nullptr),
             DS_OK);
-  feed = {0, wrong.data(), 20, DS_LOGITS_NONE};
+  feed = {0, wrong.data(), 20, DS_LOGITS_NONE, 0};
   ASSERT_EQ(ds_session_feed(session.get(), &feed, 1, nullptr, 0, nullptr),
             DS_OK);
   ASSERT_EQ(ds_session_rewind(session.get(), 0, 5), DS_OK);
-  feed = {0, prompt.data() + 5, int64_t(prompt.size()) - 5, DS_LOGITS_ALL};
+  feed = {0, prompt.data() + 5, int64_t(prompt.size()) - 5, DS_LOGITS_ALL, 0};
   ASSERT_EQ(ds_session_feed(session.get(), &feed, 1, logits.data(),
                             int64_t(logits.size()), nullptr),
             DS_OK);

@@ -19,7 +19,8 @@ class RouterTest : public testing::Test {
 protected:
   ds_result feed(const Session &session, int64_t slot,
                  const std::vector<int32_t> &tokens) {
-    ds_feed one = {slot, tokens.data(), int64_t(tokens.size()), DS_LOGITS_NONE};
+    ds_feed one = {slot, tokens.data(), int64_t(tokens.size()), DS_LOGITS_NONE,
+                   0};
     return ds_session_feed(session.get(), &one, 1, nullptr, 0, nullptr);
   }
   ds_expert_load load(const Session &session, int64_t router) {
@@ -44,7 +45,7 @@ protected:
   float logit(const Session &session) {
     std::vector<float> logits(7);
     int32_t token = 5;
-    ds_feed feed = {0, &token, 1, DS_LOGITS_LAST};
+    ds_feed feed = {0, &token, 1, DS_LOGITS_LAST, 0};
     EXPECT_EQ(ds_session_rewind(session.get(), 0, 0), DS_OK);
     EXPECT_EQ(
         ds_session_feed(session.get(), &feed, 1, logits.data(), 7, nullptr),

@@ -17,7 +17,7 @@ protected:
                           ds_logits which = DS_LOGITS_ALL) {
     size_t rows = which == DS_LOGITS_ALL ? tokens.size() : size_t(which);
     std::vector<float> logits(rows * vocabulary);
-    ds_feed one = {slot, tokens.data(), int64_t(tokens.size()), which};
+    ds_feed one = {slot, tokens.data(), int64_t(tokens.size()), which, 0};
     EXPECT_EQ(ds_session_feed(session, &one, 1, logits.data(),
                               int64_t(logits.size()), nullptr),
               DS_OK)
@@ -45,24 +45,24 @@ TEST_F(SessionTest, RefusesBeforeItComputes) {
   int64_t steps = folder.global<int64_t>("fake_steps");
   const int32_t good[] = {1, 2, 3, 4, 5, 6}, above[] = {1, 7},
                 below[] = {1, -1};
-  ds_feed fine = {1, good, 2, DS_LOGITS_ALL};
-  refused(session.get(), {fine, {2, good, 1, 0}}, DS_ERROR_INDEX,
+  ds_feed fine = {1, good, 2, DS_LOGITS_ALL, 0};
+  refused(session.get(), {fine, {2, good, 1, 0, 0}}, DS_ERROR_INDEX,
           "slot 2: the session has 2");
-  refused(session.get(), {fine, {-1, good, 1, 0}}, DS_ERROR_INDEX,
+  refused(session.get(), {fine, {-1, good, 1, 0, 0}}, DS_ERROR_INDEX,
           "slot -1: the session has 2");
   refused(session.get(), {fine, fine}, DS_ERROR_INDEX,
           "slot 1: fed twice in one call");
-  refused(session.get(), {fine, {0, above, 2, 0}}, DS_ERROR_INDEX,
+  refused(session.get(), {fine, {0, above, 2, 0, 0}}, DS_ERROR_INDEX,
           "slot 0: token 1 is 7, the vocabulary ends at 6");
-  refused(session.get(), {fine, {0, below, 2, 0}}, DS_ERROR_INDEX,
+  refused(session.get(), {fine, {0, below, 2, 0, 0}}, DS_ERROR_INDEX,
           "slot 0: token 1 is -1");
-  refused(session.get(), {fine, {0, good, 4, 0}}, DS_ERROR_CAPACITY,
+  refused(session.get(), {fine, {0, good, 4, 0, 0}}, DS_ERROR_CAPACITY,
           "slot 0: 4 tokens do not fit behind 2 in a cache of 5");
-  refused(session.get(), {fine, {0, good, 0, 0}}, DS_ERROR_ARGUMENT,
+  refused(session.get(), {fine, {0, good, 0, 0, 0}}, DS_ERROR_ARGUMENT,
           "no tokens");
-  refused(session.get(), {fine, {0, nullptr, 1, 0}}, DS_ERROR_ARGUMENT,
+  refused(session.get(), {fine, {0, nullptr, 1, 0, 0}}, DS_ERROR_ARGUMENT,
           "no tokens");
-  refused(session.get(), {fine, {0, good, 1, 3}}, DS_ERROR_ARGUMENT,
+  refused(session.get(), {fine, {0, good, 1, 3, 0}}, DS_ERROR_ARGUMENT,
           "no such choice of logits");
   refused(session.get(), {fine}, DS_ERROR_ARGUMENT,
           "2 rows of logits need room for 14 floats", 13);
@@ -140,7 +140,7 @@ TEST_F(SessionTest, BatchesAndChunks) {
     std::vector<ds_feed> feeds;
     for (size_t i = 0; i < texts.size(); ++i)
       feeds.push_back({int64_t(2 - i), texts[i].data(),
-                       int64_t(texts[i].size()), DS_LOGITS_ALL});
+                       int64_t(texts[i].size()), DS_LOGITS_ALL, 0});
     std::vector<float> logits(alone.size()), hidden(aloneHidden.size());
     ASSERT_EQ(ds_session_feed(session.get(), feeds.data(), 3, logits.data(),
                               int64_t(logits.size()), hidden.data()),
@@ -168,8 +168,8 @@ TEST_F(SessionTest, AFailedStepLeavesTheLengths) {
   Session session = makeSession(model.get(), {.slots = 2, .chunk = 2});
   std::vector<float> first = feed(session.get(), 0, {1, 2});
   const int32_t tokens[] = {3, 4, 5, 6, 1};
-  ds_feed feeds[] = {{1, tokens, 3, DS_LOGITS_NONE},
-                     {0, tokens, 5, DS_LOGITS_NONE}};
+  ds_feed feeds[] = {{1, tokens, 3, DS_LOGITS_NONE, 0},
+                     {0, tokens, 5, DS_LOGITS_NONE, 0}};
   folder.global<int64_t>("fake_fails_at") = 3;
   EXPECT_EQ(ds_session_feed(session.get(), feeds, 2, nullptr, 0, nullptr),
             DS_ERROR_INDEX);
@@ -187,9 +187,9 @@ TEST_F(SessionTest, AFailedStepLeavesTheLengths) {
 TEST_F(SessionTest, LogitsOfSomeRows) {
   Session session = makeSession(model.get(), {.slots = 3, .chunk = 2});
   const int32_t a[] = {1, 2, 3}, b[] = {4, 5}, c[] = {6};
-  ds_feed feeds[] = {{0, a, 3, DS_LOGITS_LAST},
-                     {1, b, 2, DS_LOGITS_NONE},
-                     {2, c, 1, DS_LOGITS_ALL}};
+  ds_feed feeds[] = {{0, a, 3, DS_LOGITS_LAST, 0},
+                     {1, b, 2, DS_LOGITS_NONE, 0},
+                     {2, c, 1, DS_LOGITS_ALL, 0}};
   std::vector<float> logits(2 * vocabulary);
   ASSERT_EQ(ds_session_feed(session.get(), feeds, 3, logits.data(),
                             int64_t(logits.size()), nullptr),
@@ -200,7 +200,7 @@ TEST_F(SessionTest, LogitsOfSomeRows) {
   expected.insert(expected.end(), last.begin(), last.end());
   EXPECT_EQ(logits, expected);
   // None at all.
-  feeds[0] = {0, a, 3, DS_LOGITS_NONE};
+  feeds[0] = {0, a, 3, DS_LOGITS_NONE, 0};
   EXPECT_EQ(ds_session_feed(session.get(), feeds, 1, nullptr, 0, nullptr),
             DS_OK);
   EXPECT_EQ(ds_session_feed(session.get(), nullptr, 0, nullptr, 0, nullptr),
