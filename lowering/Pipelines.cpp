@@ -104,7 +104,7 @@ static void finishModel(OpPassManager &pm) {
   pm.addPass(createSymbolDCEPass());
 }
 
-void ds::buildModelPipeline(OpPassManager &pm, Mode mode) {
+void ds::buildModelPipeline(OpPassManager &pm, Mode mode, StringRef part) {
   pm.addPass(onnx::createConvertOnnxToDs());
   if (mode != Mode::Graph) {
     // Views and casts find their places first: integer products are matched
@@ -117,8 +117,11 @@ void ds::buildModelPipeline(OpPassManager &pm, Mode mode) {
   }
   buildRaisePipeline(pm);
   if (mode != Mode::Graph) {
-    pm.addPass(createFlattenTokens());
+    FlattenTokensOptions flatten;
+    flatten.part = part.str();
+    pm.addPass(createFlattenTokens(flatten));
     pm.addPass(createCSEPass());
+    pm.addNestedPass<func::FuncOp>(createRaiseMtpInput());
     pm.addNestedPass<func::FuncOp>(createRaiseMla());
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCountWork());

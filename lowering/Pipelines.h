@@ -19,8 +19,9 @@ enum class Mode { Auto, Graph, LanguageModel };
 /// ds tensor ops → model ops: `--pass-pipeline="ds-raise"`.
 void buildRaisePipeline(OpPassManager &pm);
 
-/// onnx → ds → raised, and flattened to @step as the mode asks.
-void buildModelPipeline(OpPassManager &pm, Mode mode);
+/// onnx → ds → raised, and flattened to @step as the mode asks. `part`: the
+/// option of ds-flatten-tokens.
+void buildModelPipeline(OpPassManager &pm, Mode mode, StringRef part = "model");
 
 /// What importCheckpoint() built → the same stage as buildModelPipeline().
 void buildCheckpointPipeline(OpPassManager &pm);

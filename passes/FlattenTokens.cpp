@@ -90,16 +90,23 @@ func::FuncOp TokenFlattener::run() {
                         tensorType(seen).getDimSize(3)});
   builder.setInsertionPoint(model.function);
   loc = model.function.getLoc();
-  step = StepFunction::create(
-      builder, loc, caches, tensorType(model.logits).getShape().back(),
-      tensorType(model.head.getInput()).getShape().back());
+  int64_t vocabulary = tensorType(model.logits).getShape().back();
+  if (model.states)
+    step =
+        StepFunction::createDraft(builder, loc, 0, caches, vocabulary,
+                                  tensorType(model.states).getShape().back());
+  else
+    step = StepFunction::create(builder, loc, caches, vocabulary,
+                                tensorType(model.hidden).getShape().back());
   cachesOut.assign(step.caches.begin(), step.caches.end());
 
-  Value hidden = flatten(model.head.getInput());
+  Value hidden = flatten(model.hidden), read = flatten(model.head.getInput());
   Value logits;
-  if (hidden) {
+  if (hidden && read) {
+    hidden = reshapeRest(asF32(hidden),
+                         {tensorType(model.hidden).getShape().back()});
     // From here on only the rows whose logits are asked for.
-    flat[model.head.getInput()] = step.rowsForLogits(builder, loc, hidden);
+    flat[model.head.getInput()] = step.rowsForLogits(builder, loc, read);
     logits = flatten(model.logits);
   }
   if (!hidden || !logits || failed) {
@@ -124,11 +131,16 @@ struct FlattenTokens : ds::impl::FlattenTokensBase<FlattenTokens> {
       if (function->hasAttr("ds.candidate"))
         candidate = function;
     }
+    GraphPart kind = part == "main"    ? GraphPart::MainModel
+                     : part == "draft" ? GraphPart::DraftLayer
+                                       : GraphPart::Model;
     if (graph) {
       FailureOr<std::unique_ptr<LanguageModel>> model =
-          LanguageModel::of(candidate ? candidate : graph);
+          LanguageModel::of(candidate ? candidate : graph, kind);
       if (succeeded(model) && TokenFlattener(**model).run())
         graph.erase();
+      else if (kind != GraphPart::Model)
+        signalPassFailure();
     }
     if (candidate)
       candidate.erase();

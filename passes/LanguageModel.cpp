@@ -9,18 +9,37 @@
 using namespace mlir;
 using namespace mlir::ds;
 
+void LanguageModel::refuse(Location loc, const Twine &why) const {
+  switch (part) {
+  case GraphPart::Model:
+    emitRemark(loc) << "not compiled as a language model: " << why;
+    return;
+  case GraphPart::MainModel:
+    emitError(loc) << "no language model that a layer can draft for: " << why;
+    return;
+  case GraphPart::DraftLayer:
+    emitError(loc)
+        << "no layer that drafts: " << why
+        << "; it is exported with token ids, states [batch, tokens, hidden "
+           "size], positions or a padding mask, and a cache that goes out "
+           "longer, and gives logits";
+    return;
+  }
+}
+
 LogicalResult LanguageModel::no(Location loc, const Twine &why) {
-  emitRemark(loc) << "not compiled as a language model: " << why;
+  refuse(loc, why);
   return failure();
 }
 
 FailureOr<std::unique_ptr<LanguageModel>>
-LanguageModel::of(func::FuncOp function) {
+LanguageModel::of(func::FuncOp function, GraphPart part) {
   auto model = std::make_unique<LanguageModel>();
   model->function = function;
+  model->part = part;
   if (failed(model->findTokens()) || failed(model->findCaches()) ||
       failed(model->assumeInputs()) || failed(model->findAttentions()) ||
-      failed(model->findHead()))
+      failed(model->findHead()) || failed(model->findHidden()))
     return failure();
   return model;
 }
@@ -130,6 +149,14 @@ LogicalResult LanguageModel::assumeInputs() {
     if (argument == tokens || pasts.contains(argument))
       continue;
     auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (part == GraphPart::DraftLayer && !states && type &&
+        type.getRank() == 3 && isa<FloatType>(type.getElementType()) &&
+        !type.isDynamicDim(2)) {
+      states = argument;
+      symbols.assumeSize(argument, 0, batch);
+      symbols.assumeSize(argument, 1, rows);
+      continue;
+    }
     if (!type || type.getRank() == 0 ||
         !isa<IntegerType>(type.getElementType())) {
       if (argument.use_empty())
@@ -155,6 +182,10 @@ LogicalResult LanguageModel::assumeInputs() {
       });
     }
   }
+  if (part == GraphPart::DraftLayer && !states)
+    return no(function.getLoc(),
+              "no input holds a state for every token, [batch, tokens, hidden "
+              "size]");
   return success();
 }
 
@@ -186,5 +217,53 @@ LogicalResult LanguageModel::findHead() {
   if (!head)
     return no(function.getLoc(),
               "no output is a product of states with a head (logits)");
+  return success();
+}
+
+/// What `value` is a cast or another shape of.
+static Value peelViews(Value value) {
+  while (isa_and_nonnull<CastOp, ReshapeOp>(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  return value;
+}
+
+LogicalResult LanguageModel::findHidden() {
+  hidden = head.getInput();
+  if (part == GraphPart::Model)
+    return success();
+  // Of several outputs that may be states, those that the head reads.
+  SmallVector<Value> found;
+  auto returnOp =
+      cast<func::ReturnOp>(function.getBody().front().getTerminator());
+  for (Value output : returnOp.getOperands()) {
+    auto type = dyn_cast<RankedTensorType>(output.getType());
+    if (!type || type.getRank() != 3 ||
+        !isa<FloatType>(type.getElementType()) || type.isDynamicDim(2) ||
+        output == logits || !(symbols.sizeOf(output, 1) == rows))
+      continue;
+    if (peelViews(output) == peelViews(hidden)) {
+      found.assign({hidden});
+      break;
+    }
+    found.push_back(output);
+  }
+  // A layer may be exported without them, for one draft a step.
+  if (found.empty() && part == GraphPart::DraftLayer)
+    found.push_back(hidden);
+  if (found.empty())
+    return no(function.getLoc(),
+              "no output has the states that the layer goes on from; export "
+              "the main graph with the states behind its last norm, [batch, "
+              "tokens, hidden size], as an output");
+  if (found.size() > 1)
+    return no(function.getLoc(),
+              Twine(found.size()) +
+                  " outputs may be the states that the layer goes on from; "
+                  "export the main graph with those alone");
+  hidden = found.front();
+  if (states && tensorType(states).getShape().back() !=
+                    tensorType(hidden).getShape().back())
+    return no(function.getLoc(),
+              "states go in with another width than they go out");
   return success();
 }

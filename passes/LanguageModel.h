@@ -22,6 +22,16 @@ struct CacheTensor {
   int64_t axis;
 };
 
+/// What a graph is to be.
+enum class GraphPart {
+  /// A language model.
+  Model,
+  /// One whose states a layer that drafts goes on from: it gives them.
+  MainModel,
+  /// That layer: it takes a state with every token.
+  DraftLayer,
+};
+
 /// The graph as a language model. `symbols` knows that all tokens are present:
 /// padding masks are 1 and positions are past + row.
 struct LanguageModel {
@@ -37,9 +47,19 @@ struct LanguageModel {
   /// The graph's output and the product that makes it.
   Value logits;
   LinearOp head;
+  GraphPart part = GraphPart::Model;
+  /// Of a layer that drafts: the input [batch, tokens, hidden size].
+  BlockArgument states;
+  /// The state of every token that goes out of the step, and that a layer that
+  /// drafts goes on from.
+  Value hidden;
 
-  /// The model, or failure after a remark that says what is missing.
-  static FailureOr<std::unique_ptr<LanguageModel>> of(func::FuncOp function);
+  /// The model, or failure after refuse() has said what is missing.
+  static FailureOr<std::unique_ptr<LanguageModel>> of(func::FuncOp function,
+                                                      GraphPart part);
+
+  /// A remark; an error where the graph has to be what `part` says.
+  void refuse(Location loc, const Twine &why) const;
 
 private:
   LogicalResult findTokens();
@@ -47,6 +67,7 @@ private:
   LogicalResult findAttentions();
   LogicalResult assumeInputs();
   LogicalResult findHead();
+  LogicalResult findHidden();
   LogicalResult no(Location loc, const Twine &why);
 };
 

@@ -155,7 +155,13 @@ def FlattenTokens : Pass<"ds-flatten-tokens", "ModuleOp"> {
     Where the proof fails the module is left as it is and a remark names the value and the reason. Results: function argument
     and result attributes `ds.name`; the module attribute `ds.model` = {vocabulary, hidden_size, layers}.
     Run the raising passes before.
+
+    `part` says what the graph is asked to be, and makes a failed proof an error: `main`, a model that a layer drafts for (`hidden` is then
+    the output of the graph with a state for every token: what the head reads, or the only one there is); `draft`, such a layer, which becomes
+    `@draft_0`. It has one more input, a state for every token; the pair of state i and token i + 1 has position i. Its `hidden`, fed back for
+    the next draft, is found as that of `main`; where it is no output, it is what the head reads.
   }];
+  let options = [Option<"part", "part", "std::string", "\"model\"", "model, main or draft">];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect"];
 }
 
@@ -406,6 +412,16 @@ def RaiseMla : Pass<"ds-raise-mla", "::mlir::func::FuncOp"> {
     or where a cache is read elsewhere. Run after ds-flatten-tokens. Source: DeepSeek-AI, DeepSeek-V2, arXiv:2405.04434 §2.1.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def RaiseMtpInput : Pass<"ds-raise-mtp-input", "::mlir::func::FuncOp"> {
+  let summary = "norms of embedding and state, side by side in one product, become ds.mtp_input";
+  let description = [{
+    In a draft entry, a product without bias of `[rms_norm(e) ; rms_norm(s)]` or `[rms_norm(s) ; rms_norm(e)]`, where s are the states that the
+    entry is given, both norms have one epsilon, and the parts are of one width. In the second order the halves of the weight change places, so that both
+    give one IR. What is written otherwise is left as it is, and means the same. Run after ds-flatten-tokens.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
 }
 
 def SinkTransposes : Pass<"ds-sink-transposes"> {

@@ -34,7 +34,8 @@ struct ReportRaised : ds::impl::ReportRaisedBase<ReportRaised> {
     unsigned others = 0;
     getOperation()->walk([&](Operation *op) {
       if (isa<EmbeddingOp, RmsNormOp, RopeOp, LinearOp, SwigluOp, AttentionOp,
-              CacheAppendOp, CachedAttentionOp, MlaOp, RouteOp, MoeOp>(op))
+              CacheAppendOp, CachedAttentionOp, MlaOp, RouteOp, MoeOp,
+              MtpInputOp>(op))
         found[op->getName()].push_back(op);
       else if (isa_and_nonnull<DsDialect>(op->getDialect()))
         ++others;

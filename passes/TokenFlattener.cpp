@@ -14,7 +14,7 @@ using namespace mlir::ds;
 
 Value TokenFlattener::fail(Value value, const Twine &why) {
   if (!failed)
-    emitRemark(value.getLoc()) << "not compiled as a language model: " << why;
+    model.refuse(value.getLoc(), why);
   failed = true;
   return nullptr;
 }
@@ -150,6 +150,8 @@ Value TokenFlattener::flattenOp(Value value) {
   Operation *op = value.getDefiningOp();
   if (value == model.tokens)
     return step.tokens;
+  if (value == model.states)
+    return step.states;
   if (!op)
     return fail(value, "an input takes part in the computation in a way that "
                        "is not token by token");

@@ -17,7 +17,8 @@ static std::span<const DsCache> draftCaches(const Model &model) {
                 "'" + model.path() +
                     "' has no layer that predicts tokens further on (MTP), so "
                     "nothing can be drafted; compile a checkpoint folder that "
-                    "has one, or do without drafts");
+                    "has one, name the layer's graph with ds-compile --mtp, or "
+                    "do without drafts");
   return model.draftCaches();
 }
 

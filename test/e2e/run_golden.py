@@ -7,6 +7,8 @@ lm:    golden.safetensors of the case (all prompt logits, generated ids, a long 
        hold the whole model in f32 and compute the checkpoint's own; the `single` run of io.safetensors for the others.
 folder: golden.safetensors of the case, compiled from config.json and model.safetensors (with --mode=lm and all); logits, states and
        accepted drafts of the layer that predicts a token further on, where there is one.
+draft: with lm, a layer that drafts and was exported apart (mtp-layer) put into its model (mtp-main): the runs of its io.safetensors,
+       greedy texts with and without drafts, and what golden.safetensors has of it where the case has one.
 fast:  with lm, --precision=fast of files with 16-bit weights within what bf16 arithmetic costs.
 Files of not_yet.txt are expected to fail and are counted apart. Prints a line per failure and, last, `N passed, N failed`.
 """
@@ -132,9 +134,10 @@ def greedy(session, prompt, count, slot=0, size=None):
     return np.stack(rows), ids
 
 
-def compile_exact(compiler, source, library):
+def compile_exact(compiler, source, library, *options):
     """None, or why it failed."""
-    result = subprocess.run([compiler, source, "--mode=lm", "--cpu=native", "--precision=exact", "-o", library], capture_output=True, text=True)
+    result = subprocess.run([compiler, source, "--mode=lm", "--cpu=native", "--precision=exact", "-o", library, *options],
+                            capture_output=True, text=True)
     return result.stderr.strip()[:300] if result.returncode else None
 
 
@@ -153,6 +156,32 @@ def language_model(compiler, folder, work):
         why = compare("single.logits", logits, want[0], about["tolerance"])
         return [why] if why else []
     return golden_case(library, case)
+
+
+def draft_layer(compiler, folder, work):
+    about = json.load(open(os.path.join(folder, "about.json")))
+    library, case = os.path.join(work, "drafts.so"), os.path.dirname(os.path.dirname(folder))
+    layer = os.path.join(folder, "model.onnx")
+    if why := compile_exact(compiler, os.path.join(case, "onnx", "mtp-main", "model.onnx"), library, "--mtp=" + layer):
+        return [why]
+    model, io, problems = abi.Model(library), read(os.path.join(folder, "io.safetensors")), []
+    # All sequences of a run in one step.
+    for run in "prefill", "single":
+        ids, states = io[run + ".input.next_ids"], io[run + ".input.hidden"]
+        session = abi.Session(model, len(ids), 64, draft=0)
+        logits, hidden = session.step(list(ids), [0] * len(ids), list(range(len(ids))), states=states.reshape(-1, states.shape[-1]))
+        for name, got in ("logits", logits), ("mtp_hidden", hidden):
+            want = io[f"{run}.output.{name}"]
+            if why := compare(f"{run}.{name}", got.reshape(want.shape), want, about["tolerance"]):
+                problems.append(why)
+    prompt = read(os.path.join(case, "onnx", "mtp-main", "io.safetensors"))["single.input.input_ids"][0]
+    _, plain = greedy(abi.Session(model, 1, 64), prompt, 24)
+    for k in 1, 3:
+        if speculate(model, list(prompt), 24, k)[0] != plain:
+            problems.append(f"{k} drafts change the text")
+    if os.path.exists(os.path.join(case, "golden.safetensors")):
+        problems += golden_case(library, case) + golden_drafts(model, read(os.path.join(case, "golden.safetensors")))
+    return problems
 
 
 def checkpoint_folder(compiler, case, work):
@@ -348,6 +377,8 @@ def main():
         kinds = [("graph", graph)] if args.mode != "lm" else []
         if path.endswith("config.json"):
             kinds = [("folder", checkpoint_folder)] if args.mode != "graph" else []
+        elif args.mode != "graph" and os.path.basename(folder) == "mtp-layer":
+            kinds.append(("draft", draft_layer))
         elif args.mode != "graph" and os.path.basename(folder) not in GRAPH_ONLY:
             kinds.append(("lm", language_model))
             if json.load(open(os.path.join(folder, "about.json")))["arithmetic"] in ("bf16", "f16"):

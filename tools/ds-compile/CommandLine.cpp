@@ -89,6 +89,14 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                  "experts), compile what this one says")
       ->check(CLI::IsMember({"graph", "config"}))
       ->capture_default_str();
+  auto *mtp =
+      app.add_option("--mtp", command.draftLayers,
+                     "a layer that drafts (multi-token prediction), exported "
+                     "apart from MODEL, an ONNX graph that gives its states; "
+                     "again for each further layer")
+          ->type_name("FILE")
+          ->allow_extra_args(false)
+          ->default_str("");
   app.add_option("--max-length", command.maxLength,
                  "longest sequence, tokens (default: the configuration's)")
       ->check(CLI::PositiveNumber);
@@ -109,13 +117,20 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                "print the ONNX operators that are supported, as JSON");
   app.add_flag("--batch", command.batch,
                "compile many models: lines MODEL<tab>OUTPUT on standard input, "
-               "each answered by its exit code");
+               "each answered by its exit code")
+      ->excludes(mtp);
   try {
     app.parse(argc, argv);
     if (command.listOps || command.batch)
       return -1;
     if (command.model.empty())
       throw CLI::RequiredError("MODEL");
+    if (!command.draftLayers.empty() &&
+        (command.emit == "onnx" || command.emit == "ds"))
+      throw CLI::ValidationError(
+          "--emit=" + command.emit,
+          "is one file as it stands; print MODEL and the layer of --mtp one by "
+          "one");
     bool isCode = command.emit == "asm" || command.emit == "obj";
     if ((command.emit == "so" || command.emit == "obj") &&
         command.output.empty())

@@ -7,6 +7,7 @@
 #define TOOLS_DS_COMPILE_COMMANDLINE_H
 
 #include <string>
+#include <vector>
 
 namespace tool {
 
@@ -16,6 +17,7 @@ struct CompileCommand {
                                     cacheType;
   std::string config, reference, weights = "file", trust = "graph",
                                  mlaAbsorbBelow = "auto";
+  std::vector<std::string> draftLayers;
   long long maxLength = 0;
   bool requireFast = false, remarks = false, listOps = false, batch = false;
 };

@@ -10,6 +10,7 @@
 #include "lowering/CheckpointToDs/CheckpointToDs.h"
 #include "lowering/CheckpointToDs/CompareConfig.h"
 #include "lowering/CheckpointToDs/ModelConfig.h"
+#include "lowering/DraftLayer.h"
 #include "lowering/Link/Link.h"
 #include "lowering/OnnxToDs/Passes.h"
 #include "lowering/Pipelines.h"
@@ -243,6 +244,31 @@ static bool compareConfig(const tool::CompileCommand &command,
   return true;
 }
 
+/// A model file as IR; null after an error.
+static OwningOpRef<ModuleOp> importFile(StringRef path, MLIRContext *context) {
+  return path.ends_with(".mlir") ? parseSourceFile<ModuleOp>(path, context)
+                                 : onnx::importOnnx(path, context);
+}
+
+/// Puts the layers of --mtp into the model of `stages`. False after an error.
+static bool addDraftLayers(const tool::CompileCommand &command,
+                           Stages &stages) {
+  for (auto [k, path] : llvm::enumerate(command.draftLayers)) {
+    OwningOpRef<ModuleOp> layer = importFile(path, stages.module.getContext());
+    if (!layer)
+      return false;
+    Stages own{*layer, command, stages.count, "-mtp-" + std::to_string(k)};
+    if (!own.run("raised",
+                 [](PassManager &pm) {
+                   ds::buildModelPipeline(pm, ds::Mode::LanguageModel, "draft");
+                 }) ||
+        failed(ds::addDraftLayer(stages.module, *layer)))
+      return false;
+  }
+  return command.draftLayers.empty() ||
+         stages.run("drafts", [](PassManager &) {});
+}
+
 static int compileModel(const tool::CompileCommand &command) {
   MLIRContext context;
   printDiagnostics(context, command.remarks);
@@ -272,12 +298,21 @@ static int compileModel(const tool::CompileCommand &command) {
                  << "\n";
     return 1;
   }
+  bool drafts = !command.draftLayers.empty();
+  if (drafts && (folder || mode == ds::Mode::Graph)) {
+    llvm::errs() << "ds-compile: error: " << model
+                 << (folder ? ": a checkpoint folder has its layers that draft "
+                              "in it; leave --mtp out"
+                            : ": a graph has no use for a layer that drafts; "
+                              "leave --mtp or --mode=graph out")
+                 << "\n";
+    return 1;
+  }
   OwningOpRef<ModuleOp> module =
       folder
           ? ds::importCheckpoint(
                 model, {reference, command.maxLength, command.config}, &context)
-      : model.ends_with(".mlir") ? parseSourceFile<ModuleOp>(model, &context)
-                                 : onnx::importOnnx(model, &context);
+          : importFile(model, &context);
   if (!module)
     return 1;
   if (command.emit == "onnx")
@@ -296,7 +331,7 @@ static int compileModel(const tool::CompileCommand &command) {
         if (folder)
           ds::buildCheckpointPipeline(pm);
         else
-          ds::buildModelPipeline(pm, mode);
+          ds::buildModelPipeline(pm, mode, drafts ? "main" : "model");
       }))
     return 1;
   bool isStep = module->lookupSymbol("step");
@@ -306,6 +341,8 @@ static int compileModel(const tool::CompileCommand &command) {
                     "causal language model with a cache; --remarks says why\n";
     return 1;
   }
+  if (!addDraftLayers(command, stages))
+    return 1;
   if (folder ? command.trust != "graph" : !compareConfig(command, *module)) {
     if (folder)
       llvm::errs() << "ds-compile: error: --trust is of an ONNX graph; a "
