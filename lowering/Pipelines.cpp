@@ -79,6 +79,8 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   if (options.cacheType == "auto" && options.precision == "exact")
     caches.cacheType = "f32";
   pm.addNestedPass<func::FuncOp>(createNarrowCaches(caches));
+  if (options.precision == "fast")
+    pm.addNestedPass<func::FuncOp>(createNarrowAttention());
   PackQuantizedWeightsOptions packQuantized;
   packQuantized.precision = options.precision;
   pm.addNestedPass<func::FuncOp>(createPackQuantizedWeights(packQuantized));
@@ -157,6 +159,7 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
   pm.addNestedPass<func::FuncOp>(createLowerByteMatmul(bytes));
   LowerAttentionOptions attention;
   attention.vectorLanes = variant.lanes;
+  attention.bf16Dot = variant.hasBf16Dot;
   pm.addNestedPass<func::FuncOp>(createLowerAttention(attention));
   pm.addNestedPass<func::FuncOp>(createLowerNorm());
   pm.addNestedPass<func::FuncOp>(createLowerRope());

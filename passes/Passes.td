@@ -216,6 +216,16 @@ def MergeLinears : Pass<"ds-merge-linears"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def NarrowAttention : Pass<"ds-narrow-attention"> {
+  let summary = "queries and results of attention over bf16 caches are rounded to bf16";
+  let description = [{
+    A dot instruction takes pairs of bf16: where keys and values are cached in bf16, rounding the query makes the products of scores exact in it, and
+    the result goes into a product that rounds it anyway. `ds.cached_attention`, `ds.mla` and `ds.mla_absorbed` with f32 query and
+    caches of bf16 get a query and a result of bf16, which is widened again. For `--precision=fast`; run after ds-narrow-caches.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
+}
+
 def NarrowMatmuls : Pass<"ds-narrow-matmuls"> {
   let summary = "integer products of widened bytes become products of unsigned and signed bytes";
   let description = [{

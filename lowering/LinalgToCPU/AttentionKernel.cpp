@@ -12,7 +12,7 @@
 // width, over keys, over blocks. So its bits depend on nothing else.
 //
 //===----------------------------------------------------------------------===//
-#include "lowering/LinalgToCPU/AttentionStates.h"
+#include "lowering/LinalgToCPU/AttentionProducts.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -22,7 +22,9 @@ namespace {
 class Emitter : AttentionStates {
 public:
   Emitter(ImplicitLocOpBuilder &b, const AttentionShape &shape)
-      : AttentionStates(b, shape), block(shape.lanes * vectorsPerRow) {
+      : AttentionStates(b, shape),
+        products(AttentionProducts::create(b, shape)),
+        block(products->block()) {
     assert(AttentionShape::chunkKeys % block == 0);
   }
 
@@ -36,13 +38,14 @@ public:
     end = smaller(end, mul(rows.endChunk, AttentionShape::chunkKeys));
     lastKey = end;
     prefetchBlock(first);
-    queries = loadQueries(local({maxRows, shape.width}));
+    products->loadQueries(rows, maxRows);
     State before = buffers(maxRows);
     before = rows.resumes ? resume(before) : nothingYet(rowCount, before);
     SmallVector<Value> carried = before.pack();
     carried.append(buffers(maxRows).pack());
-    carried.push_back(local({tile, block}));
-    carried.push_back(local({shape.width, block}));
+    SmallVector<Value> extra = products->buffers(tile);
+    size_t extras = extra.size();
+    carried.append(extra);
     carried = loop(
         first, end, AttentionShape::chunkKeys, carried,
         [&](Value chunk, SmallVector<Value> inner) {
@@ -50,7 +53,7 @@ public:
           State all = State::unpack(inner);
           State state = State::unpack(ArrayRef(inner).drop_front(3));
           SmallVector<Value> next = nothingYet(rowCount, state).pack();
-          next.append(inner.end() - 2, inner.end());
+          next.append(inner.end() - extras, inner.end());
           next = loop(chunk, chunkEnd, block, next,
                       [&](Value key, SmallVector<Value> now) {
                         return addBlock(key, chunkEnd, rowCount, tile, now);
@@ -118,39 +121,6 @@ private:
     return larger(index(0), smaller(count, length));
   }
 
-  /// Queries as f32, scaled.
-  Value loadQueries(Value buffer) {
-    return eachRow(
-        rows.count, buffer,
-        [&](Value token, Value head, Value row, Value inner) {
-          token = add(rows.first, token);
-          return eachColumns(
-              shape.width, inner, [&](ArrayRef<Columns> columns, Value into) {
-                for (const Columns &c : columns) {
-                  Value q = read(rows.queries, {token, head, at(c)}, c.count);
-                  q = arith::MulFOp::create(b, q,
-                                            f32(q.getType(), shape.scale));
-                  into = write(q, into, {row, at(c)});
-                }
-                return into;
-              });
-        });
-  }
-
-  /// Calls `body` for `count` tokens and the heads of the group.
-  Value eachRow(Value count, Value carried,
-                llvm::function_ref<Value(Value token, Value head, Value row,
-                                         Value carried)>
-                    body) {
-    return loop(index(0), count, 1, carried, [&](Value token, Value outer) {
-      return loop(index(0), index(shape.group), 1, outer,
-                  [&](Value head, Value inner) {
-                    Value row = add(mul(token, shape.group), head);
-                    return body(token, head, row, inner);
-                  });
-    });
-  }
-
   /// `state` with what was left.
   State resume(State state) {
     SmallVector<Value> made = loop(
@@ -206,85 +176,51 @@ private:
                    });
   }
 
-  /// Keys [first, first + block), element by element: [width, block]. Key
-  /// `end` - 1 stands for those from `end` on.
-  Value layKeys(Value first, Value end, Value buffer) {
-    Value last = sub(end, index(1)),
-          count = smaller(index(block), sub(end, first));
-    return loop(index(0), count, lanes, buffer, [&](Value lane, Value outer) {
-      SmallVector<Value> keys;
-      for (int64_t i = 0; i < lanes; ++i)
-        keys.push_back(smaller(add(add(first, lane), i), last));
-      int64_t before = 0;
-      for (Value part : rows.keys) {
-        outer = layRows(part, keys, outer, before, lane);
-        before += typeOf(part).getDimSize(1);
-      }
-      return outer;
-    });
-  }
-
-  /// `carried`: a state, the weights and the keys of a block.
+  /// `carried`: a state, and buffers of the products.
   SmallVector<Value> addBlock(Value firstKey, Value end, Value rowCount,
                               int64_t tile, SmallVector<Value> carried) {
     prefetchBlock(add(firstKey, block));
-    Value keys = layKeys(firstKey, end, carried.pop_back_val());
+    SmallVector<Value> state(ArrayRef(carried).take_front(3));
+    state.append(
+        products->lay(rows, firstKey, end,
+                      SmallVector<Value>(ArrayRef(carried).drop_front(3))));
+    carried = state;
     auto tiles = [&](Value from, Value to, int64_t count) {
       carried = loop(
           from, to, count, carried, [&](Value row, SmallVector<Value> inner) {
             State state = State::unpack(inner);
-            Value weights =
-                addTile(firstKey, keys, row, count, inner.back(), state);
+            SmallVector<Value> buffers(ArrayRef(inner).drop_front(3));
+            addTile(firstKey, row, count, buffers, state);
             SmallVector<Value> next = state.pack();
-            next.push_back(weights);
+            next.append(buffers);
             return next;
           });
     };
     Value whole = mul(arith::DivUIOp::create(b, rowCount, index(tile)), tile);
     tiles(index(0), whole, tile);
     tiles(whole, rowCount, 1);
-    carried.push_back(keys);
     return carried;
   }
 
-  /// Moves the state on; returns the buffer of weights.
-  Value addTile(Value firstKey, Value keys, Value firstRow, int64_t count,
-                Value weights, State &state) {
+  /// Moves the state on.
+  void addTile(Value firstKey, Value firstRow, int64_t count,
+               SmallVector<Value> &buffers, State &state) {
     SmallVector<Value> row, seen, factors;
     for (int64_t r = 0; r < count; ++r) {
       row.push_back(add(firstRow, r));
       // Keys of the block that it sees; may be none or more than there are.
       seen.push_back(sub(visibleTo(tokenOf(row[r])), firstKey));
     }
-    SmallVector<Value> scores = scoresOf(keys, row);
+    SmallVector<Value> scores = products->scores(buffers, row);
     for (int64_t r = 0; r < count; ++r) {
       MutableArrayRef<Value> mine = MutableArrayRef<Value>(scores).slice(
           r * vectorsPerRow, vectorsPerRow);
       if (rows.mask)
-        weights = addMask(firstKey, row[r], r, weights, mine);
+        buffers[0] = addMask(firstKey, row[r], r, buffers[0], mine);
       hide(seen[r], mine);
-      factors.push_back(weigh(row[r], r, mine, weights, state));
+      factors.push_back(weigh(row[r], r, mine, buffers, state));
     }
-    addValues(firstKey, row, seen, factors, weights, state);
-    return weights;
-  }
-
-  SmallVector<Value> scoresOf(Value keys, ArrayRef<Value> row) {
-    SmallVector<Value> sums(row.size() * vectorsPerRow, f32(full, 0));
-    return loop(index(0), index(shape.width), 1, sums,
-                [&](Value d, SmallVector<Value> inner) {
-                  SmallVector<Value> key;
-                  for (int64_t j = 0; j < vectorsPerRow; ++j)
-                    key.push_back(read(keys, {d, index(j * lanes)}, lanes));
-                  for (auto [r, at] : llvm::enumerate(row)) {
-                    Value q = splat(full, element(queries, {at, d}));
-                    for (int64_t j = 0; j < vectorsPerRow; ++j) {
-                      Value &sum = inner[r * vectorsPerRow + j];
-                      sum = vector::FMAOp::create(b, q, key[j], sum);
-                    }
-                  }
-                  return inner;
-                });
+    addValues(firstKey, row, seen, factors, buffers, state);
   }
 
   /// The masks pass through the row's weights, not yet used.
@@ -327,8 +263,8 @@ private:
 
   /// Scores become weights; maximum and sum of the row move on. Returns what
   /// the row's sums so far are multiplied by.
-  Value weigh(Value row, int64_t r, ArrayRef<Value> scores, Value &weights,
-              State &state) {
+  Value weigh(Value row, int64_t r, ArrayRef<Value> scores,
+              SmallVector<Value> &buffers, State &state) {
     Location loc = b.getLoc();
     Value best = scores.front();
     for (Value score : scores.drop_front())
@@ -345,8 +281,7 @@ private:
     SmallVector<Value> sums;
     for (auto [j, score] : llvm::enumerate(scores)) {
       Value weight = expandExp(b, loc, arith::SubFOp::create(b, score, safe));
-      weights = write(weight, weights, {index(r), index(j * lanes)});
-      sums.push_back(weight);
+      sums.push_back(products->keep(weight, r, j, buffers));
     }
     for (size_t half = sums.size() / 2; half > 0; half /= 2)
       for (size_t i = 0; i < half; ++i)
@@ -359,7 +294,8 @@ private:
   }
 
   void addValues(Value firstKey, ArrayRef<Value> row, ArrayRef<Value> seen,
-                 ArrayRef<Value> factors, Value weights, State &state) {
+                 ArrayRef<Value> factors, ArrayRef<Value> buffers,
+                 State &state) {
     SmallVector<Value> ends;
     for (Value count : seen)
       ends.push_back(larger(index(0), smaller(count, index(block))));
@@ -372,44 +308,15 @@ private:
           sums.push_back(arith::MulFOp::create(b, sum, scale));
         }
       }
-      // The first row sees least: its keys for all, then what others see more.
-      addWeighted(firstKey, columns, weights, 0, row.size(), index(0), ends[0],
-                  sums);
-      bool oneToken = shape.group % int64_t(row.size()) == 0;
-      if (shape.causal && !oneToken)
-        for (size_t r = 1; r < row.size(); ++r)
-          addWeighted(firstKey, columns, weights, r, 1, ends[0], ends[r], sums);
+      products->addValues(
+          rows, firstKey, columns, buffers, ends,
+          !shape.causal || shape.group % int64_t(row.size()) == 0, sums);
       for (auto [r, own] : llvm::enumerate(row))
         for (auto [i, c] : llvm::enumerate(columns))
           values = write(sums[r * columns.size() + i], values, {own, at(c)});
       return values;
     };
     state.values = eachColumns(shape.valueWidth, state.values, addTo);
-  }
-
-  /// Adds values [from, to) of the block to the sums of some rows.
-  void addWeighted(Value firstKey, ArrayRef<Columns> columns, Value weights,
-                   int64_t firstRow, int64_t count, Value from, Value to,
-                   MutableArrayRef<Value> sums) {
-    MutableArrayRef<Value> some =
-        sums.slice(firstRow * columns.size(), count * columns.size());
-    SmallVector<Value> done =
-        loop(from, to, 1, some, [&](Value key, SmallVector<Value> inner) {
-          SmallVector<Value> value;
-          for (const Columns &c : columns)
-            value.push_back(
-                read(rows.values, {add(firstKey, key), at(c)}, c.count));
-          for (int64_t r = 0; r < count; ++r) {
-            Value weight = element(weights, {index(firstRow + r), key});
-            for (auto [i, v] : llvm::enumerate(value)) {
-              Value &sum = inner[r * columns.size() + i];
-              Value w = splat(cast<VectorType>(v.getType()), weight);
-              sum = vector::FMAOp::create(b, w, v, sum);
-            }
-          }
-          return inner;
-        });
-    llvm::copy(done, some.begin());
   }
 
   Value finish(const State &state) {
@@ -431,10 +338,11 @@ private:
         });
   }
 
+  std::unique_ptr<AttentionProducts> products;
   AttentionRows rows;
   int64_t block;
-  /// Number of keys; where the walk over them ends; f32 queries, scaled.
-  Value length, lastKey, queries;
+  /// Number of keys; where the walk over them ends.
+  Value length, lastKey;
 };
 
 } // namespace

@@ -23,6 +23,10 @@ struct AttentionShape {
   double scale;
   /// Whether a token sees one key more than the token before it.
   bool causal;
+  /// Whether products are those of pairs of bf16 (vdpbf16ps): queries, keys and
+  /// values are bf16, there is no mask, keys have even widths, and what the
+  /// width of values leaves of whole vectors is nothing, 4 or 8.
+  bool pairs = false;
 
   /// A row's keys are walked in chunks of so many; what the chunks gave is
   /// merged in order. So they may be computed apart.

@@ -4,9 +4,20 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/LinalgToCPU/AttentionStates.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 using namespace mlir::ds;
+
+Value AttentionStates::dotPairs(Value sum, Value x, Value y) {
+  auto words = cast<VectorType>(y.getType());
+  auto pairs = VectorType::get({2 * words.getNumElements()}, b.getBF16Type());
+  auto asPairs = [&](Value value) {
+    return vector::BitCastOp::create(b, pairs, value);
+  };
+  return x86vector::DotBF16Op::create(b, sum.getType(), sum,
+                                      asPairs(splat(words, x)), asPairs(y));
+}
 
 AttentionStates::State AttentionStates::buffers(int64_t maxRows) {
   return {local({maxRows}), local({maxRows, lanes}),
@@ -44,22 +55,62 @@ static Value widened(OpBuilder &b, Location loc, Value vector, int64_t lanes) {
 
 Value AttentionStates::layRows(Value matrix, ArrayRef<Value> rows, Value into,
                                int64_t before, Value column) {
+  Type element = typeOf(into).getElementType();
+  bool pairs = element.isInteger(32);
+  auto some = [&](Value row, Value from, int64_t count) -> Value {
+    if (!pairs)
+      return read(matrix, {row, from}, count);
+    return vector::BitCastOp::create(
+        b, VectorType::get({count}, element),
+        readAsIs(matrix, {row, mul(from, 2)}, 2 * count));
+  };
   auto square = [&](Value from, int64_t count, Value into) {
     SmallVector<Value> vectors;
     for (Value row : rows)
-      vectors.push_back(
-          widened(b, b.getLoc(), read(matrix, {row, from}, count), lanes));
+      vectors.push_back(widened(b, b.getLoc(), some(row, from, count), lanes));
     transposeVectors(b, b.getLoc(), vectors);
     for (int64_t i = 0; i < count; ++i)
-      into = write(vectors[i], into, {add(from, before + i), column});
+      into = writeAsIs(vectors[i], into, {add(from, before + i), column});
     return into;
   };
-  int64_t width = typeOf(matrix).getDimSize(1), rest = width % lanes,
-          whole = width - rest;
+  int64_t width = typeOf(matrix).getDimSize(1) / (pairs ? 2 : 1),
+          rest = width % lanes, whole = width - rest;
   into =
       loop(index(0), index(whole), lanes, into,
            [&](Value from, Value inner) { return square(from, lanes, inner); });
   return rest ? square(index(whole), rest, into) : into;
+}
+
+Value AttentionStates::layKeys(const AttentionRows &rows, Value first,
+                               Value end, Value buffer) {
+  RankedTensorType type = typeOf(buffer);
+  int64_t elements = type.getElementType().isInteger(32) ? 2 : 1;
+  Value last = sub(end, index(1)),
+        count = smaller(index(type.getDimSize(1)), sub(end, first));
+  return loop(index(0), count, lanes, buffer, [&](Value lane, Value outer) {
+    SmallVector<Value> keys;
+    for (int64_t i = 0; i < lanes; ++i)
+      keys.push_back(smaller(add(add(first, lane), i), last));
+    int64_t before = 0;
+    for (Value part : rows.keys) {
+      outer = layRows(part, keys, outer, before, lane);
+      before += typeOf(part).getDimSize(1) / elements;
+    }
+    return outer;
+  });
+}
+
+Value AttentionStates::eachRow(
+    Value count, Value carried,
+    llvm::function_ref<Value(Value token, Value head, Value row, Value carried)>
+        body) {
+  return loop(index(0), count, 1, carried, [&](Value token, Value outer) {
+    return loop(index(0), index(shape.group), 1, outer,
+                [&](Value head, Value inner) {
+                  Value row = add(mul(token, shape.group), head);
+                  return body(token, head, row, inner);
+                });
+  });
 }
 
 AttentionStates::State AttentionStates::nothingYet(Value rowCount,

@@ -66,8 +66,11 @@ protected:
   /// A buffer of its own: equal `tensor.empty` would become one value, whose
   /// copies bufferization does not tell apart when loops carry them.
   Value local(ArrayRef<int64_t> sizes) {
+    return localOf(b.getF32Type(), sizes);
+  }
+  Value localOf(Type element, ArrayRef<int64_t> sizes) {
     return bufferization::AllocTensorOp::create(
-        b, RankedTensorType::get(sizes, b.getF32Type()), ValueRange());
+        b, RankedTensorType::get(sizes, element), ValueRange());
   }
   Value element(Value tensor, ValueRange at) {
     return tensor::ExtractOp::create(b, tensor, at);
@@ -80,17 +83,37 @@ protected:
     return vector::BroadcastOp::create(b, type, scalar);
   }
 
+  /// What holds a pair of bf16.
+  Type word() { return b.getI32Type(); }
+  /// Pairs of bf16 as `count` words.
+  Value asWords(Value pairs, int64_t count) {
+    return vector::BitCastOp::create(b, VectorType::get({count}, word()),
+                                     pairs);
+  }
+  /// sum + x · y, of the pair `x` for all lanes and a pair of `y` for each.
+  Value dotPairs(Value sum, Value x, Value y);
+
   static RankedTensorType typeOf(Value tensor) {
     return cast<RankedTensorType>(tensor.getType());
   }
 
-  /// `count` elements of the last dimension from `at` on, as f32.
-  Value read(Value tensor, ValueRange at, int64_t count) {
+  /// `count` elements of the last dimension from `at` on.
+  Value readAsIs(Value tensor, ValueRange at, int64_t count) {
     Type from = typeOf(tensor).getElementType();
     Value padding = arith::ConstantOp::create(b, from, b.getZeroAttr(from));
-    Value vector = vector::TransferReadOp::create(
-        b, VectorType::get({count}, from), tensor, at, padding,
-        ArrayRef<bool>{true});
+    return vector::TransferReadOp::create(b, VectorType::get({count}, from),
+                                          tensor, at, padding,
+                                          ArrayRef<bool>{true});
+  }
+  Value writeAsIs(Value vector, Value tensor, ValueRange at) {
+    return vector::TransferWriteOp::create(b, vector, tensor, at,
+                                           ArrayRef<bool>{true})
+        .getResult();
+  }
+  /// The same as f32.
+  Value read(Value tensor, ValueRange at, int64_t count) {
+    Type from = typeOf(tensor).getElementType();
+    Value vector = readAsIs(tensor, at, count);
     if (from.isF32())
       return vector;
     return arith::ExtFOp::create(b, VectorType::get({count}, b.getF32Type()),
@@ -103,9 +126,7 @@ protected:
       vector = arith::TruncFOp::create(b, VectorType::get(type.getShape(), to),
                                        vector);
     }
-    return vector::TransferWriteOp::create(b, vector, tensor, at,
-                                           ArrayRef<bool>{true})
-        .getResult();
+    return writeAsIs(vector, tensor, at);
   }
 
   using LoopBody =
@@ -140,9 +161,20 @@ protected:
   }
 
   /// Lays `lanes` rows of `matrix`, [.., width], out element by element: one
-  /// per lane, from `column` of `into` on, element c in row `before` + c.
+  /// per lane, from `column` of `into` on, element c in row `before` + c. Where
+  /// `into` is i32, an element is a pair of neighbours in bf16.
   Value layRows(Value matrix, ArrayRef<Value> rows, Value into, int64_t before,
                 Value column);
+
+  /// Keys [first, first + block), element by element: [width, block]. Key
+  /// `end` - 1 stands for those from `end` on. As layRows.
+  Value layKeys(const AttentionRows &rows, Value first, Value end,
+                Value buffer);
+  /// Calls `body` for `count` tokens and the heads of the group.
+  Value eachRow(Value count, Value carried,
+                llvm::function_ref<Value(Value token, Value head, Value row,
+                                         Value carried)>
+                    body);
 
   State buffers(int64_t maxRows);
   /// `state` of rows that have seen no key.

@@ -17,8 +17,8 @@ int64_t LatentExpansion::columnsBefore(size_t number) const {
 }
 
 void LatentExpansion::layWeights() {
-  laid =
-      local({typeOf(weights[0]).getDimSize(1), columnsBefore(weights.size())});
+  laid = localOf(element(), {typeOf(weights[0]).getDimSize(1) / together(),
+                             columnsBefore(weights.size())});
   for (auto [number, weight] : llvm::enumerate(weights)) {
     int64_t width = typeOf(weight).getDimSize(0);
     laid =
@@ -36,12 +36,13 @@ void LatentExpansion::layWeights() {
 
 SmallVector<Value> LatentExpansion::expand(Value latents, Value first,
                                            Value count) {
-  int64_t rank = typeOf(latents).getDimSize(1);
+  int64_t rank = typeOf(latents).getDimSize(1) / together();
   SmallVector<Value> made;
   for (Value weight : weights)
     made.push_back(
-        local({AttentionShape::chunkKeys, typeOf(weight).getDimSize(0)}));
-  made.push_back(local({block, rank}));
+        localOf(shape.pairs ? b.getBF16Type() : b.getF32Type(),
+                {AttentionShape::chunkKeys, typeOf(weight).getDimSize(0)}));
+  made.push_back(localOf(element(), {block, rank}));
   made = loop(
       index(0), count, block, made, [&](Value from, SmallVector<Value> inner) {
         Value some = smaller(index(block), sub(count, from)),
@@ -51,8 +52,8 @@ SmallVector<Value> LatentExpansion::expand(Value latents, Value first,
               return eachColumns(
                   rank, wide, [&](ArrayRef<Columns> columns, Value into) {
                     for (const Columns &c : columns)
-                      into = write(
-                          read(latents, {add(before, row), at(c)}, c.count),
+                      into = writeAsIs(
+                          latent(latents, add(before, row), at(c), c.count),
                           into, {row, at(c)});
                     return into;
                   });
@@ -64,6 +65,15 @@ SmallVector<Value> LatentExpansion::expand(Value latents, Value first,
       });
   made.pop_back();
   return made;
+}
+
+/// Elements of latent `row` from `first` on, each as many as are multiplied
+/// together.
+Value LatentExpansion::latent(Value latents, Value row, Value first,
+                              int64_t count) {
+  if (!shape.pairs)
+    return read(latents, {row, first}, count);
+  return asWords(readAsIs(latents, {row, mul(first, 2)}, 2 * count), count);
 }
 
 /// What weight `number` makes of the first `count` rows of `wide`: rows of
@@ -103,11 +113,15 @@ Value LatentExpansion::addTile(Value wide, ArrayRef<Value> rows, size_t number,
                 SmallVector<Value> weight;
                 for (const Columns &c : columns)
                   weight.push_back(
-                      read(laid, {element, add(at(c), before)}, c.count));
+                      readAsIs(laid, {element, add(at(c), before)}, c.count));
                 for (auto [r, row] : llvm::enumerate(rows)) {
                   Value x = this->element(wide, {row, element});
                   for (auto [i, w] : llvm::enumerate(weight)) {
                     Value &sum = inner[r * columns.size() + i];
+                    if (shape.pairs) {
+                      sum = dotPairs(sum, x, w);
+                      continue;
+                    }
                     Value all = splat(cast<VectorType>(w.getType()), x);
                     sum = vector::FMAOp::create(b, all, w, sum);
                   }

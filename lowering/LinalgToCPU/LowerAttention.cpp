@@ -75,7 +75,41 @@ std::optional<AttentionShape> shapeOf(Value query, ValueRange keys, Value value,
   return shape;
 }
 
-/// The same of ds.mla: a key is what W_UK makes of a latent, and the rope key.
+bool areBf16(ArrayRef<Value> tensors) {
+  return llvm::all_of(tensors, [](Value tensor) {
+    return typeOf(tensor).getElementType().isBF16();
+  });
+}
+
+/// Whether a row of `width` divides into vectors that vdpbf16ps has.
+bool fitsDots(int64_t width, int64_t lanes) {
+  int64_t rest = width % lanes;
+  return rest == 0 || rest == 4 || rest == 8;
+}
+
+/// Whether products may be those of pairs of bf16: everything is bf16, and
+/// widths divide into pairs and vectors.
+bool fitPairs(const AttentionShape &shape, Value query, ValueRange keys,
+              Value value) {
+  return areBf16({query, value}) && areBf16(SmallVector<Value>(keys)) &&
+         llvm::all_of(
+             keys,
+             [](Value key) { return typeOf(key).getDimSize(3) % 2 == 0; }) &&
+         fitsDots(shape.valueWidth, shape.lanes);
+}
+
+/// The same of ds.mla, which makes keys and values by such products, too.
+bool fitPairs(const AttentionShape &shape, MlaOp op) {
+  RankedTensorType keys = typeOf(op.getKeyWeight());
+  return areBf16({op.getQuery(), op.getLatent(), op.getRope(),
+                  op.getKeyWeight(), op.getValueWeight()}) &&
+         keys.getDimSize(1) % 2 == 0 && keys.getDimSize(2) % 2 == 0 &&
+         typeOf(op.getRope()).getDimSize(3) % 2 == 0 &&
+         fitsDots(keys.getDimSize(1), shape.lanes) &&
+         fitsDots(shape.valueWidth, shape.lanes);
+}
+
+/// The shape of ds.mla: a key is what W_UK makes of a latent, and the rope key.
 std::optional<AttentionShape> expandedShape(MlaOp op, int64_t lanes) {
   for (Value tensor : {op.getQuery(), op.getLatent(), op.getRope(),
                        op.getKeyWeight(), op.getValueWeight(), op.getResult()})
@@ -601,6 +635,8 @@ private:
       return lowerCached(op, CachedOperands(latent), latent.getScale());
     if (auto expanded = dyn_cast<MlaOp>(op)) {
       auto shape = expandedShape(expanded, vectorLanes);
+      if (shape)
+        shape->pairs = bf16Dot && fitPairs(*shape, expanded);
       return shape ? Partition(op, *shape).expanded(expanded) : Value();
     }
     auto dense = cast<AttentionOp>(op);
@@ -619,6 +655,9 @@ private:
                     const APFloat &scale) {
     auto shape = shapeOf(operands.query, operands.keys, operands.value,
                          op->getResult(0), vectorLanes, scale, true);
+    if (shape)
+      shape->pairs = bf16Dot && fitPairs(*shape, operands.query, operands.keys,
+                                         operands.value);
     return shape ? Partition(op, *shape).cached(operands) : Value();
   }
 };

@@ -184,15 +184,19 @@ def LowerAttention : Pass<"ds-cpu-attention"> {
     query heads of one key are computed in equal parts of at most as many, where there are such of 8 or more.
     `ds.mla` goes over heads and blocks of 512 tokens: for each chunk of 256 keys, keys and values of one head are made of the latents by
     fused multiply-adds, C ascending, then all tokens of the block attend to them, and what they have is carried to the next chunk.
-    All in f32; f16 and bf16 are widened when read. Every 256 keys the row's result is merged with that of the keys before; where few
+    All in f32; f16 and bf16 are widened when read. With `bf16-dot`, where query and cached keys and values are bf16 and widths allow it (even
+    for keys; values that leave 4, 8 or no elements of whole vectors), products are vdpbf16ps on pairs of elements and, for values, of
+    keys, of weights rounded to bf16; `ds.mla` with weights of bf16 makes keys and values by it and rounds them to bf16. Every 256 keys the row's result is merged with that of the keys before; where few
     tokens give threads little to share (decoding), they share these chunks, and a second loop merges them in the same order. The next block is asked for before it is needed
     (`memref.prefetch`). A row's bits depend on its own query, keys and position only, within one value of `lanes`.
     Does nothing where the number of heads or a width is not known, or an element is neither f32, f16 nor bf16: ds-to-linalg lowers
     these to scalar loops. Run before ds-to-linalg.
   }];
-  let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">];
+  let options = [Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">,
+                 Option<"bf16Dot", "bf16-dot", "bool", "false", "vdpbf16ps may be used">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::math::MathDialect",
-                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::x86vector::X86VectorDialect"];
 }
 
 def LowerLinear : Pass<"ds-cpu-linear"> {

@@ -29,7 +29,7 @@ def compiled(name, cpu, arguments, body, result):
         listed = ", ".join(f'%{a}: {t} {{ds.name = "{a}"}}' for a, t in arguments.items())
         f.write(f'func.func @graph({listed}) -> ({result} {{ds.name = "result"}}) attributes {{ds.entry = "graph"}} {{\n'
                 f"  %result = {body}\n  return %result : {result}\n}}\n")
-    subprocess.run([COMPILER, base + ".mlir", "-o", base + ".so", f"--cpu={cpu}"], check=True)
+    subprocess.run([COMPILER, base + ".mlir", "-o", base + ".so", f"--cpu={cpu}", "--precision=exact"], check=True)
     return base + ".so"
 
 
@@ -152,6 +152,55 @@ def latent(cpu, heads, plain, rotated, rank, width, kind):
                 assert error <= TOLERANCE["f32"], f"{name}: row {row} of {n}, head {h}: error {error}"
 
 
+def narrow_latent(cpu, heads, rotated, rank):
+    """The absorbed form with queries, latents and results of bf16, which a processor may multiply in pairs."""
+    scale, i, result = 0.7 * (rank + rotated) ** -0.5, "tensor<?xi32>", f"tensor<?x{heads}x{rank}xbf16>"
+    rng = np.random.default_rng(4)
+    caches = filled_caches(rng, 1, (rank, rotated), ml_dtypes.bfloat16, (1, 2))
+    queries = [random(rng, (n, heads, rank + rotated), ml_dtypes.bfloat16, 2) for n in LENGTHS]
+    arguments = {"q": f"tensor<?x{heads}x{rank + rotated}xbf16>", "c": f"tensor<?x1x?x{rank}xbf16>", "r": f"tensor<?x1x?x{rotated}xbf16>",
+                 "starts": i, "past": i, "slots": i}
+    path = compiled(f"narrow-{heads}-{rotated}-{rank}", cpu, arguments,
+                    f"ds.mla_absorbed %q, %c, %r at %starts, %past, %slots scale {scale} : {', '.join(arguments.values())} to {result}", result)
+    models = abi.Model(path, 1), abi.Model(path, 2)
+
+    def run(parts, past, slots, model, seen=None):
+        c, r = caches if seen is None else seen_of(caches, slots[0], seen)
+        return models[model].graph(cached_inputs(parts, past, slots) | {"c": c, "r": r})["result"]
+    for slot, n, q, got in zip(SLOTS, LENGTHS, queries, rows_of(run, queries)):
+        c, r = (wide(cache[slot, 0]) for cache in caches)
+        for row, h in np.ndindex(n, heads):
+            want = softmax_mix(wide(q[row, h]), np.concatenate([c, r], -1)[:row + 1], c[:row + 1], scale)
+            error = np.abs(wide(got[row, h]) - want).max()
+            assert error <= TOLERANCE["bf16"], f"row {row} of {n}, head {h}: error {error}"
+
+
+def narrow_expanded(cpu, heads, plain, rotated, rank, width):
+    """The expanded form where all is bf16: keys and values that are made may be rounded to bf16."""
+    scale, i, result = 0.7 * (plain + rotated) ** -0.5, "tensor<?xi32>", f"tensor<?x{heads}x{width}xbf16>"
+    rng, bf16 = np.random.default_rng(5), ml_dtypes.bfloat16
+    of_keys, of_values = (random(rng, (heads, n, rank), bf16, rank ** -0.5) for n in (plain, width))
+    caches = filled_caches(rng, 1, (rank, rotated), bf16, (1, 1))
+    queries = [random(rng, (n, heads, plain + rotated), bf16) for n in LENGTHS]
+    arguments = {"q": f"tensor<?x{heads}x{plain + rotated}xbf16>", "c": f"tensor<?x1x?x{rank}xbf16>", "r": f"tensor<?x1x?x{rotated}xbf16>",
+                 "k": f"tensor<{heads}x{plain}x{rank}xbf16>", "v": f"tensor<{heads}x{width}x{rank}xbf16>", "starts": i, "past": i, "slots": i}
+    path = compiled(f"narrow-{heads}-{plain}-{rotated}-{rank}-{width}", cpu, arguments,
+                    f"ds.mla %q, %c, %r expand %k, %v at %starts, %past, %slots scale {scale} : {', '.join(arguments.values())} to {result}", result)
+    models = abi.Model(path, 1), abi.Model(path, 2)
+
+    def run(parts, past, slots, model, seen=None):
+        c, r = caches if seen is None else seen_of(caches, slots[0], seen)
+        return models[model].graph(cached_inputs(parts, past, slots) | {"c": c, "r": r, "k": of_keys, "v": of_values})["result"]
+    for slot, n, q, got in zip(SLOTS, LENGTHS, queries, rows_of(run, queries)):
+        c, r = (wide(cache[slot, 0]) for cache in caches)
+        for h in range(heads):
+            keys, values = np.concatenate([c @ wide(of_keys[h]).T, r], -1), c @ wide(of_values[h]).T
+            for row in range(n):
+                want = softmax_mix(wide(q[row, h]), keys[:row + 1], values[:row + 1], scale)
+                error = np.abs(wide(got[row, h]) - want).max()
+                assert error <= TOLERANCE["bf16"], f"row {row} of {n}, head {h}: error {error}"
+
+
 def dense(cpu, heads, kv_heads, width, value_width, kind, causal, mask_kind, mask_shape):
     q, k, v = (f"tensor<?x?x{heads}x{width}x{kind}>", f"tensor<?x{kv_heads}x?x{width}x{kind}>",
                f"tensor<?x{kv_heads}x?x{value_width}x{kind}>")
@@ -205,6 +254,9 @@ CASES = []
 for cpu in ("native", "x86-64-v3"):
     CASES += [(cached, (cpu, 9, 3, 64, 64, "f32", "f32")), (cached, (cpu, 4, 4, 12, 24, "bf16", "f32")), (cached, (cpu, 6, 2, 64, 64, "bf16", "f32")),
               (cached, (cpu, 8, 1, 80, 40, "f16", "f16")), (cached, (cpu, 7, 1, 5, 3, "f32", "f32")),
+              (cached, (cpu, 9, 3, 64, 64, "bf16", "bf16")), (cached, (cpu, 4, 4, 12, 24, "bf16", "bf16")), (cached, (cpu, 3, 3, 6, 20, "bf16", "bf16")),
+              (cached, (cpu, 2, 1, 7, 5, "bf16", "bf16")), (narrow_latent, (cpu, 5, 6, 80)), (narrow_latent, (cpu, 34, 2, 12)),
+              (narrow_expanded, (cpu, 3, 8, 6, 20, 24)), (narrow_expanded, (cpu, 2, 16, 2, 34, 20)), (narrow_expanded, (cpu, 1, 3, 2, 7, 5)),
               (latent, (cpu, 3, 8, 6, 20, 5, "f32")), (latent, (cpu, 1, 5, 2, 7, 9, "bf16")),
               (latent, (cpu, 34, 3, 2, 65, 2, "bf16")), (cached, (cpu, 80, 2, 3, 4, "f32", "f32")),
               (dense, (cpu, 4, 2, 24, 24, "f32", True, None, "")), (dense, (cpu, 3, 3, 16, 80, "f32", False, "i1", "?1??")),

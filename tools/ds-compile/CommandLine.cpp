@@ -46,8 +46,9 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
          "--precision", command.precision,
          "fast: activations are rounded to what the dot instruction of "
          "the weight's type wants (bf16 with bf16 weights, whole numbers with "
-         "int8 and int4 weights); exact: they stay f32. Sums, norms and "
-         "softmax are f32 in both")
+         "int8 and int4 weights), and so are queries and softmax weights "
+         "where keys and values are cached in bf16; exact: they stay f32. "
+         "Sums and norms are f32 in both")
       ->check(CLI::IsMember({"fast", "exact"}));
   app.add_option(
          "--weight-type", command.weightType,

@@ -23,7 +23,7 @@ def Ds_MlaOp : Ds_ModelOp<"mla", [Ds_InferTypes, Ds_Reify, Ds_Tiling]> {
         result[n, h]   = Σ_t softmax_t(score[n, h, t]) · (Σ_c value_weight[h, :, c] · c_t[c])
 
     Rows that a token does not attend to are never touched (they may hold NaN). Keys, values, scores, softmax and sums are f32
-    (f64 for f64), rounded once to the result's type. The cost is that of expanding every key that a sequence sees once a call; `ds.mla_absorbed` is
+    (f64 for f64), rounded once to the result's type; with query and caches of bf16 keys, values and weights may be rounded to bf16 before they are multiplied. The cost is that of expanding every key that a sequence sees once a call; `ds.mla_absorbed` is
     the form for few tokens. `scale` is (P + R)^(−1/2) times what YaRN asks for. Tiles: over N (the part of a sequence before a tile
     is past there) and H.
 
@@ -61,7 +61,7 @@ def Ds_MlaAbsorbedOp : Ds_ModelOp<"mla_absorbed", [Ds_InferTypes, Ds_Reify, Ds_T
     so it is `ds.cached_attention` with one kv head whose key is [c_t ; r_t] and whose value is the first C columns of the key. `ds.mla` of
     (q, W_UK, W_UV) is the result with the query [q[:P] · W_UK ; q[P:]], multiplied by W_UVᵀ, head by head; the scale is that of
     `ds.mla`, not (C + R)^(−1/2). Rows that a token does not attend to are never touched. Scores, softmax and sums are f32 (f64
-    for f64), rounded once to the result's type. Tiles: over N (the part of a sequence before a tile is past there) and H.
+    for f64), rounded once to the result's type; with query and caches of bf16 weights may be rounded to bf16 before they meet values. Tiles: over N (the part of a sequence before a tile is past there) and H.
 
     **Constraints**
     * `C1`: `query` has rank 3, `latent` and `rope` rank 4; all are floats.

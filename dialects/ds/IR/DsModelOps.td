@@ -296,8 +296,8 @@ def Ds_CachedAttentionOp : Ds_ModelOp<"cached_attention", [Ds_InferTypes, Ds_Rei
     `query` [N, H, D], `key` [slots, Hkv, length, D], `value` [slots, Hkv, length, Dv], result [N, H, Dv]. Token
     `row_start[b] + i` attends to the first `past_length[b] + i + 1` rows of slot `cache_slot[b]` by the formula of
     `ds.attention` and never touches others (they may hold NaN). Keys are walked in blocks anchored at position 0, so the bits
-    do not depend on how tokens came in. Scores, softmax and sums are f32, rounded once to the result's type. Tiles: over N (the
-    part of a sequence before a tile is past there) and Hkv.
+    do not depend on how tokens came in. Scores, softmax and sums are f32, rounded once to the result's type; with query and caches of
+    bf16 weights may be rounded to bf16 before they meet values. Tiles: over N (the part of a sequence before a tile is past there) and Hkv.
 
     **Constraints**
     * `C1`: `query` has rank 3, `key` and `value` have rank 4, all floats.
