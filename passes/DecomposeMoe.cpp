@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/JoinRows.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 
@@ -37,15 +38,9 @@ static void decompose(MoeOp op, int64_t tileRows) {
       tensorType(op.getGate()).hasStaticShape()) {
     // One product that reads the tokens once; joining parameters costs nothing
     // at run time.
-    SmallVector<int64_t> shape(tensorType(op.getGate()).getShape());
-    int64_t width = shape[1];
-    shape[1] *= 2;
-    Value both = product(
-        op.getInput(), group.getTokens(),
-        ConcatOp::create(b, loc,
-                         RankedTensorType::get(
-                             shape, tensorType(op.getGate()).getElementType()),
-                         uint64_t(1), ValueRange{op.getGate(), op.getUp()}));
+    int64_t width = tensorType(op.getGate()).getDimSize(1);
+    Value both = product(op.getInput(), group.getTokens(),
+                         joinRows(b, {op.getGate(), op.getUp()}, 1));
     OpFoldResult size = tensor::getMixedSize(b, loc, group.getTokens(), 0),
                  zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
     auto columns = [&](int64_t first) -> Value {

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/JoinRows.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/MapVector.h"
@@ -29,110 +30,6 @@ static Value copyExpression(OpBuilder &builder, Value value,
     copyExpression(builder, operand, mapping);
   builder.clone(*op, mapping);
   return mapping.lookup(value);
-}
-
-template <typename OpTy>
-static SmallVector<OpTy> allDefinedBy(ArrayRef<Value> values) {
-  SmallVector<OpTy> ops;
-  for (Value value : values)
-    if (auto op = value.getDefiningOp<OpTy>())
-      ops.push_back(op);
-  if (ops.size() != values.size())
-    ops.clear();
-  return ops;
-}
-
-static Value joinRows(OpBuilder &builder, ArrayRef<Value> values);
-
-template <typename Get>
-static Value joinRowsOf(OpBuilder &builder, size_t count, Get get) {
-  SmallVector<Value> parts;
-  for (size_t i = 0; i < count; ++i)
-    parts.push_back(get(i));
-  return joinRows(builder, parts);
-}
-
-/// Rows of dequantised data, blocked along the columns.
-static Value joinDequantized(OpBuilder &builder, RankedTensorType type,
-                             MutableArrayRef<DequantizeOp> ops) {
-  for (DequantizeOp op : ops)
-    if (op.getAxis() == 0 || op.getAxis() != ops[0].getAxis() ||
-        op.getBlockSize() == 0 || op.getBlockSize() != ops[0].getBlockSize() ||
-        !op.getZeroPoint() != !ops[0].getZeroPoint())
-      return nullptr;
-  auto join = [&](auto get) {
-    return joinRowsOf(builder, ops.size(),
-                      [&](size_t i) { return get(ops[i]); });
-  };
-  Value data = join([](DequantizeOp op) { return op.getInput(); }),
-        scale = join([](DequantizeOp op) { return op.getScale(); }), zero;
-  if (ops[0].getZeroPoint())
-    zero = join([](DequantizeOp op) { return op.getZeroPoint(); });
-  return DequantizeOp::create(builder, ops[0].getLoc(), type, data, scale, zero,
-                              ops[0].getAxisAttr(), ops[0].getBlockSizeAttr());
-}
-
-/// All rows, the same columns of each.
-static Value joinSlices(OpBuilder &builder, int64_t rows,
-                        MutableArrayRef<SliceOp> ops) {
-  SmallVector<OpFoldResult> offsets, sizes, strides;
-  auto number = [&](int64_t value) { return builder.getIndexAttr(value); };
-  for (int64_t d = 0; d < tensorType(ops[0].getResult()).getRank(); ++d) {
-    std::optional<SliceRange> first = matchSliceAlong(ops[0], d);
-    for (SliceOp op : ops) {
-      std::optional<SliceRange> range = matchSliceAlong(op, d);
-      if (!range || !first)
-        return nullptr;
-      if (d == 0
-              ? range->offset != 0 || range->stride != 1 ||
-                    range->size != tensorType(op.getInput()).getDimSize(0)
-              : range->offset != first->offset || range->size != first->size ||
-                    range->stride != first->stride)
-        return nullptr;
-    }
-    offsets.push_back(number(first->offset));
-    sizes.push_back(number(d == 0 ? rows : first->size));
-    strides.push_back(number(first->stride));
-  }
-  Value input = joinRowsOf(builder, ops.size(),
-                           [&](size_t i) { return ops[i].getInput(); });
-  return SliceOp::create(builder, ops[0].getLoc(), input, offsets, sizes,
-                         strides);
-}
-
-/// `values` one below the other. What works row by row is joined above.
-static Value joinRows(OpBuilder &builder, ArrayRef<Value> values) {
-  RankedTensorType first = tensorType(values[0]);
-  SmallVector<int64_t> shape(first.getShape());
-  shape[0] = 0;
-  for (Value value : values)
-    shape[0] += tensorType(value).getDimSize(0);
-  auto type = RankedTensorType::get(shape, first.getElementType());
-  if (auto ops = allDefinedBy<DequantizeOp>(values); !ops.empty())
-    if (Value joined = joinDequantized(builder, type, ops))
-      return joined;
-  if (auto ops = allDefinedBy<SliceOp>(values); !ops.empty())
-    if (Value joined = joinSlices(builder, shape[0], ops))
-      return joined;
-  if (auto ops = allDefinedBy<arith::ConstantOp>(values); !ops.empty()) {
-    auto splat = dyn_cast<SplatElementsAttr>(ops[0].getValue());
-    if (splat && llvm::all_of(ops, [&](arith::ConstantOp op) {
-          auto other = dyn_cast<SplatElementsAttr>(op.getValue());
-          return other && other.getSplatValue<Attribute>() ==
-                              splat.getSplatValue<Attribute>();
-        }))
-      return arith::ConstantOp::create(builder, ops[0].getLoc(),
-                                       splat.resizeSplat(type));
-  }
-  if (auto ops = allDefinedBy<BroadcastOp>(values); !ops.empty())
-    if (llvm::all_of(ops, [&](BroadcastOp op) {
-          return op.getInput() == ops[0].getInput() &&
-                 tensorType(op.getInput()).getRank() == 0;
-        }))
-      return BroadcastOp::create(builder, ops[0].getLoc(), type,
-                                 ops[0].getInput(), ValueRange());
-  return ConcatOp::create(builder, values[0].getLoc(), type, uint64_t(0),
-                          values);
 }
 
 namespace {
@@ -238,8 +135,8 @@ private:
     Value merged = LinearOp::create(
         builder, loc,
         RankedTensorType::get(shape, tensorType(first).getElementType()), input,
-        joinRows(builder, weights),
-        biases.empty() ? Value() : joinRows(builder, biases));
+        joinRows(builder, weights, 0),
+        biases.empty() ? Value() : joinRows(builder, biases, 0));
     SmallVector<OpFoldResult> offsets, sizes, strides;
     for (auto [d, size] : llvm::enumerate(shape)) {
       offsets.push_back(builder.getIndexAttr(0));

@@ -50,3 +50,53 @@ func.func @parameters(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi
   %0 = ds.moe %x weights %w experts %e gate %g up %u down %d : tensor<?x8xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<3x16x8xbf16>, tensor<3x16x8xbf16>, tensor<3x8x16xbf16> to tensor<?x8xf32>
   return %0 : tensor<?x8xf32>
 }
+
+ds.parameter @gate8 : tensor<3x16x8xf8E4M3FN> = [#ds.file_range<"w", 0, 384>]
+ds.parameter @up8 : tensor<3x16x8xf8E4M3FN> = [#ds.file_range<"w", 384, 384>]
+ds.parameter @gates : tensor<3x16x1xf32> = [#ds.file_range<"w", 768, 192>]
+ds.parameter @ups : tensor<3x16x1xf32> = [#ds.file_range<"w", 960, 192>]
+// Weights that are dequantised are joined below that: small numbers, and their scales.
+// CHECK-LABEL: func.func @small(
+func.func @small(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) -> tensor<?x8xf32> {
+  // CHECK: %[[DATA:.*]] = ds.concat 1 {{.*}} -> tensor<3x32x8xf8E4M3FN>
+  // CHECK: %[[SCALE:.*]] = ds.concat 1 {{.*}} -> tensor<3x32x1xf32>
+  // CHECK: %[[BOTH:.*]] = ds.dequantize %[[DATA]] scale %[[SCALE]] : tensor<3x32x1xf32> {axis = 2 : i64, block_size = 128 : i64}
+  // CHECK: ds.grouped_linear %{{.*}} rows {{.*}}, %[[BOTH]] in
+  %g8 = ds.load_parameter @gate8 : tensor<3x16x8xf8E4M3FN>
+  %u8 = ds.load_parameter @up8 : tensor<3x16x8xf8E4M3FN>
+  %gs = ds.load_parameter @gates : tensor<3x16x1xf32>
+  %us = ds.load_parameter @ups : tensor<3x16x1xf32>
+  %g = ds.dequantize %g8 scale %gs : tensor<3x16x1xf32> {axis = 2 : i64, block_size = 128 : i64} : tensor<3x16x8xf8E4M3FN> to tensor<3x16x8xbf16>
+  %u = ds.dequantize %u8 scale %us : tensor<3x16x1xf32> {axis = 2 : i64, block_size = 128 : i64} : tensor<3x16x8xf8E4M3FN> to tensor<3x16x8xbf16>
+  %d = ds.load_parameter @down : tensor<3x8x16xbf16>
+  %0 = ds.moe %x weights %w experts %e gate %g up %u down %d : tensor<?x8xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<3x16x8xbf16>, tensor<3x16x8xbf16>, tensor<3x8x16xbf16> to tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
+ds.parameter @both : tensor<3x32x8xbf16> = [#ds.file_range<"w", 0, 1536>]
+// Gate and up of one tensor are that tensor.
+// CHECK-LABEL: func.func @fused(
+func.func @fused(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) -> tensor<?x8xf32> {
+  // CHECK: %[[BOTH:.*]] = ds.load_parameter @both
+  // CHECK-NOT: ds.concat
+  // CHECK: ds.grouped_linear %{{.*}} rows {{.*}}, %[[BOTH]] in
+  %b = ds.load_parameter @both : tensor<3x32x8xbf16>
+  %g = ds.slice %b [0, 0, 0] [3, 16, 8] [1, 1, 1] : tensor<3x32x8xbf16> to tensor<3x16x8xbf16>
+  %u = ds.slice %b [0, 16, 0] [3, 16, 8] [1, 1, 1] : tensor<3x32x8xbf16> to tensor<3x16x8xbf16>
+  %d = ds.load_parameter @down : tensor<3x8x16xbf16>
+  %0 = ds.moe %x weights %w experts %e gate %g up %u down %d : tensor<?x8xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<3x16x8xbf16>, tensor<3x16x8xbf16>, tensor<3x8x16xbf16> to tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
+// In the other order they are another one.
+// CHECK-LABEL: func.func @swapped(
+func.func @swapped(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) -> tensor<?x8xf32> {
+  // CHECK: %[[BOTH:.*]] = ds.concat 1
+  // CHECK: ds.grouped_linear %{{.*}} rows {{.*}}, %[[BOTH]] in
+  %b = ds.load_parameter @both : tensor<3x32x8xbf16>
+  %g = ds.slice %b [0, 16, 0] [3, 16, 8] [1, 1, 1] : tensor<3x32x8xbf16> to tensor<3x16x8xbf16>
+  %u = ds.slice %b [0, 0, 0] [3, 16, 8] [1, 1, 1] : tensor<3x32x8xbf16> to tensor<3x16x8xbf16>
+  %d = ds.load_parameter @down : tensor<3x8x16xbf16>
+  %0 = ds.moe %x weights %w experts %e gate %g up %u down %d : tensor<?x8xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<3x16x8xbf16>, tensor<3x16x8xbf16>, tensor<3x8x16xbf16> to tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
