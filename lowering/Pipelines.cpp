@@ -60,6 +60,7 @@ void ds::buildRaisePipeline(OpPassManager &pm) {
 
 void ds::buildOptimisePipeline(OpPassManager &pm,
                                const OptimiseOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createSpreadBlockScales());
   DecomposeMoeOptions moe;
   // As many rows of an expert as stay in cache beside a panel.
   moe.tileRows = 64;
@@ -148,6 +149,7 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
   LowerQuantizedLinearOptions quantized;
   quantized.vectorLanes = variant.lanes;
   quantized.byteDot = variant.hasByteDot;
+  quantized.bf16Dot = variant.hasBf16Dot && variant.hasByteLookup;
   pm.addNestedPass<func::FuncOp>(createLowerQuantizedLinear(quantized));
   pm.addNestedPass<func::FuncOp>(createLowerQuantizeGroups());
   LowerMatmulOptions matmul;
@@ -231,6 +233,7 @@ void ds::buildCpuPipeline(OpPassManager &pm, const CpuVariant &variant) {
   dots.vectorLanes = variant.lanes;
   dots.byteDot = variant.hasByteDot;
   pm.addPass(createLowerDotBytes(dots));
+  pm.addPass(createLowerLookupBytes());
   // What LLVM has no intrinsic for becomes a call of libm.
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());

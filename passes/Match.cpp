@@ -78,7 +78,7 @@ bool mlir::ds::isRouter(LinearOp op) {
 bool mlir::ds::isParameterValue(Value value) {
   // Chains above parameters are short (cast, transpose, dequantise), so a
   // plain walk stays linear; anything long is no weight.
-  constexpr unsigned limit = 32;
+  constexpr unsigned limit = 64;
   SmallVector<Value> pending{value};
   for (unsigned visited = 0; !pending.empty(); ++visited) {
     Operation *op = pending.pop_back_val().getDefiningOp();

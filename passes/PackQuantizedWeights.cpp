@@ -3,6 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
+#include "passes/Builders.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 #include "passes/ProductRows.h"
@@ -20,16 +21,29 @@ static constexpr int64_t ownGroup = 64;
 
 namespace {
 
-/// A weight [N, K] as whole numbers with a scale per group of k.
+/// A weight [N, K], or [E, N, K] of experts, as small numbers with a scale per
+/// group of k.
 struct QuantizedWeight {
-  /// [N, K], of 8 or 4 bits.
+  /// Whole numbers of 8 or 4 bits, or f8E4M3FN.
   Value data;
-  /// [N, G] f32, and [N, G] of the data's type or null.
+  /// […, N, G] f32, and […, N, G] of the data's type or null.
   Value scale, zeroPoints;
   /// k per scale; 0: one scale for all of K.
   int64_t block;
-  bool isSigned;
+  bool isSigned, isFloat;
   int64_t bits;
+};
+
+/// The same as ds.packed_quantized_linear takes it.
+struct PackedWeight {
+  Value data, scale, zeroPoints;
+  int64_t bits, group, zero;
+  bool isFloat;
+};
+
+/// Rows of activations likewise; scale and sum are null where they are floats.
+struct Activations {
+  Value data, scale, sum;
 };
 
 struct PackQuantizedWeights
@@ -45,11 +59,17 @@ struct PackQuantizedWeights
   }
 
   void runOnOperation() override {
-    SmallVector<LinearOp> linears;
-    getOperation()->walk([&](LinearOp op) { linears.push_back(op); });
-    for (LinearOp op : linears)
-      if (isParameterValue(op.getWeight()))
-        pack(op);
+    SmallVector<Operation *> products;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<LinearOp, GroupedLinearOp>(op))
+        products.push_back(op);
+    });
+    for (Operation *op : products) {
+      if (auto linear = dyn_cast<LinearOp>(op))
+        pack(linear);
+      else
+        pack(cast<GroupedLinearOp>(op));
+    }
   }
 
 private:
@@ -58,76 +78,80 @@ private:
     return type.isF32() || type.isBF16() || type.isF16();
   }
 
-  /// The first [rows, columns] of `value`.
-  static Value leading(OpBuilder &b, Location loc, Value value, int64_t rows,
-                       int64_t columns) {
-    if (tensorType(value).getShape() == ArrayRef<int64_t>{rows, columns})
+  /// The first elements of `value` along every dimension: so many.
+  static Value leading(OpBuilder &b, Location loc, Value value,
+                       ArrayRef<int64_t> shape) {
+    if (tensorType(value).getShape() == shape)
       return value;
-    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-    return SliceOp::create(
-        b, loc, value, ArrayRef<OpFoldResult>{zero, zero},
-        ArrayRef<OpFoldResult>{b.getIndexAttr(rows), b.getIndexAttr(columns)},
-        ArrayRef<OpFoldResult>{one, one});
+    SmallVector<OpFoldResult> zeros(shape.size(), b.getIndexAttr(0)),
+        ones(shape.size(), b.getIndexAttr(1));
+    return SliceOp::create(b, loc, value, zeros,
+                           getAsIndexOpFoldResult(b.getContext(), shape), ones);
   }
 
-  static std::optional<QuantizedWeight>
-  match(OpBuilder &b, LinearOp op, DequantizeOp source, bool transposed) {
-    RankedTensorType type = tensorType(source.getInput());
-    auto element = dyn_cast<IntegerType>(type.getElementType());
-    if (!element || (element.getWidth() != 8 && element.getWidth() != 4) ||
-        type.getRank() != 2 || !type.hasStaticShape())
+  /// What `weight` is of `source`, if its scales are those of sums over k.
+  static std::optional<QuantizedWeight> match(OpBuilder &b, Location loc,
+                                              Value weight, DequantizeOp source,
+                                              bool transposed) {
+    RankedTensorType type = tensorType(source.getInput()),
+                     read = tensorType(weight);
+    auto whole = dyn_cast<IntegerType>(type.getElementType());
+    bool isFloat = isa<Float8E4M3FNType>(type.getElementType());
+    if ((!isFloat &&
+         (!whole || (whole.getWidth() != 8 && whole.getWidth() != 4))) ||
+        type.getRank() != read.getRank() || !type.hasStaticShape())
       return std::nullopt;
-    int64_t columns = transposed ? 0 : 1, axis = source.getAxis(),
-            block = source.getBlockSize(),
+    // Somebody wants bf16.
+    if (isFloat && (source.getZeroPoint() || read.getElementType().isBF16()))
+      return std::nullopt;
+    int64_t last = type.getRank() - 1, columns = transposed ? 0 : last,
+            axis = source.getAxis(), block = source.getBlockSize(),
             rank = tensorType(source.getScale()).getRank(),
-            n = type.getDimSize(1 - columns), k = type.getDimSize(columns);
+            k = type.getDimSize(columns);
     // A scale per row, for all, or per group along k; groups along rows and
     // scales per column are not sums of scaled sums.
-    bool perRow = rank == 1 && axis == 1 - columns && block == 0;
-    bool grouped =
-        rank == 2 && axis == columns && (block % 8 == 0 || block >= k);
+    bool perRow = rank == 1 && last == 1 && axis == 1 - columns && block == 0;
+    bool grouped = rank == last + 1 && axis == columns && block > 0 &&
+                   (block % 8 == 0 || block >= k);
     if (rank != 0 && !perRow && !grouped)
       return std::nullopt;
-    Location loc = op.getLoc();
     auto turned = [&](Value value) -> Value {
       if (!transposed || tensorType(value).getRank() != 2)
         return value;
-      RankedTensorType from = tensorType(value);
-      return TransposeOp::create(
-          b, loc,
-          RankedTensorType::get({from.getDimSize(1), from.getDimSize(0)},
-                                from.getElementType()),
-          value, ArrayRef<int64_t>{1, 0});
+      return TransposeOp::create(b, loc, value, ArrayRef<int64_t>{1, 0});
     };
-    // [N, G] from any of the three forms.
+    SmallVector<int64_t> single(type.getShape());
+    if (transposed)
+      std::swap(single[0], single[1]);
+    single[last] = 1;
+    // […, N, G] from any of the three forms.
     auto perGroup = [&](Value value) -> Value {
       RankedTensorType from = tensorType(value);
-      if (rank == 2)
+      if (grouped)
         return turned(value);
       if (rank == 0)
-        return BroadcastOp::create(
-            b, loc, RankedTensorType::get({n, 1}, from.getElementType()), value,
-            ValueRange());
-      return ReshapeOp::create(
-          b, loc, RankedTensorType::get({n, 1}, from.getElementType()), value,
-          ValueRange());
+        return BroadcastOp::create(b, loc, from.clone(single), value,
+                                   ValueRange());
+      return ReshapeOp::create(b, loc, from.clone(single), value, ValueRange());
     };
     QuantizedWeight result;
     // Padding of the file that the product does not read.
-    RankedTensorType read = tensorType(op.getWeight());
-    int64_t rowsRead = read.getDimSize(0), columnsRead = read.getDimSize(1);
     auto cut = [&](Value value, int64_t width) {
-      return leading(b, loc, value, rowsRead, width);
+      SmallVector<int64_t> shape(read.getShape());
+      shape.back() = width;
+      return leading(b, loc, value, shape);
     };
-    int64_t groups = grouped ? (columnsRead + block - 1) / block : 1;
+    int64_t columnsRead = read.getShape().back(),
+            groups = grouped ? (columnsRead + block - 1) / block : 1;
     result.data = cut(turned(source.getInput()), columnsRead);
     result.scale = castTo(b, loc, cut(perGroup(source.getScale()), groups),
                           b.getF32Type());
     if (source.getZeroPoint())
       result.zeroPoints = cut(perGroup(source.getZeroPoint()), groups);
     result.block = grouped && block < columnsRead ? block : 0;
-    result.isSigned = !element.isUnsigned();
-    result.bits = element.getWidth();
+    result.isSigned = whole && !whole.isUnsigned();
+    result.isFloat = isFloat;
+    result.bits = type.getElementTypeBitWidth();
     return result;
   }
 
@@ -147,26 +171,17 @@ private:
                                  ValueRange{bytes, half});
   }
 
-  /// [N, K] numbers of 4 bits as [N, K / 2] bytes: k 8·j + s in the low half,
+  /// […, K] numbers of 4 bits as […, K / 2] bytes: k 8·j + s in the low half,
   /// 8·j + 4 + s in the high half of byte 4·j + s.
   static Value joinHalves(OpBuilder &b, Location loc, Value value) {
     RankedTensorType type = tensorType(value);
-    int64_t n = type.getDimSize(0), k = type.getDimSize(1);
-    auto of = [&](ArrayRef<int64_t> shape) {
-      return RankedTensorType::get(shape, b.getI8Type());
-    };
-    value =
-        ReshapeOp::create(b, loc, of({n, k / 8, 2, 4}), value, ValueRange());
-    auto half = [&](int64_t which) -> Value {
-      auto attributes = [&](ArrayRef<int64_t> list) {
-        SmallVector<OpFoldResult> result;
-        for (int64_t i : list)
-          result.push_back(b.getIndexAttr(i));
-        return result;
-      };
-      return SliceOp::create(b, loc, value, attributes({0, 0, which, 0}),
-                             attributes({n, k / 8, 1, 4}),
-                             attributes({1, 1, 1, 1}));
+    SmallVector<int64_t> joinedShape(type.getShape());
+    int64_t k = joinedShape.back(), n = type.getNumElements() / k;
+    joinedShape.back() = k / 2;
+    value = ReshapeOp::create(b, loc, type.clone({n, k / 8, 2, 4}), value,
+                              ValueRange());
+    auto half = [&](int64_t which) {
+      return sliceAlong(b, loc, value, 2, which, 1);
     };
     auto scalar = RankedTensorType::get({}, b.getI8Type());
     Value sixteen = arith::ConstantOp::create(
@@ -178,60 +193,116 @@ private:
                                  ValueRange{high, sixteen});
     Value joined = ElementwiseOp::create(
         b, loc, low.getType(), ElementwiseKind::Add, ValueRange{low, high});
-    return ReshapeOp::create(b, loc, of({n, k / 2}), joined, ValueRange());
+    return ReshapeOp::create(b, loc, type.clone(joinedShape), joined,
+                             ValueRange());
   }
 
-  void pack(LinearOp op) {
+  static Value packed(OpBuilder &b, Location loc, Value value,
+                      int64_t interleaving) {
+    return PackOp::create(
+        b, loc, PackOp::packedType(tensorType(value), interleaving), value);
+  }
+
+  static std::optional<PackedWeight> packWeight(OpBuilder &b, Location loc,
+                                                Value value) {
     bool transposed = false;
-    DequantizeOp source = matchDequantizedWeight(op.getWeight(), &transposed);
-    if (!source || !tensorType(op.getWeight()).hasStaticShape() ||
-        !isFloat(op.getInput()) || !isFloat(op.getResult()))
-      return;
-    OpBuilder b(op);
-    Location loc = op.getLoc();
-    std::optional<QuantizedWeight> weight = match(b, op, source, transposed);
+    DequantizeOp source = matchDequantizedWeight(value, &transposed);
+    if (!source || !isParameterValue(value) ||
+        !tensorType(value).hasStaticShape())
+      return std::nullopt;
+    std::optional<QuantizedWeight> weight =
+        match(b, loc, value, source, transposed);
     if (!weight)
-      return;
-    RankedTensorType type = tensorType(weight->data);
-    int64_t n = type.getDimSize(0), k = type.getDimSize(1);
-    int64_t zero = weight->isSigned ? int64_t(1) << (weight->bits - 1) : 0;
+      return std::nullopt;
+    PackedWeight result;
+    result.isFloat = weight->isFloat;
+    result.group = weight->block ? weight->block : ownGroup;
+    result.bits = 8;
+    result.zero = 0;
+    if (weight->isFloat) {
+      result.data = packed(b, loc, weight->data, 2);
+      result.scale = packed(b, loc, weight->scale, 1);
+      return result;
+    }
+    if (weight->isSigned)
+      result.zero = int64_t(1) << (weight->bits - 1);
     Value zeroPoints;
     if (weight->zeroPoints) {
-      if (std::optional<double> splat = matchSplat(weight->zeroPoints))
-        zero += int64_t(*splat);
-      else
+      if (std::optional<double> splat = matchSplat(weight->zeroPoints)) {
+        result.zero += int64_t(*splat);
+      } else {
         zeroPoints = unsignedBytes(b, loc, weight->zeroPoints, weight->isSigned,
                                    weight->bits);
+        result.zero = 0;
+      }
     }
     Value data =
         unsignedBytes(b, loc, weight->data, weight->isSigned, weight->bits);
     // A last step of half a byte does not exist: a byte each, then.
-    int64_t bits = weight->bits == 4 && k % 8 == 0 ? 4 : 8;
-    if (bits == 4)
+    if (weight->bits == 4 && tensorType(data).getShape().back() % 8 == 0) {
+      result.bits = 4;
       data = joinHalves(b, loc, data);
-    auto packed = [&](Value value, int64_t interleaving) -> Value {
-      return PackOp::create(
-          b, loc, PackOp::packedType(tensorType(value), interleaving), value);
-    };
-    int64_t group = weight->block ? weight->block : ownGroup;
-    Value x = castTo(b, loc, asRows(b, loc, op.getInput()), b.getF32Type());
-    Value scale, sum;
-    auto resultType =
-        RankedTensorType::get({tensorType(x).getDimSize(0), n}, b.getF32Type());
-    if (precision == "fast") {
-      auto rounded = QuantizeGroupsOp::create(b, loc, x, group);
-      x = rounded.getData();
-      scale = rounded.getScale();
-      sum = rounded.getSum();
     }
+    result.data = packed(b, loc, data, 4);
+    result.scale = packed(b, loc, weight->scale, 1);
+    if (zeroPoints)
+      result.zeroPoints = packed(b, loc, zeroPoints, 1);
+    return result;
+  }
+
+  /// `rows` [M, K] as the product with `weight` takes them.
+  Activations round(OpBuilder &b, Location loc, Value rows,
+                    const PackedWeight &weight) {
+    if (precision == "fast" && weight.isFloat)
+      return {castTo(b, loc, rows, b.getBF16Type()), Value(), Value()};
+    rows = castTo(b, loc, rows, b.getF32Type());
+    if (precision != "fast")
+      return {rows, Value(), Value()};
+    auto rounded = QuantizeGroupsOp::create(b, loc, rows, weight.group);
+    return {rounded.getData(), rounded.getScale(), rounded.getSum()};
+  }
+
+  void pack(LinearOp op) {
+    if (!isFloat(op.getInput()) || !isFloat(op.getResult()))
+      return;
+    OpBuilder b(op);
+    Location loc = op.getLoc();
+    std::optional<PackedWeight> weight = packWeight(b, loc, op.getWeight());
+    if (!weight)
+      return;
+    Activations x = round(b, loc, asRows(b, loc, op.getInput()), *weight);
+    auto type = RankedTensorType::get(
+        {tensorType(x.data).getDimSize(0), tensorType(op).getShape().back()},
+        b.getF32Type());
     Value bias =
         op.getBias() ? castTo(b, loc, op.getBias(), b.getF32Type()) : Value();
     replaceByRows(b, op,
                   PackedQuantizedLinearOp::create(
-                      b, loc, resultType, x, scale, sum, packed(data, 4),
-                      packed(weight->scale, 1),
-                      zeroPoints ? packed(zeroPoints, 1) : Value(), bias, bits,
-                      group, zeroPoints ? 0 : zero));
+                      b, loc, type, x.data, x.scale, x.sum, /*rows=*/Value(),
+                      weight->data, weight->scale, weight->zeroPoints,
+                      /*tiles=*/Value(), /*count=*/Value(), bias, weight->bits,
+                      weight->group, weight->zero));
+  }
+
+  void pack(GroupedLinearOp op) {
+    if (!isFloat(op.getInput()) || !isFloat(op.getResult()) ||
+        tensorType(op.getInput()).isDynamicDim(1) ||
+        tensorType(op.getResult()).isDynamicDim(1))
+      return;
+    OpBuilder b(op);
+    Location loc = op.getLoc();
+    std::optional<PackedWeight> weight = packWeight(b, loc, op.getWeight());
+    if (!weight)
+      return;
+    Activations x = round(b, loc, op.getInput(), *weight);
+    Value product = PackedQuantizedLinearOp::create(
+        b, loc, tensorType(op).clone(b.getF32Type()), x.data, x.scale, x.sum,
+        op.getRows(), weight->data, weight->scale, weight->zeroPoints,
+        op.getTiles(), op.getCount(), /*bias=*/Value(), weight->bits,
+        weight->group, weight->zero);
+    op.replaceAllUsesWith(
+        castTo(b, loc, product, tensorType(op).getElementType()));
+    op.erase();
   }
 };
 

@@ -1,5 +1,4 @@
-//===- PackedOperands.cpp - rows of packed weights
-//--------------------------===//
+//===- PackedOperands.cpp - rows of packed weights ------------------------===//
 #include "passes/PackedOperands.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "passes/Match.h"
@@ -38,8 +37,9 @@ bool mlir::ds::hasEpilogue(Operation *product) {
 }
 
 bool mlir::ds::isGrouped(Operation *product) {
-  auto linear = dyn_cast<PackedLinearOp>(product);
-  return linear && linear.getTiles();
+  auto isGrouped = [](auto linear) { return linear && linear.getTiles(); };
+  return isGrouped(dyn_cast<PackedLinearOp>(product)) ||
+         isGrouped(dyn_cast<PackedQuantizedLinearOp>(product));
 }
 
 int64_t mlir::ds::outputDim(RankedTensorType type) {

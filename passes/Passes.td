@@ -261,8 +261,10 @@ def QuantizeWeights : Pass<"ds-quantize-weights"> {
   let description = [{
     `type` bf16: rounded. int8: whole numbers in [−127, 127] with an f32 scale per 64 successive k of a row; int4: [−7, 7], a scale per 32
     (`ds.quantize_groups`, which the parameter program computes once). The weight stays a value, made by
-    `ds.dequantize`; `ds-pack-quantized-weights` finds it there. keep: nothing happens.
-    Embedding tables, norms, biases and routers (`ds.route`) keep their types, and so do weights that are whole numbers already.
+    `ds.dequantize`; `ds-pack-quantized-weights` finds it there. keep: nothing happens. Weights of experts (`ds.grouped_linear`) are weights
+    like the others.
+    Embedding tables, norms, biases and routers (`ds.route`) keep their types, and so do weights that are whole numbers already; FP8
+    becomes what is asked for.
     Run after `ds-merge-linears`, before packing.
   }];
   let options = [
@@ -272,15 +274,18 @@ def QuantizeWeights : Pass<"ds-quantize-weights"> {
 }
 
 def PackQuantizedWeights : Pass<"ds-pack-quantized-weights"> {
-  let summary = "ds.linear with a dequantised weight becomes ds.packed_quantized_linear";
+  let summary = "ds.linear and ds.grouped_linear with a dequantised weight become ds.packed_quantized_linear";
   let description = [{
     A weight that is `ds.dequantize` of parameters of 8 or 4 bits (perhaps transposed), with one scale, one per output, or one per
     group of successive k (a multiple of 8), stays whole numbers: packed in panels by the parameter program. With `precision` fast the
     activations become whole numbers too (`ds.quantize_groups`, in the weight's groups, of 64 where it has none); with exact
-    they stay f32.
+    they stay f32. Weights of experts [E, N, K] likewise; their tokens are rounded once, not for each expert.
+
+    A weight of f8E4M3FN stays what it is, a byte each: with fast the activations become bf16, with exact they stay f32. Where it has been rounded to
+    bf16 (`ds-quantize-weights`), `ds-pack-weights` takes the result.
 
     4-bit weights whose K is no multiple of 8 take a byte each. Does nothing for groups along another dimension: `ds-pack-weights`
-    takes these, dequantised once by the parameter program. Run after raising, before `ds-pack-weights`.
+    takes these, dequantised once by the parameter program. Run after raising, after `ds-spread-block-scales` and before `ds-pack-weights`.
   }];
   let options = [
     Option<"precision", "precision", "std::string", "\"fast\"", "fast or exact">
@@ -464,7 +469,7 @@ def SplitParameterProgram : Pass<"ds-split-parameter-program", "ModuleOp"> {
     Parameters that no entry reads any more stay only as arguments of such functions; others go.
 
     Stays at run time: an expression that only enlarges (result above 64 KiB and more than twice the elements it is made of:
-    a broadcast; up to 32 MiB if it computes something, a table of angles), then its operands are considered; anything made of
+    a broadcast; up to 32 MiB if it computes something, a table of angles; of any size if a `ds.pack` ends it), then its operands are considered; anything made of
     one splat by views; constants below 4 KiB and views of such; a reshape or slice of a parameter that is also read whole
     (it costs nothing there, and the bytes would be stored twice); expressions that read a computed parameter (run the pass
     once). Visits each op a constant number of times.
@@ -472,6 +477,18 @@ def SplitParameterProgram : Pass<"ds-split-parameter-program", "ModuleOp"> {
     Run last of the passes on ds ops: later ones would not see through a computed parameter. `ds.pack` must be in place.
   }];
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::func::FuncDialect", "::mlir::arith::ArithDialect"];
+}
+
+def SpreadBlockScales : Pass<"ds-spread-block-scales"> {
+  let summary = "a scale of a block of rows and columns becomes one for each of its rows";
+  let description = [{
+    `ds.dequantize_blocks` of parameters becomes `ds.dequantize` along the columns, whose scale is that of the block, once for each row. The numbers
+    are the same; now a row has its scales to itself, so that rows of weights can be joined, reordered and packed without a look
+    at where blocks end. For blocks of 128 × 128 the scales take 4 bytes for 128 of FP8.
+
+    Does nothing to what is no expression of parameters of static shape. Run first, before rows of weights are joined.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect"];
 }
 
 def TileAttention : Pass<"ds-tile-attention"> {

@@ -3,6 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
+#include "passes/Builders.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
 #include "passes/ProductRows.h"
@@ -32,50 +33,60 @@ struct QuantizeWeights : ds::impl::QuantizeWeightsBase<QuantizeWeights> {
   void runOnOperation() override {
     if (weightType == "keep")
       return;
-    getOperation()->walk([&](LinearOp op) { convert(op); });
+    getOperation()->walk([&](Operation *op) {
+      if (auto linear = dyn_cast<LinearOp>(op); linear && !isRouter(linear))
+        convert(op, linear.getWeightMutable());
+      else if (auto grouped = dyn_cast<GroupedLinearOp>(op))
+        convert(op, grouped.getWeightMutable());
+    });
   }
 
 private:
-  void convert(LinearOp op) {
-    Value weight = op.getWeight();
+  void convert(Operation *product, OpOperand &operand) {
+    Value weight = operand.get();
     RankedTensorType type = tensorType(weight);
     Type element = type.getElementType();
-    if (!type.hasStaticShape() || type.getRank() != 2 ||
-        !isParameterValue(weight) ||
+    if (!type.hasStaticShape() || !isParameterValue(weight) ||
         !(element.isF32() || element.isBF16() || element.isF16()))
       return;
     // Whole numbers already: another rounding would only lose.
-    if (matchDequantizedWeight(weight) || isRouter(op))
+    if (DequantizeOp source = matchDequantizedWeight(weight);
+        source &&
+        isa<IntegerType>(tensorType(source.getInput()).getElementType()))
       return;
-    OpBuilder b(op);
-    Location loc = op.getLoc();
+    OpBuilder b(product);
+    Location loc = product->getLoc();
     Value converted = weightType == "bf16"
                           ? castTo(b, loc, weight, b.getBF16Type())
                           : quantized(b, loc, weight);
-    op.getWeightMutable().assign(converted);
+    operand.set(converted);
   }
 
+  /// [N, K], or [E, N, K] of experts: every row by itself.
   Value quantized(OpBuilder &b, Location loc, Value weight) {
     RankedTensorType type = tensorType(weight);
-    int64_t n = type.getDimSize(0), k = type.getDimSize(1);
+    int64_t k = type.getShape().back();
     // Fewer bits want a scale more often.
     int64_t bits = weightType == "int8" ? 8 : 4, group = bits == 8 ? 64 : 32;
-    auto groups = QuantizeGroupsOp::create(
-        b, loc, castTo(b, loc, weight, b.getF32Type()), group, bits);
+    Value rows = asRows(b, loc, castTo(b, loc, weight, b.getF32Type()));
+    auto groups = QuantizeGroupsOp::create(b, loc, rows, group, bits);
     Value data = groups.getData();
-    if (tensorType(data).getDimSize(1) != k) {
-      OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-      data = SliceOp::create(
-          b, loc, data, ArrayRef<OpFoldResult>{zero, zero},
-          ArrayRef<OpFoldResult>{b.getIndexAttr(n), b.getIndexAttr(k)},
-          ArrayRef<OpFoldResult>{one, one});
-    }
+    if (tensorType(data).getDimSize(1) != k)
+      data = sliceAlong(b, loc, data, 1, 0, k);
     if (bits == 4)
       data = castTo(b, loc, data, b.getIntegerType(4));
+    auto likeWeight = [&](Value value) -> Value {
+      RankedTensorType from = tensorType(value);
+      SmallVector<int64_t> shape(type.getShape());
+      shape.back() = from.getDimSize(1);
+      if (from.getShape() == ArrayRef(shape))
+        return value;
+      return ReshapeOp::create(b, loc, from.clone(shape), value, ValueRange());
+    };
     return DequantizeOp::create(
-        b, loc, RankedTensorType::get({n, k}, b.getF32Type()), data,
-        groups.getScale(), Value(), b.getI64IntegerAttr(1),
-        b.getI64IntegerAttr(group));
+        b, loc, type.clone(b.getF32Type()), likeWeight(data),
+        likeWeight(groups.getScale()), Value(),
+        b.getI64IntegerAttr(type.getRank() - 1), b.getI64IntegerAttr(group));
   }
 };
 

@@ -176,6 +176,10 @@ private:
       return false;
     if (isa<arith::ConstantOp>(value.getDefiningOp()))
       return *bytes >= dataConstant;
+    // What kernels read in their own layout, scales of blocks that became those
+    // of rows too, no step makes anew.
+    if (isa<PackOp>(value.getDefiningOp()))
+      return true;
     uint64_t elements = tensorType(value).getNumElements();
     if (!made.readsData && *bytes < dataConstant &&
         (!made.computes || elements == 1))

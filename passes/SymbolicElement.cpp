@@ -207,9 +207,15 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
   if (isa_and_nonnull<CastOp, QuantizeOp, DynamicQuantizeOp, DequantizeOp,
                       SoftmaxOp, CumulativeOp, RmsNormOp, RopeOp, SwigluOp>(op))
     return sizeOf(op->getOperand(0), dim);
-  if (auto linear = dyn_cast_or_null<PackedLinearOp>(op);
-      linear && linear.getRows() && dim == 0)
-    return sizeOf(linear.getRows(), 0);
+  if (dim == 0 &&
+      isa_and_nonnull<PackedLinearOp, PackedQuantizedLinearOp>(op)) {
+    auto rows = [](auto linear) { return linear ? linear.getRows() : Value(); };
+    Value numbers = rows(dyn_cast<PackedLinearOp>(op));
+    if (!numbers)
+      numbers = rows(dyn_cast<PackedQuantizedLinearOp>(op));
+    if (numbers)
+      return sizeOf(numbers, 0);
+  }
   if (isa_and_nonnull<LinearOp, EmbeddingOp, PackedLinearOp,
                       PackedQuantizedLinearOp, QuantizeGroupsOp, RouteOp,
                       MoeOp>(op) &&

@@ -99,8 +99,8 @@ struct DsToLinalg : ds::impl::DsToLinalgBase<DsToLinalg> {
         scf::SCFDialect, vector::VectorDialect, x86vector::X86VectorDialect>();
     target.addLegalOp<ModuleOp, ParameterOp>();
     target.addIllegalDialect<DsDialect>();
-    // A vector operation, made by kernels.
-    target.addLegalOp<DotBytesOp>();
+    // Vector operations, made by kernels.
+    target.addLegalOp<DotBytesOp, LookupBytesOp>();
     // Control flow of the model carries unsigned tensors too.
     scf::populateSCFStructuralTypeConversionsAndLegality(types, patterns,
                                                          target);

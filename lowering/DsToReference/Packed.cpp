@@ -148,37 +148,52 @@ static SmallVector<Value> lower(Emitter &e, PackedQuantizedLinearOp op,
                                 PackedQuantizedLinearOp::Adaptor adaptor,
                                 RankedTensorType type) {
   Value input = adaptor.getInput(), inputScale = adaptor.getInputScale(),
-        weight = adaptor.getWeight(), zeroPoints = adaptor.getZeroPoints();
-  Num columns = e.size(input, 1), group = e.index(op.getGroup());
-  int64_t bits = op.getBits();
+        weight = adaptor.getWeight(), zeroPoints = adaptor.getZeroPoints(),
+        numbers = adaptor.getRows();
+  Num columns = e.size(input, 1), group = e.index(op.getGroup()),
+      rows = e.size(numbers ? numbers : input, 0);
+  int64_t bits = op.getBits(), p = op.stepBytes();
+  Value experts;
+  if (Value tiles = adaptor.getTiles())
+    experts = expertsOfRows(e, rows, tiles, adaptor.getCount());
+  /// Element `at` of the panels that row m is multiplied by.
+  auto read = [&](Value tensor, Num m, Nums at, bool isUnsigned) {
+    if (experts)
+      at.insert(at.begin(), e.toIndex(e.read(experts, {m})));
+    return e.read(tensor, at, isUnsigned);
+  };
   /// Element (n, g) of a packed scale or zero point.
-  auto packed = [&](Value tensor, Num n, Num g, bool isUnsigned) {
-    if (tensorType(tensor).getDimSize(1) == 1)
+  auto packed = [&](Value tensor, Num m, Num n, Num g, bool isUnsigned) {
+    if (tensorType(tensor).getShape().end()[-2] == 1)
       g = e.index(0);
-    return e.read(tensor, {n / PackOp::panelRows, g, n % PackOp::panelRows},
-                  isUnsigned);
+    return read(tensor, m, {n / PackOp::panelRows, g, n % PackOp::panelRows},
+                isUnsigned);
   };
   /// The number that is stored for (n, k).
-  auto stored = [&](Num n, Num k) {
+  auto stored = [&](Num m, Num n, Num k) {
     Num byte = bits == 8 ? k : k / 8 * 4 + k % 4;
-    Num value = e.read(
-        weight,
-        {n / PackOp::panelRows, byte / 4, n % PackOp::panelRows * 4 + byte % 4},
+    Num value = read(
+        weight, m,
+        {n / PackOp::panelRows, byte / p, n % PackOp::panelRows * p + byte % p},
         /*isUnsigned=*/true);
     if (bits == 8)
       return e.toReal(value);
     Num high = (k / 4 % 2) != 0;
     return e.toReal(select(high, value / 16, value % 16));
   };
-  return finish(e, op, adaptor, type, e.size(input, 0), [&](Num m, Num n) {
+  return finish(e, op, adaptor, type, rows, [&](Num m, Num n) {
+    Num source = numbers ? e.toIndex(e.read(numbers, {m})) : m;
     return e.sum(columns, [&](Num k) {
       Num g = k / group;
-      Num zero = zeroPoints
-                     ? e.toReal(packed(zeroPoints, n, g, /*isUnsigned=*/true))
-                     : e.real(double(op.getZero()));
-      Num term = e.toReal(e.read(input, {m, k})) * (stored(n, k) - zero) *
-                 packed(adaptor.getWeightScale(), n, g, /*isUnsigned=*/false);
-      return inputScale ? term * e.read(inputScale, {m, g}) : term;
+      Num zero =
+          zeroPoints
+              ? e.toReal(packed(zeroPoints, m, n, g, /*isUnsigned=*/true))
+              : e.real(double(op.getZero()));
+      Num term = e.toReal(e.read(input, {source, k})) *
+                 (stored(m, n, k) - zero) *
+                 packed(adaptor.getWeightScale(), m, n, g,
+                        /*isUnsigned=*/false);
+      return inputScale ? term * e.read(inputScale, {source, g}) : term;
     });
   });
 }

@@ -28,6 +28,8 @@ struct CpuVariant {
   bool hasBf16Dot;
   /// vpdpbusd: products of four unsigned and signed bytes summed in i32.
   bool hasByteDot;
+  /// vpermi2b: lookups in a table of 128 bytes.
+  bool hasByteLookup;
 };
 
 /// The variants of `--cpu` ("fat", "native", "x86-64-v3", "x86-64-v4"), best

@@ -24,21 +24,12 @@ public:
   LinearEmitter(OpBuilder &b, PackedLinearOp op, Value input, int64_t maxRows)
       : PanelProduct(b, op.getLoc(), Epilogue::of(op), maxRows,
                      {op.getTiles(), op.getCount(), op.getRows()}),
-        input(input), weight(panelsOf(b, op)),
+        input(input), weight(panelsOf(op.getWeight())),
         k(cast<RankedTensorType>(input.getType()).getShape().back()),
         interleaving(PackOp::interleaving(
             cast<RankedTensorType>(op.getWeight().getType()))) {}
 
 private:
-  /// The weight as [panels, Q, 32·p], those of experts one behind the other.
-  static Value panelsOf(OpBuilder &b, PackedLinearOp op) {
-    if (!op.getTiles())
-      return op.getWeight();
-    return tensor::CollapseShapeOp::create(
-        b, op.getLoc(), op.getWeight(),
-        SmallVector<ReassociationIndices>{{0, 1}, {2}, {3}});
-  }
-
   SmallVector<Value> emitTile(ArrayRef<Value> rows, Value panel) override {
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(sum));
     SmallVector<Value> sums(rows.size() * parts, zero);
@@ -128,29 +119,8 @@ private:
   /// vdpbf16ps on pairs of k.
   void emitPairs(ArrayRef<Value> rows, Value at, ArrayRef<Value> loaded,
                  SmallVectorImpl<Value> &sums, int64_t count) {
-    Type bf16 = b.getBF16Type();
-    auto pair = VectorType::get({2}, bf16),
-         word = VectorType::get({1}, b.getI32Type()),
-         words = VectorType::get({lanes}, b.getI32Type()),
-         pairs = VectorType::get({2 * lanes}, bf16);
     for (auto [r, row] : llvm::enumerate(rows)) {
-      Value x;
-      if (count == 2) {
-        Value padding =
-            arith::ConstantOp::create(b, loc, bf16, b.getZeroAttr(bf16));
-        x = vector::TransferReadOp::create(b, loc, pair, input,
-                                           ValueRange{row, at}, padding,
-                                           ArrayRef<bool>{true});
-      } else {
-        Value last =
-            tensor::ExtractOp::create(b, loc, input, ValueRange{row, at});
-        Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(pair));
-        x = vector::InsertOp::create(b, loc, last, zero, int64_t(0));
-      }
-      Value bits = vector::BitCastOp::create(b, loc, word, x);
-      Value scalar = vector::ExtractOp::create(b, loc, bits, int64_t(0));
-      Value all = vector::BroadcastOp::create(b, loc, words, scalar);
-      all = vector::BitCastOp::create(b, loc, pairs, all);
+      Value all = broadcastPair(input, row, at, count);
       for (int64_t part = 0; part < parts; ++part) {
         Value &acc = sums[r * parts + part];
         acc = x86vector::DotBF16Op::create(b, loc, sum, acc, all, loaded[part]);

@@ -1,10 +1,11 @@
 //===- LowerQuantizedLinear.cpp - products of whole numbers, in vectors ---===//
 //
 // See Passes.td. Inside a group of k the sum is one of whole numbers: exact, so
-// that instructions may take it in any order. Groups are added in f32, in
-// ascending order.
+// that instructions may take it in any order; of FP8 it is one of floats, k
+// ascending. Groups are added in f32, in ascending order.
 //
 //===----------------------------------------------------------------------===//
+#include "lowering/LinalgToCPU/Float8Vectors.h"
 #include "lowering/LinalgToCPU/PanelProduct.h"
 #include "lowering/LinalgToCPU/RowVectors.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -28,20 +29,25 @@ namespace {
 /// Emits the code of one product.
 class QuantizedEmitter : public PanelProduct {
 public:
-  /// `dot`: vpdpbusd multiplies the bytes; otherwise f32 multiply-adds.
+  /// `dot`: vpdpbusd multiplies bytes, or vdpbf16ps pairs of bf16 that FP8
+  /// became; otherwise f32 multiply-adds.
   QuantizedEmitter(OpBuilder &b, PackedQuantizedLinearOp op, Value input,
                    bool dot, int64_t maxRows)
-      : PanelProduct(b, op.getLoc(), Epilogue::of(op), maxRows), op(op),
-        input(input), dot(dot), bits(op.getBits()),
+      : PanelProduct(b, op.getLoc(), Epilogue::of(op), maxRows,
+                     {op.getTiles(), op.getCount(), op.getRows()}),
+        op(op), input(input), weight(panelsOf(op.getWeight())),
+        weightScale(panelsOf(op.getWeightScale())),
+        zeroPoints(op.getZeroPoints() ? panelsOf(op.getZeroPoints()) : Value()),
+        dot(dot), isFloat8(op.hasFloatWeight()), bits(op.getBits()),
         stepColumns(op.stepColumns()),
         columns(cast<RankedTensorType>(input.getType()).getShape().back()),
         words(VectorType::get({lanes}, b.getI32Type())),
         bytes(VectorType::get({4 * lanes}, b.getI8Type())) {
-    int64_t scales = groupsOf(op.getWeightScale());
+    int64_t scales = groupsOf(weightScale);
     group = op.getGroup();
     // Nothing changes at the end of a group: all of K is one.
     if (!op.getInputScale() && scales == 1 &&
-        (!op.getZeroPoints() || groupsOf(op.getZeroPoints()) == 1))
+        (!zeroPoints || groupsOf(zeroPoints) == 1))
       group = (columns + 7) / 8 * 8;
     scaleLast = scales == 1 && group < columns;
   }
@@ -75,7 +81,7 @@ private:
       emitGroup(rows, panel, index(whole), index(whole * groupSteps),
                 steps - whole * groupSteps, sums, columns % stepColumns);
     if (scaleLast) {
-      SmallVector<Value> scales = readScales(op.getWeightScale(), panel, {});
+      SmallVector<Value> scales = readPacked(weightScale, panel, {});
       for (auto [i, value] : llvm::enumerate(sums))
         value = arith::MulFOp::create(b, loc, value, scales[i % parts]);
     }
@@ -98,19 +104,16 @@ private:
           ArrayRef<bool>{true}));
     return result;
   }
-  SmallVector<Value> readScales(Value packed, Value panel, Value g) {
-    return readPacked(packed, panel, g);
-  }
 
   /// What is subtracted from a stored number, as i32: [parts], or one splat.
   SmallVector<Value> zeros(Value panel, Value g) {
-    if (!op.getZeroPoints())
+    if (!zeroPoints)
       return SmallVector<Value>(
           parts, arith::ConstantOp::create(
                      b, loc,
                      DenseElementsAttr::get(
                          words, b.getI32IntegerAttr(int32_t(op.getZero())))));
-    SmallVector<Value> result = readPacked(op.getZeroPoints(), panel, g);
+    SmallVector<Value> result = readPacked(zeroPoints, panel, g);
     for (Value &value : result)
       value = arith::ExtUIOp::create(b, loc, words, value);
     return result;
@@ -164,8 +167,11 @@ private:
                  ArrayRef<Value> inner, SmallVectorImpl<Value> &sums) {
     SmallVector<Value> scales;
     if (!scaleLast)
-      scales = readPacked(op.getWeightScale(), panel, g);
+      scales = readPacked(weightScale, panel, g);
     for (auto [r, row] : llvm::enumerate(rows)) {
+      SmallVector<Value> values(inner.slice(r * parts, parts));
+      if (isFloat8 && dot)
+        values = inOrder(values);
       Value own;
       if (op.getInputScale()) {
         Value x = tensor::ExtractOp::create(b, loc, op.getInputScale(),
@@ -173,8 +179,8 @@ private:
         own = vector::BroadcastOp::create(b, loc, sum, x);
       }
       for (int64_t part = 0; part < parts; ++part) {
-        Value value = inner[r * parts + part], factor = own;
-        if (dot)
+        Value value = values[part], factor = own;
+        if (dot && !isFloat8)
           value = arith::SIToFPOp::create(b, loc, sum, value);
         if (!scaleLast)
           factor = own ? arith::MulFOp::create(b, loc, scales[part], own)
@@ -190,14 +196,13 @@ private:
   void emitStep(ArrayRef<Value> rows, Value panel, Value j,
                 ArrayRef<Value> zero, SmallVectorImpl<Value> &inner,
                 int64_t count) {
-    Value padding = arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(0));
+    Value at = mul(j, stepColumns);
+    if (dot && isFloat8)
+      return emitPairs(rows, panel, j, at, inner, count);
     SmallVector<Value> loaded;
     for (int64_t part = 0; part < parts; ++part)
-      loaded.push_back(vector::TransferReadOp::create(
-          b, loc, bytes, op.getWeight(),
-          ValueRange{panel, j, index(part * 4 * lanes)}, padding,
-          ArrayRef<bool>{true}));
-    Value at = mul(j, stepColumns);
+      loaded.push_back(isFloat8 ? read(panel, j, part * 2 * lanes, 2 * lanes)
+                                : read(panel, j, part * 4 * lanes, 4 * lanes));
     if (dot)
       return emitDots(rows, at, loaded, inner);
     for (int64_t s = 0; s < count; ++s) {
@@ -218,6 +223,20 @@ private:
     }
   }
 
+  /// `count` bytes of step `j` of the panel.
+  Value read(Value panel, Value j, int64_t first, int64_t count) {
+    Type element = cast<RankedTensorType>(weight.getType()).getElementType();
+    Value padding =
+        arith::ConstantOp::create(b, loc, element, b.getZeroAttr(element));
+    Value values = vector::TransferReadOp::create(
+        b, loc, VectorType::get({count}, element), weight,
+        ValueRange{panel, j, index(first)}, padding, ArrayRef<bool>{true});
+    if (!isFloat8)
+      return values;
+    return vector::BitCastOp::create(
+        b, loc, VectorType::get({count}, b.getI8Type()), values);
+  }
+
   Value splat(VectorType type, int64_t value) {
     Type element = type.getElementType();
     return arith::ConstantOp::create(
@@ -227,6 +246,12 @@ private:
   /// The numbers of k number `s` of a step in f32; without what `startValue`
   /// takes care of.
   Value widen(Value loaded, int64_t s, Value zero) {
+    if (isFloat8) {
+      Value pairs = vector::BitCastOp::create(
+          b, loc, VectorType::get({lanes}, b.getI16Type()), loaded);
+      pairs = arith::ExtUIOp::create(b, loc, words, pairs);
+      return Float8Vectors{b, loc}.f32(pairs, s);
+    }
     int64_t shift = 8 * (s % 4) + 4 * (s / 4);
     Value bitsOf = vector::BitCastOp::create(b, loc, words, loaded);
     if (shift > 0)
@@ -264,9 +289,38 @@ private:
     }
   }
 
+  /// vdpbf16ps on pairs of k, one load for all outputs of the panel.
+  void emitPairs(ArrayRef<Value> rows, Value panel, Value j, Value at,
+                 SmallVectorImpl<Value> &inner, int64_t count) {
+    auto [first, second] =
+        Float8Vectors{b, loc}.bf16(read(panel, j, 0, 4 * lanes));
+    Value loaded[] = {first, second};
+    for (auto [r, row] : llvm::enumerate(rows)) {
+      Value all = broadcastPair(input, row, at, count);
+      for (int64_t part = 0; part < parts; ++part) {
+        Value &acc = inner[r * parts + part];
+        acc = x86vector::DotBF16Op::create(b, loc, sum, acc, all, loaded[part]);
+      }
+    }
+  }
+
+  /// The sums of emitPairs() in the order of the outputs: of every 8 the first
+  /// vector has 4 and the second the other 4.
+  SmallVector<Value> inOrder(ArrayRef<Value> values) {
+    SmallVector<Value> result;
+    for (int64_t part = 0; part < parts; ++part) {
+      SmallVector<int64_t> mask;
+      for (int64_t i = part * lanes; i < (part + 1) * lanes; ++i)
+        mask.push_back(i % 8 / 4 * lanes + i / 8 * 4 + i % 4);
+      result.push_back(
+          vector::ShuffleOp::create(b, loc, values[0], values[1], mask));
+    }
+    return result;
+  }
+
   PackedQuantizedLinearOp op;
-  Value input;
-  bool dot, scaleLast;
+  Value input, weight, weightScale, zeroPoints;
+  bool dot, isFloat8, scaleLast;
   int64_t bits, stepColumns, columns, group;
   VectorType words, bytes;
 };
@@ -284,10 +338,18 @@ private:
     OpBuilder b(op);
     Location loc = op.getLoc();
     Value input = op.getInput();
-    Value rows = tensor::DimOp::create(b, loc, input, 0);
-    bool dot = byteDot && op.getInputScale();
-    // Registers: 4 rows of 2 sums of whole numbers and 2 of f32.
-    int64_t maxRows = dot ? 4 : vectorLanes == 16 ? 8 : 2;
+    auto type = cast<RankedTensorType>(input.getType());
+    bool isFloat8 = op.hasFloatWeight(),
+         dot = isFloat8 ? bf16Dot && type.getElementType().isBF16()
+                        : byteDot && op.getInputScale();
+    // Values that the dot instruction would take, where there is none.
+    if (type.getElementType().isBF16() && !dot)
+      input = CastOp::create(b, loc, type.clone(b.getF32Type()), input);
+    Value rows = tensor::DimOp::create(
+        b, loc, op.getRows() ? Value(op.getRows()) : input, 0);
+    // Registers: 4 rows of 2 sums of whole numbers and 2 of f32; f32 sums of
+    // FP8 wait in memory for the end of a group.
+    int64_t maxRows = dot && !isFloat8 ? 4 : vectorLanes == 16 ? 8 : 2;
     Value result = QuantizedEmitter(b, op, input, dot, maxRows).emit(rows);
     if (result.getType() != op.getType())
       result = tensor::CastOp::create(b, loc, op.getType(), result);

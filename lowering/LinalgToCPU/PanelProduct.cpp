@@ -27,6 +27,37 @@ Value PanelProduct::mul(Value a, int64_t x) {
   return arith::MulIOp::create(b, loc, a, index(x));
 }
 
+Value PanelProduct::panelsOf(Value packed) {
+  if (cast<RankedTensorType>(packed.getType()).getRank() == 3)
+    return packed;
+  return tensor::CollapseShapeOp::create(
+      b, loc, packed, SmallVector<ReassociationIndices>{{0, 1}, {2}, {3}});
+}
+
+Value PanelProduct::broadcastPair(Value input, Value row, Value k,
+                                  int64_t count) {
+  Type bf16 = b.getBF16Type();
+  auto pair = VectorType::get({2}, bf16),
+       word = VectorType::get({1}, b.getI32Type()),
+       words = VectorType::get({lanes}, b.getI32Type()),
+       pairs = VectorType::get({2 * lanes}, bf16);
+  Value x;
+  if (count == 2) {
+    Value padding =
+        arith::ConstantOp::create(b, loc, bf16, b.getZeroAttr(bf16));
+    x = vector::TransferReadOp::create(b, loc, pair, input, ValueRange{row, k},
+                                       padding, ArrayRef<bool>{true});
+  } else {
+    Value last = tensor::ExtractOp::create(b, loc, input, ValueRange{row, k});
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(pair));
+    x = vector::InsertOp::create(b, loc, last, zero, int64_t(0));
+  }
+  Value bits = vector::BitCastOp::create(b, loc, word, x);
+  Value scalar = vector::ExtractOp::create(b, loc, bits, int64_t(0));
+  Value all = vector::BroadcastOp::create(b, loc, words, scalar);
+  return vector::BitCastOp::create(b, loc, pairs, all);
+}
+
 Value PanelProduct::number(Value tensor, ValueRange at) {
   Value value = tensor::ExtractOp::create(b, loc, tensor, at);
   return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), value);

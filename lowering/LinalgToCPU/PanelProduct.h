@@ -77,6 +77,12 @@ protected:
   Value add(Value a, Value x);
   Value add(Value a, int64_t x);
   Value mul(Value a, int64_t x);
+  /// A packed tensor as [panels, Q, 32·p], those of experts one behind the
+  /// other.
+  Value panelsOf(Value packed);
+  /// The bf16 pair of `input` from column `k` of `row` on, in all lanes: an
+  /// operand of vdpbf16ps. `count` 1: 0 is the second.
+  Value broadcastPair(Value input, Value row, Value k, int64_t count);
 
   OpBuilder &b;
   Location loc;

@@ -222,14 +222,18 @@ def LowerQuantizedLinear : Pass<"ds-cpu-quantized-linear"> {
     `vpdpbusd` the sum of a group is made of bytes, four k at a time, and starts at −zero · Σ input, so that stored numbers are used as they
     are; 4-bit numbers become bytes in registers. Without the instruction the same whole numbers are multiplied and added in f32, exact
     in groups of up to 512. With an f32 input weights are widened and added with fused multiply-adds, k ascending.
+
+    FP8 weights with a bf16 input become bf16 in registers, by `ds.lookup_bytes`, for `vdpbf16ps`, tiles of 8 rows and fewer; otherwise f32 by shifts
+    and a multiplication (the input is widened once). Grouped products take the tiles of `ds.group_tokens` in place of chunks of rows.
     Run on tensors, before ds-to-linalg.
   }];
   let options = [
     Option<"vectorLanes", "lanes", "int64_t", "8", "f32 lanes of a vector register: 8 or 16">,
-    Option<"byteDot", "byte-dot", "bool", "false", "vpdpbusd on vectors of 64 bytes may be used">
+    Option<"byteDot", "byte-dot", "bool", "false", "vpdpbusd on vectors of 64 bytes may be used">,
+    Option<"bf16Dot", "bf16-dot", "bool", "false", "vdpbf16ps and vpermi2b may be used">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
-                            "::mlir::vector::VectorDialect"];
+                            "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"];
 }
 
 def LowerMatmul : Pass<"ds-cpu-matmul"> {
@@ -274,6 +278,15 @@ def LowerDotBytes : Pass<"ds-lower-dot-bytes"> {
     Option<"byteDot", "byte-dot", "bool", "false", "vpdpbusd on vectors of 64 bytes may be used">
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerLookupBytes : Pass<"ds-lower-lookup-bytes"> {
+  let summary = "ds.lookup_bytes becomes vpermi2b";
+  let description = [{
+    The intrinsic of AVX512-VBMI: kernels write the op only where the processor has it.
+    Run after bufferization, as `ds-lower-dot-bytes`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 def MoveBf16AsBits : Pass<"ds-move-bf16-as-bits"> {

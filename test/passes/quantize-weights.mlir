@@ -42,3 +42,48 @@ func.func @router(%x: tensor<?x9xf32>) -> tensor<?x2xi32> {
   %1, %e, %l = ds.route %0 softmax top 2 groups 1 keep 1 by max fill zero scale 1.0 : tensor<?x48xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<48xi32>
   return %e : tensor<?x2xi32>
 }
+
+ds.parameter @e : tensor<3x16x72xbf16> = [#ds.file_range<"w.bin", 0, 6912>]
+
+// Weights of experts are rows like others.
+// CHECK-LABEL: func @experts
+// CHECK: %[[ROWS:.*]] = ds.reshape %{{.*}} : tensor<3x16x72xf32> to tensor<48x72xf32>
+// INT8: %[[DATA:.*]], %[[SCALE:.*]], %{{.*}} = ds.quantize_groups %[[ROWS]] group 64 : tensor<48x72xf32> to tensor<48x72xi8>, tensor<48x2xf32>
+// INT8: %[[D:.*]] = ds.reshape %[[DATA]] : tensor<48x72xi8> to tensor<3x16x72xi8>
+// INT8: %[[S:.*]] = ds.reshape %[[SCALE]] : tensor<48x2xf32> to tensor<3x16x2xf32>
+// INT8: %[[W:.*]] = ds.dequantize %[[D]] scale %[[S]] : tensor<3x16x2xf32> {axis = 2 : i64, block_size = 64 : i64}
+// INT8: ds.grouped_linear %{{.*}}, %[[W]] in
+// INT4: ds.dequantize %{{.*}} : tensor<3x16x3xf32> {axis = 2 : i64, block_size = 32 : i64} : tensor<3x16x72xi4>
+func.func @experts(%x: tensor<?x72xf32>, %t: tensor<?x3xi32>, %c: tensor<i32>) -> tensor<?x16xf32> {
+  %w = ds.load_parameter @e : tensor<3x16x72xbf16>
+  %0 = ds.grouped_linear %x, %w in %t, %c : tensor<?x72xf32>, tensor<3x16x72xbf16>, tensor<?x3xi32>, tensor<i32> to tensor<?x16xf32>
+  return %0 : tensor<?x16xf32>
+}
+
+ds.parameter @f : tensor<48x9xf8E4M3FN> = [#ds.file_range<"w.bin", 0, 432>]
+ds.parameter @i : tensor<48x9xi8> = [#ds.file_range<"w.bin", 0, 432>]
+ds.parameter @s : tensor<48x1xf32> = [#ds.file_range<"w.bin", 0, 192>]
+
+// FP8 becomes what is asked for; whole numbers stay those that they are.
+// CHECK-LABEL: func @narrow
+// CHECK: %[[F:.*]] = ds.dequantize %{{.*}} : tensor<48x9xf8E4M3FN>
+// CHECK: %[[I:.*]] = ds.dequantize %{{.*}} : tensor<48x9xi8>
+// CHECK: ds.quantize_groups %[[F]]
+// CHECK-NOT: ds.quantize_groups
+// CHECK: ds.linear %{{.*}}, %[[I]]
+// BF16-LABEL: func @narrow
+// BF16: %[[F:.*]] = ds.dequantize %{{.*}} : tensor<48x9xf8E4M3FN>
+// BF16: ds.cast %[[F]] : tensor<48x9xf32> to tensor<48x9xbf16>
+// KEEP-LABEL: func @narrow
+// KEEP: %[[F:.*]] = ds.dequantize %{{.*}} : tensor<48x9xf8E4M3FN>
+// KEEP: ds.linear %{{.*}}, %[[F]]
+func.func @narrow(%x: tensor<?x9xf32>) -> (tensor<?x48xf32>, tensor<?x48xf32>) {
+  %f = ds.load_parameter @f : tensor<48x9xf8E4M3FN>
+  %i = ds.load_parameter @i : tensor<48x9xi8>
+  %s = ds.load_parameter @s : tensor<48x1xf32>
+  %0 = ds.dequantize %f scale %s : tensor<48x1xf32> {axis = 1 : i64, block_size = 64 : i64} : tensor<48x9xf8E4M3FN> to tensor<48x9xf32>
+  %1 = ds.dequantize %i scale %s : tensor<48x1xf32> {axis = 1 : i64, block_size = 64 : i64} : tensor<48x9xi8> to tensor<48x9xf32>
+  %2 = ds.linear %x, %0 : tensor<?x9xf32>, tensor<48x9xf32> to tensor<?x48xf32>
+  %3 = ds.linear %x, %1 : tensor<?x9xf32>, tensor<48x9xf32> to tensor<?x48xf32>
+  return %2, %3 : tensor<?x48xf32>, tensor<?x48xf32>
+}

@@ -245,3 +245,22 @@ module @branch {
     return %0, %1 : tensor<2x4xf32>, tensor<2x4xf32>
   }
 }
+
+// -----
+
+// Scales of blocks that rows share are many more than the file has; a kernel
+// reads them from its panels all the same.
+// CHECK-LABEL: module @panels
+// CHECK: ds.parameter @scale.computed : tensor<8192x64x32xf32> = #ds.computed<@parameter_0(@scale)>
+// CHECK: func.func @graph
+// CHECK-NOT: ds.broadcast
+// CHECK: return
+module @panels {
+  ds.parameter @scale : tensor<1x64xf32> = [#ds.file_range<"w", 0, 256>]
+  func.func @graph(%x: tensor<f32> {ds.name = "x"}) -> (tensor<8192x64x32xf32> {ds.name = "r"}) attributes {ds.entry = "graph"} {
+    %s = ds.load_parameter @scale : tensor<1x64xf32>
+    %0 = ds.broadcast %s : tensor<1x64xf32> to tensor<262144x64xf32>
+    %1 = ds.pack %0 : tensor<262144x64xf32> to tensor<8192x64x32xf32>
+    return %1 : tensor<8192x64x32xf32>
+  }
+}

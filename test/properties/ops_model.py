@@ -349,11 +349,11 @@ def fp8_projections(case):
                       f"{tensor(stored, [n, k])}")
         out = case.emit(f"ds.linear {x}, {w} : {tensor('f32', [rows, k])}, {tensor(stored, [n, k])} to {tensor('f32', [rows, n])}")
 
-        def tolerance(run, want, data=data, scale=scale, n=n):
+        def tolerance(run, want, data=data, scale=scale, n=n, scales=scales):
             by_element = np.repeat(np.repeat(run.values[scale].astype(np.float64), block[0], 0), block[1], 1)[:n, :k]
             total = magnitudes(run, x)[0] @ (magnitudes(run, data)[0] * by_element).T
             of_weight = EPSILON["bf16"] if stored == "bf16" else 0
-            return ((k + 4) * EPSILON["f32"] + of_weight + rounded_inputs(run, "f32", stored)) * total + TINY["f32"]
+            return ((k + scales[1] + 4) * EPSILON["f32"] + of_weight + rounded_inputs(run, "f32", "bf16")) * total + TINY["f32"]
         case.output(out, "f32", [rows, n], tolerance)
 
 

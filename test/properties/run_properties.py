@@ -25,11 +25,12 @@ import case as C  # noqa: E402
 import ops_experts  # noqa: E402
 import ops_latent  # noqa: E402
 import ops_model  # noqa: E402
+import ops_quantized  # noqa: E402
 import ops_tensor  # noqa: E402
 
 import abi  # noqa: E402  (case.py knows where)
 
-OPS = ops_tensor.OPS | ops_model.OPS | ops_experts.OPS | ops_latent.OPS
+OPS = ops_tensor.OPS | ops_model.OPS | ops_experts.OPS | ops_latent.OPS | ops_quantized.OPS
 # Cases of one graph: fewer, larger modules compile faster, smaller ones isolate a failure sooner.
 PER_MODULE = 24
 # --cpu and --precision of each module in turn.

@@ -87,6 +87,8 @@ bench::Instruction instructionOf(const DsModel &facts,
     return fma;
   switch (most) {
   case DS_TYPE_BF16:
+  // Becomes bf16 in registers.
+  case DS_TYPE_F8_E4M3:
     return variant == "x86-64-v4-bf16" ? bench::Instruction::Bf16Dot : fma;
   case DS_TYPE_I8:
   case DS_TYPE_U8:

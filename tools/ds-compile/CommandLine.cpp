@@ -53,7 +53,7 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
   app.add_option(
          "--weight-type", command.weightType,
          "what the weights of products become: bf16; int8 or int4 with a scale "
-         "per group of inputs (64, 32); keep: as the file has them. "
+         "per group of inputs (64, 32); keep: as the file has them, FP8 too. "
          "Embeddings, norms, biases and routers of experts keep their types")
       ->check(CLI::IsMember({"keep", "bf16", "int8", "int4"}));
   auto *cacheType =

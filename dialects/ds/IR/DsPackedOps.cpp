@@ -29,25 +29,6 @@ static bool isPacked(RankedTensorType packed, ArrayRef<int64_t> shape) {
   return false;
 }
 
-/// C5 of ds.packed_linear.
-static LogicalResult verifyGroups(PackedLinearOp op) {
-  auto isI32 = [](Value value, int64_t rank) {
-    return ranked(value).getElementType().isSignlessInteger(32) &&
-           ranked(value).getRank() == rank;
-  };
-  Value tiles = op.getTiles(), count = op.getCount(), rows = op.getRows();
-  if (!tiles && !count && !rows)
-    return success();
-  if (!tiles || !count || !isI32(tiles, 2) || shapeOf(tiles)[1] != 3 ||
-      !isI32(count, 0) || (rows && !isI32(rows, 1)))
-    return op.emitOpError("C5: expected tiles of i32 [T, 3], a count of i32 "
-                          "[] and rows, if there, of i32 [R]");
-  if (op.getBias() || op.getResidual() || op.getCos())
-    return op.emitOpError(
-        "C5: a grouped product has no bias, residual or rope");
-  return success();
-}
-
 LogicalResult PackOp::verify() {
   auto weight = cast<RankedTensorType>(getWeight().getType());
   auto result = cast<RankedTensorType>(getType());
@@ -86,7 +67,7 @@ LogicalResult PackedLinearOp::verify() {
     return emitOpError("C3: expected input and result of rank 2 with static "
                        "last sizes, found ")
            << input << " and " << result;
-  if (failed(verifyGroups(*this)) ||
+  if (failed(expectExpertGroups(*this, "C5")) ||
       failed(expectSize(*this, "C3", "the result", getResult(), 0,
                         shapeOf(getRows() ? getRows() : getInput())[0],
                         getRows() ? "rows" : "the input's rows")))

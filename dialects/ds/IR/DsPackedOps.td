@@ -18,7 +18,7 @@ def Ds_PackOp : Ds_Op<"pack", [Pure, Ds_Reify]> {
     and weights [E, N, K] of experts become [E, P, Q, 32·p], each as if alone.
 
     A panel holds 32 outputs for all of K, in the order in which a product adds: one vector load brings p successive k of 16 or
-    more outputs. p is 1 where the product is a fused multiply-add per k (f32, f16), 2 for bf16 (vdpbf16ps adds pairs), 4
+    more outputs. p is 1 where the product is a fused multiply-add per k (f32, f16), 2 for bf16 and FP8 (vdpbf16ps adds pairs), 4
     for bytes (vpdpbusd adds fours). One layout serves every number of input rows.
 
     **Constraints**

@@ -61,17 +61,22 @@ LogicalResult PackedQuantizedLinearOp::verify() {
   auto isF32 = [](Type type) { return type.isF32(); };
   auto isByte = [](Type type) { return type.isSignlessInteger(8); };
   auto isWord = [](Type type) { return type.isSignlessInteger(32); };
-  bool isInteger = isByte(input.getElementType());
-  if ((!isInteger && !isF32(input.getElementType())) ||
-      isInteger != bool(getInputScale()) || isInteger != bool(getInputSum()) ||
-      !is(getInputScale(), isF32) || !is(getInputSum(), isWord) ||
-      !is(getWeight(), isByte) || !is(getZeroPoints(), isByte) ||
-      !is(getWeightScale(), isF32) || !is(getBias(), isF32) ||
-      !is(getResidual(), isF32) ||
+  bool isInteger = isByte(input.getElementType()),
+       isFloat8 = isa<Float8E4M3FNType>(weight.getElementType());
+  if ((!isInteger && !isF32(input.getElementType()) &&
+       !input.getElementType().isBF16()) ||
+      (input.getElementType().isBF16() && !isFloat8) ||
+      (isInteger && isFloat8) || isInteger != bool(getInputScale()) ||
+      isInteger != bool(getInputSum()) || !is(getInputScale(), isF32) ||
+      !is(getInputSum(), isWord) || (!isFloat8 && !is(getWeight(), isByte)) ||
+      !is(getZeroPoints(), isByte) || !is(getWeightScale(), isF32) ||
+      !is(getBias(), isF32) || !is(getResidual(), isF32) ||
       (!isF32(result.getElementType()) && !result.getElementType().isBF16()))
     return emitOpError("C1: expected an f32 input, or an i8 one with f32 "
-                       "scales and i32 sums, i8 weights and zero points, f32 "
-                       "scales, bias and residual, and an f32 or bf16 result");
+                       "scales and i32 sums, or a bf16 one with f8E4M3FN "
+                       "weights, i8 weights and zero points, or f8E4M3FN "
+                       "weights, f32 scales, bias and residual, and an f32 or "
+                       "bf16 result");
   int64_t bits = getBits(), group = getGroup(), zero = getZero();
   if ((bits != 8 && bits != 4) || group <= 0 || group % 8 != 0 || zero < 0 ||
       zero >> bits != 0)
@@ -79,6 +84,8 @@ LogicalResult PackedQuantizedLinearOp::verify() {
                        "of 8 and a zero of so many bits, found ")
            << bits << " bits, a group of " << group << " and a zero of "
            << zero;
+  if (isFloat8 && (bits != 8 || zero != 0 || getZeroPoints()))
+    return emitOpError("C2: f8E4M3FN weights have 8 bits and no zero points");
   if (input.getRank() != 2 || result.getRank() != 2 || input.isDynamicDim(1) ||
       result.isDynamicDim(1) || (bits == 4 && input.getDimSize(1) % 8 != 0) ||
       (isInteger && input.getDimSize(1) % 4 != 0))
@@ -86,25 +93,32 @@ LogicalResult PackedQuantizedLinearOp::verify() {
                        "last sizes, K a multiple of 8 for 4 bits and of 4 for "
                        "i8, found ")
            << input << " and " << result;
-  if (failed(expectSize(*this, "C3", "the result", getResult(), 0,
-                        input.getDimSize(0), "the input's rows")))
+  if (failed(expectExpertGroups(*this, "C6")) ||
+      failed(expectSize(*this, "C3", "the result", getResult(), 0,
+                        shapeOf(getRows() ? getRows() : getInput())[0],
+                        getRows() ? "rows" : "the input's rows")))
     return failure();
   int64_t k = input.getDimSize(1), n = weightRows(), groups = ceilOf(k, group);
+  Shape shape{n, k * bits / 8};
+  if (getTiles() && weight.getRank() > 0)
+    shape.insert(shape.begin(), weight.getDimSize(0));
   RankedTensorType packed = PackOp::packedType(
-      RankedTensorType::get({n, k * bits / 8}, weight.getElementType()), 4);
+      RankedTensorType::get(shape, weight.getElementType()), stepBytes());
   if (weight != packed)
     return emitOpError("C3: expected a weight of ")
            << packed << ", found " << weight;
-  for (Value value : {getWeightScale(), getZeroPoints()})
-    if (value &&
-        (typeOf(value).getShape() !=
-         ArrayRef<int64_t>{packed.getDimSize(0), groups, PackOp::panelRows}) &&
-        (typeOf(value).getShape() !=
-         ArrayRef<int64_t>{packed.getDimSize(0), 1, PackOp::panelRows}))
+  for (Value value : {getWeightScale(), getZeroPoints()}) {
+    if (!value)
+      continue;
+    Shape whole(packed.getShape()), single(packed.getShape());
+    whole.back() = single.back() = PackOp::panelRows;
+    whole.end()[-2] = groups;
+    single.end()[-2] = 1;
+    if (shapeOf(value) != ArrayRef(whole) && shapeOf(value) != ArrayRef(single))
       return emitOpError("C4: expected scales and zero points of ")
-             << packed.getDimSize(0) << "x" << groups << "x"
-             << PackOp::panelRows << " or with 1 in the middle, found "
+             << shapeText(whole) << " or " << shapeText(single) << ", found "
              << value.getType();
+  }
   for (Value value : {getInputScale(), getInputSum()})
     if (value && typeOf(value).getShape() !=
                      ArrayRef<int64_t>{input.getDimSize(0), groups})
@@ -132,8 +146,8 @@ QuantizeGroupsOp::reifyResultShapes(OpBuilder &b,
 
 LogicalResult PackedQuantizedLinearOp::reifyResultShapes(
     OpBuilder &b, ReifiedRankedShapedTypeDims &shapes) {
-  shapes.push_back(resultSizes(b, getResult(), [&](int64_t d) {
-    return sizeOf(b, getLoc(), getInput(), d);
+  shapes.push_back(resultSizes(b, getResult(), [&](int64_t) {
+    return sizeOf(b, getLoc(), getRows() ? getRows() : getInput(), 0);
   }));
   return success();
 }

@@ -106,9 +106,9 @@ static Value sliceRows(OpBuilder &b, Location loc, Value source,
 static bool isWhole(Operation *op, int64_t d) {
   int64_t last = ranked(op->getResult(0)).getRank() - 1;
   return llvm::TypeSwitch<Operation *, bool>(op)
-      .Case<RmsNormOp, RopeOp, QuantizeGroupsOp, PackedQuantizedLinearOp>(
+      .Case<RmsNormOp, RopeOp, QuantizeGroupsOp>(
           [&](auto) { return d == last; })
-      .Case([&](PackedLinearOp linear) {
+      .Case<PackedLinearOp, PackedQuantizedLinearOp>([&](auto linear) {
         // Rows of one expert do not follow each other in tiles of any size.
         return d == last || linear.getTiles();
       })

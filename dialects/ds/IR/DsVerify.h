@@ -131,6 +131,29 @@ LogicalResult expectRopeEpilogue(Product op, StringRef constraint) {
   return success();
 }
 
+/// What makes a packed product a grouped one: tiles and their count of
+/// ds.group_tokens, and perhaps the input row of each result row.
+template <typename Product>
+LogicalResult expectExpertGroups(Product op, StringRef constraint) {
+  auto isI32 = [](Value value, int64_t rank) {
+    return elementType(value).isSignlessInteger(32) &&
+           ranked(value).getRank() == rank;
+  };
+  Value tiles = op.getTiles(), count = op.getCount(), rows = op.getRows();
+  if (!tiles && !count && !rows)
+    return success();
+  if (!tiles || !count || !isI32(tiles, 2) || shapeOf(tiles)[1] != 3 ||
+      !isI32(count, 0) || (rows && !isI32(rows, 1)))
+    return op.emitOpError()
+           << constraint
+           << ": expected tiles of i32 [T, 3], a count of i32 [] and rows, if "
+              "there, of i32 [R]";
+  if (op.getBias() || op.getResidual() || op.getCos())
+    return op.emitOpError()
+           << constraint << ": a grouped product has no bias, residual or rope";
+  return success();
+}
+
 // Sizes of results, for ReifyRankedShapedTypeOpInterface.
 
 /// Size `dim` of `value`: a number, or a tensor.dim.

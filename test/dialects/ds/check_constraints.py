@@ -19,7 +19,7 @@ OTHERS = {
     "Onnx_FileRangeAttr": "onnx.file_range",
 }
 # Ops that traits say all about.
-UNCONSTRAINED = {"onnx.absent", "onnx.return", "ds.dot_bytes"}
+UNCONSTRAINED = {"onnx.absent", "onnx.return", "ds.dot_bytes", "ds.lookup_bytes"}
 
 
 def described(folder):

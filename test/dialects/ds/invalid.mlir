@@ -1896,7 +1896,7 @@ func.func @quantized_weight(%x: tensor<?x12xf32>, %w: tensor<1x2x128xi8>, %s: te
 // -----
 
 func.func @quantized_scales(%x: tensor<?x8xf32>, %w: tensor<1x2x128xi8>, %s: tensor<1x2x32xf32>) {
-  // expected-error @+1 {{'ds.packed_quantized_linear' op C4: expected scales and zero points of 1x1x32}}
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C4: expected scales and zero points of [1, 1, 32] or [1, 1, 32], found 'tensor<1x2x32xf32>'}}
   %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x2x128xi8> scale tensor<1x2x32xf32> to tensor<?x32xf32>
   return
 }
@@ -2036,5 +2036,73 @@ func.func @packed_linear_grouped_weight(%x: tensor<?x8xf32>, %w: tensor<2x8x32xf
 func.func @packed_linear_grouped_rows(%x: tensor<?x8xf32>, %w: tensor<3x2x8x32xf32>, %t: tensor<?x3xi32>, %c: tensor<i32>, %r: tensor<4xi32>) {
   // expected-error @+1 {{'ds.packed_linear' op C3: the result has size 5 in dimension 0, expected 4 (rows)}}
   %0 = ds.packed_linear %x rows %r, %w in %t, %c : tensor<?x8xf32> rows tensor<4xi32>, tensor<3x2x8x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<5x64xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_bf16(%x: tensor<?x8xbf16>, %w: tensor<1x2x128xi8>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C1: expected an f32 input, or an i8 one with f32 scales and i32 sums, or a bf16 one with f8E4M3FN weights}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<?x8xbf16>, tensor<1x2x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_other_float8(%x: tensor<?x8xf32>, %w: tensor<1x4x64xf8E5M2>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C1: expected an f32 input}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x4x64xf8E5M2> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_float8_bytes(%x: tensor<?x8xi8>, %a: tensor<?x1xf32>, %t: tensor<?x1xi32>, %w: tensor<1x4x64xf8E4M3FN>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C1: expected an f32 input}}
+  %0 = ds.packed_quantized_linear %x scale %a sum %t, %w scale %s {bits = 8 : i64, group = 8 : i64}
+    : tensor<?x8xi8> scale tensor<?x1xf32> sum tensor<?x1xi32>, tensor<1x4x64xf8E4M3FN> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_float8_zero(%x: tensor<?x8xf32>, %w: tensor<1x4x64xf8E4M3FN>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C2: f8E4M3FN weights have 8 bits and no zero points}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64, zero = 1 : i64} : tensor<?x8xf32>, tensor<1x4x64xf8E4M3FN> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_float8_weight(%x: tensor<?x8xf32>, %w: tensor<1x2x128xf8E4M3FN>, %s: tensor<1x1x32xf32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C3: expected a weight of 'tensor<1x4x64xf8E4M3FN>', found 'tensor<1x2x128xf8E4M3FN>'}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 8 : i64} : tensor<?x8xf32>, tensor<1x2x128xf8E4M3FN> scale tensor<1x1x32xf32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_tiles(%x: tensor<?x8xf32>, %w: tensor<3x1x2x128xi8>, %s: tensor<3x1x1x32xf32>, %t: tensor<?x2xi32>, %c: tensor<i32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C6: expected tiles of i32 [T, 3], a count of i32 [] and rows, if there, of i32 [R]}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s in %t, %c {bits = 8 : i64, group = 8 : i64}
+    : tensor<?x8xf32>, tensor<3x1x2x128xi8> scale tensor<3x1x1x32xf32> in tensor<?x2xi32>, tensor<i32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_grouped_scales(%x: tensor<?x8xf32>, %w: tensor<3x1x2x128xi8>, %s: tensor<2x1x1x32xf32>, %t: tensor<?x3xi32>, %c: tensor<i32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C4: expected scales and zero points of [3, 1, 1, 32]}}
+  %0 = ds.packed_quantized_linear %x, %w scale %s in %t, %c {bits = 8 : i64, group = 8 : i64}
+    : tensor<?x8xf32>, tensor<3x1x2x128xi8> scale tensor<2x1x1x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_grouped_rows(%x: tensor<?x8xf32>, %w: tensor<3x1x2x128xi8>, %s: tensor<3x1x1x32xf32>, %t: tensor<?x3xi32>, %c: tensor<i32>, %r: tensor<4xi32>) {
+  // expected-error @+1 {{'ds.packed_quantized_linear' op C3: the result has size 5 in dimension 0, expected 4 (rows)}}
+  %0 = ds.packed_quantized_linear %x rows %r, %w scale %s in %t, %c {bits = 8 : i64, group = 8 : i64}
+    : tensor<?x8xf32> rows tensor<4xi32>, tensor<3x1x2x128xi8> scale tensor<3x1x1x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<5x32xf32>
   return
 }

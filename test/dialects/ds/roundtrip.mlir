@@ -256,3 +256,15 @@ func.func @quantised(%x: tensor<?x70xf32>, %w4: tensor<1x9x128xi8>, %w8: tensor<
       : tensor<?x70xf32>, tensor<1x18x128xi8> scale tensor<1x1x32xf32> to tensor<?x32xf32>
   return %sum4, %0, %1 : tensor<?x3xi32>, tensor<?x32xf32>, tensor<?x32xf32>
 }
+
+// CHECK-LABEL: func @float8
+// CHECK: ds.packed_quantized_linear %{{.*}}, %{{.*}} scale %{{.*}} {bits = 8 : i64, group = 128 : i64} : tensor<?x129xbf16>, tensor<1x65x64xf8E4M3FN> scale tensor<1x2x32xf32> to tensor<?x32xf32>
+// CHECK: ds.packed_quantized_linear %{{.*}} rows %{{.*}}, %{{.*}} scale %{{.*}} in %{{.*}}, %{{.*}} swiglu {bits = 8 : i64, group = 128 : i64} : tensor<?x129xbf16> rows tensor<?xi32>, tensor<3x1x65x64xf8E4M3FN> scale tensor<3x1x2x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<?x16xbf16>
+func.func @float8(%x: tensor<?x129xbf16>, %w: tensor<1x65x64xf8E4M3FN>, %s: tensor<1x2x32xf32>, %e: tensor<3x1x65x64xf8E4M3FN>,
+                  %u: tensor<3x1x2x32xf32>, %r: tensor<?xi32>, %t: tensor<?x3xi32>, %c: tensor<i32>) -> (tensor<?x32xf32>, tensor<?x16xbf16>) {
+  %0 = ds.packed_quantized_linear %x, %w scale %s {bits = 8 : i64, group = 128 : i64}
+      : tensor<?x129xbf16>, tensor<1x65x64xf8E4M3FN> scale tensor<1x2x32xf32> to tensor<?x32xf32>
+  %1 = ds.packed_quantized_linear %x rows %r, %e scale %u in %t, %c swiglu {bits = 8 : i64, group = 128 : i64}
+      : tensor<?x129xbf16> rows tensor<?xi32>, tensor<3x1x65x64xf8E4M3FN> scale tensor<3x1x2x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<?x16xbf16>
+  return %0, %1 : tensor<?x32xf32>, tensor<?x16xbf16>
+}
