@@ -175,8 +175,11 @@ Value ModelBuilder::dequantized(Value data, const Twine &name,
          "'quantization_config' that says which of them share a scale");
     return data;
   }
-  SmallVector<int64_t> shape(type.getShape().take_back(2));
-  for (auto [size, share] : llvm::zip_equal(shape, *block))
+  SmallVector<int64_t> shape(type.getShape());
+  if (tensors)
+    shape.erase(shape.begin());
+  for (auto [size, share] :
+       llvm::zip_equal(MutableArrayRef<int64_t>(shape).take_back(2), *block))
     size = llvm::divideCeil(size, share);
   return DequantizeBlocksOp::create(
       builder, data.getLoc(), type.clone(builder.getF32Type()), data,
@@ -194,6 +197,11 @@ Value ModelBuilder::vector(const Twine &name, ArrayRef<int64_t> shape) {
 Value ModelBuilder::weight(const Twine &name, ArrayRef<int64_t> shape) {
   return dequantized(parameter(name + ".weight", shape, weights),
                      name + ".weight_scale_inv", std::nullopt);
+}
+
+Value ModelBuilder::fusedWeight(const Twine &name, ArrayRef<int64_t> shape) {
+  return dequantized(parameter(name, shape, weights), name + "_scale_inv",
+                     std::nullopt);
 }
 
 Value ModelBuilder::expertWeights(const Twine &name, int64_t count,

@@ -41,8 +41,10 @@ public:
   bool has(const Twine &name) const;
   /// The value of tensor `name`, whose shape is to be `shape`, as f32.
   Value vector(const Twine &name, ArrayRef<int64_t> shape);
-  /// The weight `name`.weight of a product, dequantised where it is FP8.
+  /// The weight `name`.weight of a product; with its scales where it is FP8.
   Value weight(const Twine &name, ArrayRef<int64_t> shape);
+  /// The weight `name` of a product, a tensor that is named like its module.
+  Value fusedWeight(const Twine &name, ArrayRef<int64_t> shape);
   /// The weights of `count` experts, `name`.N.`projection`.weight, as one
   /// tensor [count, shape…].
   Value expertWeights(const Twine &name, int64_t count, StringRef projection,
@@ -93,7 +95,9 @@ public:
   /// The routing that the configuration says, of the tokens `x` by the router
   /// `name`.
   Routing route(Value x, const Twine &name);
-  /// What the experts `name`.N make of the tokens `x`.
+  /// What the experts `name` make of the tokens `x`: tensors of their own
+  /// (`name`.N.gate_proj.weight …), or one of all of them (`name`.gate_up_proj,
+  /// first the rows of gates, and `name`.down_proj).
   Value experts(Value x, Routing routing, const Twine &name);
   /// The input of a layer that predicts a token more: ds.mtp_input with
   /// `name`.enorm, `name`.hnorm and `name`.eh_proj.
@@ -112,7 +116,7 @@ private:
   /// The range of tensor `name`, and its type in `type`, which the first sets.
   FileRangeAttr rangeOf(StringRef name, ArrayRef<int64_t> shape,
                         ArrayRef<DsType> types, std::optional<DsType> &type);
-  /// `data` times its scales `name` of `tensors`, if it is FP8.
+  /// `data` times its scales `name`, or those of `tensors`, if it is FP8.
   Value dequantized(Value data, const Twine &name,
                     std::optional<ArrayRef<std::string>> tensors);
   /// `x` as f32 where it is narrower.

@@ -66,9 +66,18 @@ Value ModelBuilder::experts(Value x, Routing routing, const Twine &name) {
   const checkpoint::DeepseekConfig &config = checkpoint.config.deepseek;
   int64_t count = *config.routedExperts, width = config.expertSize,
           hidden = checkpoint.config.hiddenSize;
-  Value gate = expertWeights(name, count, "gate_proj", {width, hidden}),
-        up = expertWeights(name, count, "up_proj", {width, hidden}),
-        down = expertWeights(name, count, "down_proj", {hidden, width});
+  Value gate, up, down;
+  if (has(name + ".gate_up_proj")) {
+    Value both =
+        fusedWeight(name + ".gate_up_proj", {count, 2 * width, hidden});
+    gate = slice(both, 1, 0, width);
+    up = slice(both, 1, width, width);
+    down = fusedWeight(name + ".down_proj", {count, hidden, width});
+  } else {
+    gate = expertWeights(name, count, "gate_proj", {width, hidden});
+    up = expertWeights(name, count, "up_proj", {width, hidden});
+    down = expertWeights(name, count, "down_proj", {hidden, width});
+  }
   return MoeOp::create(builder, named(name), x.getType(), x, routing.weights,
                        routing.experts, gate, up, down);
 }

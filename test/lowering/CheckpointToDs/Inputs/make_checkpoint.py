@@ -3,11 +3,13 @@
 usage: make_checkpoint.py FOLDER [from:OTHER] [CHANGE]...
 
 Changes: FIELD=JSON and -FIELD of config.json; -TENSOR and +TENSOR take one away and add one of zeros; shape:TENSOR=JSON and
-dtype:TENSOR=NAME make one of zeros of another shape or type; nan:TENSOR=JSON puts NaN at these elements.
+dtype:TENSOR=NAME make one of zeros of another shape or type; nan:TENSOR=JSON puts NaN at these elements. rows:N lets N rows of FP8 weights
+share a scale; fuse:experts makes one tensor of all experts of a layer, as newer transformers write it.
 """
 import json
 import math
 import os
+import re
 import sys
 
 SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I8": 1, "F8_E4M3": 1}
@@ -44,6 +46,33 @@ def zeros(shape, dtype="F32"):
     return dtype, list(shape), bytes(math.prod(shape) * SIZES[dtype])
 
 
+def share_rows(config, tensors, rows):
+    """Scales for blocks of so many rows, a divisor of those of the checkpoint: the same numbers more often."""
+    block = config["quantization_config"]["weight_block_size"]
+    for name, (dtype, shape, data) in tensors.items():
+        if name.endswith("_scale_inv"):
+            size, total = 4 * shape[1], tensors[name.removesuffix("_scale_inv")][1][0]
+            lines = [data[i * size: (i + 1) * size] for i in range(shape[0]) for _ in range(block[0] // rows)][:-(-total // rows)]
+            tensors[name] = dtype, [len(lines), shape[1]], b"".join(lines)
+    block[0] = rows
+
+
+def fuse_experts(tensors):
+    """NAME.N.gate_proj.weight and so on of all N as NAME.gate_up_proj [N, 2·I, d] and NAME.down_proj [N, d, I]; scales likewise."""
+    layers = {}
+    for name in list(tensors):
+        if match := re.fullmatch(r"(.*\.experts)\.(\d+)\.(gate|up|down)_proj\.weight(_scale_inv)?", name):
+            layer, expert, projection, suffix = match.groups()
+            layers.setdefault((layer, suffix or ""), {})[projection, int(expert)] = tensors.pop(name)
+    for (layer, suffix), parts in layers.items():
+        count = 1 + max(expert for _, expert in parts)
+        for fused, projections in ("gate_up", ("gate", "up")), ("down", ("down",)):
+            dtype, (rows, columns), _ = parts[projections[0], 0]
+            tensors[f"{layer}.{fused}_proj{suffix}"] = (
+                dtype, [count, len(projections) * rows, columns],
+                b"".join(parts[projection, expert][2] for expert in range(count) for projection in projections))
+
+
 def main():
     folder, *changes = sys.argv[1:]
     other = next((change[5:] for change in changes if change.startswith("from:")), None)
@@ -67,6 +96,10 @@ def main():
         kind, _, tensor = name.partition(":")
         if kind == "shape":
             tensors[tensor] = zeros(json.loads(value), tensors[tensor][0])
+        elif kind == "rows":
+            share_rows(config, tensors, int(tensor))
+        elif kind == "fuse":
+            fuse_experts(tensors)
         elif kind == "dtype":
             tensors[tensor] = zeros(tensors[tensor][1], value)
         elif kind == "nan":
