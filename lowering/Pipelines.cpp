@@ -95,6 +95,7 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   // Last: no pass sees through a computed parameter.
   pm.addPass(createSplitParameterProgram());
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCountReads());
   pm.addPass(createExportRouters());
 }
 
@@ -183,6 +184,7 @@ void ds::buildLinalgPipeline(OpPassManager &pm, const CpuVariant &variant,
 }
 
 void ds::buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(createCountReads());
   pm.addPass(createExportRouters());
   pm.addNestedPass<func::FuncOp>(createDecomposeOnlineAttention());
   pm.addPass(createCountSlowOps());

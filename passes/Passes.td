@@ -92,6 +92,16 @@ def ExpandQuantize : Pass<"ds-expand-quantize"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::arith::ArithDialect"];
 }
 
+def CountReads : Pass<"ds-count-reads", "ModuleOp"> {
+  let summary = "bytes of weights that computing one token reads, for benchmarks";
+  let description = [{
+    Adds `weight_bytes_per_token` to the module attribute `ds.model`: of each parameter that `@step` loads its bytes, of tables that are looked
+    up (`ds.embedding`, `ds.gather` along the first dimension) those of a row, of experts (the first dimension of a weight beside the
+    tiles of `ds.group_tokens`) those of as many as a token has. It is the wall that decoding runs into. Does nothing without
+    `@step`. Run it when parameters are what the model will read.
+  }];
+}
+
 def ExportRouters : Pass<"ds-export-routers", "ModuleOp"> {
   let summary = "a step also returns how many tokens its routers gave each expert";
   let description = [{

@@ -158,6 +158,7 @@ FailureOr<ModelDescription> mlir::ds::describeModel(ModuleOp module) {
     result.layers = number("layers");
     result.mlaAbsorbBelow = number("mla_absorb_below");
     result.multiplyAddsPerToken = number("multiply_adds_per_token");
+    result.weightBytesPerToken = number("weight_bytes_per_token");
     result.multiplyAddsPerLogits = number("multiply_adds_per_logits");
   }
   return result;

@@ -321,7 +321,9 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
        {AT(multiply_adds_per_token),
         b.i64(uint64_t(description.multiplyAddsPerToken))},
        {AT(multiply_adds_per_logits),
-        b.i64(uint64_t(description.multiplyAddsPerLogits))}});
+        b.i64(uint64_t(description.multiplyAddsPerLogits))},
+       {AT(weight_bytes_per_token),
+        b.i64(uint64_t(description.weightBytesPerToken))}});
 #undef AT
   llvm::Constant *global = b.global(model);
   auto *type = llvm::FunctionType::get(b.pointer, false);

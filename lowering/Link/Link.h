@@ -75,7 +75,8 @@ struct ModelDescription {
   std::vector<EntryParameter> parameters;
   int64_t vocabulary = 0, hiddenSize = 0, layers = 0, slowOps = 0;
   int64_t mlaAbsorbBelow = 0;
-  int64_t multiplyAddsPerToken = 0, multiplyAddsPerLogits = 0;
+  int64_t multiplyAddsPerToken = 0, multiplyAddsPerLogits = 0,
+          weightBytesPerToken = 0;
 };
 
 /// Reads the description off `module`, which is at the level of linalg, before

@@ -138,7 +138,7 @@ ds_result ds_model_verify(const ds_model_t *model) {
 }
 
 uint64_t ds_model_weight_bytes_per_token(const ds_model_t *model) {
-  return model ? model->model->weightBytesPerToken() : 0;
+  return model ? model->model->descriptor().weight_bytes_per_token : 0;
 }
 
 uint64_t ds_model_cache_bytes_per_token(const ds_model_t *model) {

@@ -306,35 +306,6 @@ std::string Model::describe() const {
   return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
-uint64_t Model::weightBytesPerToken() const {
-  const DsModel &m = *model;
-  if (!isLanguageModel())
-    return 0;
-  // Heads are packed in panels of 32 rows (DESIGN §5), tables never.
-  auto isHead = [&](const DsParameter &p) {
-    return p.rank >= 2 && (p.dims[0] == m.vocabulary ||
-                           p.dims[0] == (m.vocabulary + 31) / 32 ||
-                           (p.rank == 2 && p.dims[1] == m.vocabulary));
-  };
-  uint64_t total = 0;
-  const DsParameter *table = nullptr;
-  bool separateHead = false;
-  for (uint32_t i = 0; i < m.parameter_count; ++i) {
-    const DsParameter &p = m.parameters[i];
-    if (p.draft_only)
-      continue;
-    total += p.bytes;
-    if (!table && p.rank == 2 && p.dims[0] == m.vocabulary &&
-        p.dims[1] == m.hidden_size)
-      table = &p;
-    else if (isHead(p))
-      separateHead = true;
-  }
-  if (table && separateHead)
-    total -= table->bytes - table->bytes / static_cast<uint64_t>(m.vocabulary);
-  return total;
-}
-
 static uint64_t bytesPerToken(std::span<const DsCache> caches) {
   uint64_t bytes = 0;
   for (const DsCache &cache : caches)

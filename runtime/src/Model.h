@@ -64,10 +64,6 @@ public:
   /// Throws FORMAT naming the first parameter whose checksum differs.
   void verify() const { weights.verify(*model); }
 
-  /// Bytes of parameters that one decoded token reads: all, but not a
-  /// [vocabulary, hidden] table that is only gathered from, of which it reads
-  /// one row. (Tied embeddings in that form are multiplied with: they count.)
-  uint64_t weightBytesPerToken() const;
   /// Bytes that one token adds to the caches of its sequence.
   uint64_t cacheBytesPerToken() const;
   /// Bytes that it adds to draftCaches().

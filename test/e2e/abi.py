@@ -40,7 +40,7 @@ Descriptor = struct("Descriptor", [
     ("weights_file", S), ("embedded_weights", P), ("weights_bytes", U64), ("vocabulary", I64), ("hidden_size", I64),
     ("layer_count", I64), ("max_length", I64), ("mla_absorb_below", I64), ("eos_ids", C.POINTER(I32)), ("bos_id", I32), ("slow_op_count", U32),
     ("tokenizer_json", S), ("tokenizer_json_bytes", U64), ("tokenizer_config_json", S), ("tokenizer_config_json_bytes", U64),
-    ("multiply_adds_per_token", U64), ("multiply_adds_per_logits", U64)])
+    ("multiply_adds_per_token", U64), ("multiply_adds_per_logits", U64), ("weight_bytes_per_token", U64)])
 
 
 def code_of(dtype):

@@ -24,7 +24,7 @@ extern "C" {
 
 /* Raised by one at every change of this header. The runtime refuses any other
  * value. */
-#define DS_ABI_VERSION 7u
+#define DS_ABI_VERSION 8u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
 #define DS_MAX_RANK 8
@@ -259,6 +259,9 @@ typedef struct DsModel {
    * and of every row of logits. */
   uint64_t multiply_adds_per_token;
   uint64_t multiply_adds_per_logits;
+  /* Bytes of weights that computing one token alone reads, logits included: of
+   * tables a row, of experts those that a token has. */
+  uint64_t weight_bytes_per_token;
 } DsModel;
 
 #ifdef __cplusplus

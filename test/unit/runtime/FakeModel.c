@@ -225,7 +225,8 @@ const DsModel *ds_model(void) {
                     .layer_count = 1,
                     .max_length = 16,
                     .eos_ids = eos,
-                    .bos_id = 0};
+                    .bos_id = 0,
+                    .weight_bytes_per_token = 12};
 #define FAULT(name) else if (strcmp(fault, name) == 0)
   if (!*fault)
     return &model;
