@@ -88,6 +88,7 @@ script routing "$python" test/e2e/run_routing.py "$bin/ds-compile"
 script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
 script kjv-v3 "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v3 --precision=exact
 script drafts "$python" test/e2e/run_drafts.py "$bin/ds-compile" "$bin/ds-run" examples/kjv-v3
+script layers "$python" test/e2e/run_layers.py "$bin/ds-compile" "$bin/ds-run" test/e2e/golden/v3-bf16
 script bias "$python" test/e2e/run_bias.py "$bin/ds-compile" "$bin/ds-run" examples/kjv-v3
 script memory "$python" test/e2e/run_memory.py "$bin/ds-compile" "$bin/ds-run" examples/kjv-v3
 script shapes "$python" test/e2e/run_shapes.py "$bin/ds-compile" tools/bench/llama_onnx.py

@@ -319,15 +319,15 @@ uint64_t Model::cacheBytesPerToken() const {
 }
 
 uint64_t Model::draftCacheBytesPerToken() const {
-  return bytesPerToken(draftCaches());
+  return bytesPerToken({model->draft_caches, model->draft_cache_count});
 }
 
-std::span<const DsCache> Model::draftCaches() const {
-  size_t count = 0;
-  while (count < model->draft_cache_count &&
-         model->draft_caches[count].layer == uint64_t(model->layer_count))
-    ++count;
-  return {model->draft_caches, count};
+std::span<const DsCache> Model::draftCaches(size_t layer) const {
+  std::span all(model->draft_caches, model->draft_cache_count);
+  auto [begin, end] = std::ranges::equal_range(
+      all, uint64_t(model->layer_count) + layer, {},
+      [](const DsCache &cache) { return uint64_t(cache.layer); });
+  return {begin, end};
 }
 
 //===----------------------------------------------------------------------===//

@@ -66,11 +66,10 @@ public:
 
   /// Bytes that one token adds to the caches of its sequence.
   uint64_t cacheBytesPerToken() const;
-  /// Bytes that it adds to draftCaches().
+  /// Bytes that it adds to the caches of all layers that draft.
   uint64_t draftCacheBytesPerToken() const;
-  /// The caches of the layer that drafts. One layer drafts every token, going
-  /// on by its own states, whatever number of layers there are.
-  std::span<const DsCache> draftCaches() const;
+  /// The caches of one of these layers.
+  std::span<const DsCache> draftCaches(size_t layer) const;
 
   /// Graph mode. Inputs in the descriptor's order; `threads` 0: all
   /// processors. Throws UNSUPPORTED, SHAPE, INDEX, MEMORY.

@@ -20,15 +20,22 @@ Routers::Routers(const Model &model) {
       all.push_back({&router, experts});
       experts += size_t(router.expert_count);
     }
-  modelCount = draftsEnd = m.router_count;
-  while (draftsEnd < all.size() &&
-         all[draftsEnd].described->layer == uint64_t(m.layer_count))
-    ++draftsEnd;
+  modelCount = m.router_count;
+  modelLayers = m.layer_count;
   lastCall.resize(experts);
   for (const Router &router : all)
     pointers.push_back(lastCall.data() + router.first);
   counted.resize(experts + 2 * all.size());
   saved = counted;
+}
+
+Routers::Range Routers::ofDrafts(size_t layer) const {
+  auto drafts = std::span(all).subspan(modelCount);
+  auto found = std::ranges::equal_range(
+      drafts, uint64_t(modelLayers) + layer, {},
+      [](const Router &router) { return uint64_t(router.described->layer); });
+  size_t begin = modelCount + size_t(found.begin() - drafts.begin());
+  return {begin, begin + found.size()};
 }
 
 void Routers::count(Range range) {

@@ -21,8 +21,8 @@ public:
     size_t begin, end;
   };
   Range ofModel() const { return {0, modelCount}; }
-  /// Those of the first layer for drafts.
-  Range ofDrafts() const { return {modelCount, draftsEnd}; }
+  /// Those of a layer for drafts.
+  Range ofDrafts(size_t layer) const;
 
   /// DsStepCall.expert_loads of an entry with these routers.
   int32_t *const *forCall(Range range) const {
@@ -47,7 +47,8 @@ private:
   };
 
   std::vector<Router> all;
-  size_t modelCount, draftsEnd;
+  size_t modelCount;
+  int64_t modelLayers;
   std::vector<int32_t> lastCall; // loads, router by router
   std::vector<int32_t *> pointers;
   /// The sums of loads, and behind them steps and distinct experts of each

@@ -170,7 +170,7 @@ void Session::feed(std::span<const ds_feed> feeds, std::span<float> logits,
   try {
     if (drafter)
       for (const ds_feed &feed : feeds)
-        restoreState(feed.slot);
+        restoreStates(feed.slot);
     runSteps(feeds, logits.data(), hidden);
   } catch (...) {
     // What the first steps appended is beyond the length again.
@@ -249,17 +249,22 @@ void Session::runBatch(float *logits, float *hidden) {
 // Drafts
 //===----------------------------------------------------------------------===//
 
-/// Computes the last token of `slot` again if the drafter needs its state.
-void Session::restoreState(int64_t slot) {
-  std::optional<int32_t> token = drafter->tokenWithoutState(slot);
-  if (!token)
+/// Computes the last tokens of `slot` again, one a call, if the drafter needs
+/// their states.
+void Session::restoreStates(int64_t slot) {
+  std::span<const int32_t> tokens = drafter->tokensWithoutState(slot);
+  if (tokens.empty())
     return;
-  batch.clear();
-  batch.beginSequence(slot, length(slot) - 1,
-                      owner->descriptor().mla_absorb_below > 1);
-  batch.add(*token, /*wantsLogits=*/false);
-  runBatch(nullptr, states.data());
-  drafter->setState(slot, states.data());
+  int64_t count = int64_t(tokens.size());
+  drafter->clearStates(slot, count);
+  for (int64_t i = 0; i < count; ++i) {
+    batch.clear();
+    batch.beginSequence(slot, length(slot) - count + i,
+                        owner->descriptor().mla_absorb_below > 1);
+    batch.add(tokens[size_t(i)], /*wantsLogits=*/false);
+    runBatch(nullptr, states.data());
+    drafter->addState(slot, states.data());
+  }
 }
 
 void Session::checkDrafts(std::span<const ds_draft> drafts,
@@ -300,7 +305,7 @@ void Session::draft(std::span<const ds_draft> drafts, std::span<float> logits) {
   if (drafts.empty())
     return;
   for (const ds_draft &draft : drafts)
-    restoreState(draft.slot);
+    restoreStates(draft.slot);
   drafter->draft(drafts, logits.data());
 }
 

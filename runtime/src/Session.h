@@ -41,7 +41,7 @@ private:
   bool nameOnce(int64_t slot);
   void runSteps(std::span<const ds_feed> feeds, float *logits, float *hidden);
   void runBatch(float *logits, float *hidden);
-  void restoreState(int64_t slot);
+  void restoreStates(int64_t slot);
 
   std::shared_ptr<const Model> owner;
   std::unique_ptr<Routers> counted;

@@ -107,8 +107,8 @@ DS_API uint64_t ds_model_weight_bytes_per_token(const ds_model_t *model);
  * counted. 0 for a graph. */
 DS_API uint64_t ds_model_cache_bytes_per_token(const ds_model_t *model);
 
-/* Bytes that it adds to the cache of drafts, in a session that has one. 0 for a
- * model without a layer for them. */
+/* Bytes that it adds to the caches of drafts, in a session that has them. 0 for
+ * a model without a layer for them. */
 DS_API uint64_t ds_model_draft_cache_bytes_per_token(const ds_model_t *model);
 
 /* Calls the graph (mode DS_MODE_GRAPH). `inputs` holds input_count dense
@@ -138,7 +138,7 @@ typedef struct ds_session_options {
                             stored, so that a read beyond a length shows (slow;
                             for tests) */
   int32_t draft; /* nonzero: ds_session_draft() can be called. Costs a cache
-                    more, and time for the prompt */
+                    more for each layer that drafts, and time for the prompt */
 } ds_session_options;
 
 /* Which rows of a feed get logits. */
@@ -190,16 +190,17 @@ typedef struct ds_draft {
   int32_t token;
 } ds_draft;
 
-/* Guesses what comes behind a token, by the model's layer for it (multi-token
- * prediction) instead of by the whole model. The first call after a feed or a
- * rewind takes `token` as the one behind the slot's last, each further call as
- * the one behind that of the call before; the text itself does not change.
- * Logits f32 [draft_count, vocabulary]: row i guesses what follows
- * drafts[i].token. To check guesses, feed the first token and the drafts with
- * DS_LOGITS_ALL: row j is what the model itself says behind token j, as if no
- * draft had been; then rewind to what holds. Errors: UNSUPPORTED (a session
- * without drafts), INDEX (slot, slot twice, token), ARGUMENT (an empty slot, no
- * room for logits), CAPACITY. */
+/* Guesses what comes behind a token, by a layer of the model for it
+ * (multi-token prediction) instead of by the whole model: the first call by the
+ * first layer, each further one by the next, those behind the last layer by
+ * that one again. The first call after a feed or a rewind takes `token` as the
+ * one behind the slot's last, each further call as the one behind that of the
+ * call before; the text itself does not change. Logits f32 [draft_count,
+ * vocabulary]: row i guesses what follows drafts[i].token. To check guesses,
+ * feed the first token and the drafts with DS_LOGITS_ALL: row j is what the
+ * model itself says behind token j, as if no draft had been; then rewind to
+ * what holds. Errors: UNSUPPORTED (a session without drafts), INDEX (slot, slot
+ * twice, token), ARGUMENT (an empty slot, no room for logits), CAPACITY. */
 DS_API ds_result ds_session_draft(ds_session_t *session, const ds_draft *drafts,
                                   int64_t draft_count, float *logits,
                                   int64_t logits_capacity);

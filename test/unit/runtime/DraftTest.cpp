@@ -62,13 +62,59 @@ protected:
   Model model = folder.load();
 };
 
+/// With one layer for drafts, two, and three.
+class DraftLayersTest : public DraftTest,
+                        public testing::WithParamInterface<int> {
+protected:
+  DraftLayersTest() {
+    if (layers == 1)
+      return;
+    model.reset();
+    folder.setFault(layers == 2 ? "two draft layers" : "three draft layers");
+    model = folder.load();
+  }
+  /// What is drafted behind `text` and each of `guesses`, by what a layer is:
+  /// layer k has, of every token i of the text, the state that layer k - 1 gave
+  /// of it with token i + k + 1; the last goes on by its own states.
+  std::vector<float> defined(Text text, const Text &guesses) {
+    size_t length = text.size(), drafted = 0;
+    text.insert(text.end(), guesses.begin(), guesses.end());
+    std::vector<float> logits;
+    Text states(text.begin(), text.begin() + long(length));
+    for (int k = 0; k < layers && drafted < guesses.size(); ++k) {
+      uint32_t hash = 2166136261u + uint32_t(k);
+      auto pair = [&](int32_t state, int32_t token) {
+        hash = (hash ^ uint32_t(state)) * 16777619u;
+        hash = (hash ^ uint32_t(token)) * 16777619u;
+        return int32_t(hash & 0xffff);
+      };
+      auto row = [&] {
+        for (int v = 0; v < vocabulary; ++v)
+          logits.push_back(float(hash >> (4 * v) & 15));
+        ++drafted;
+      };
+      for (size_t i = 0; i < length; ++i)
+        states[i] = pair(states[i], text[i + size_t(k) + 1]);
+      row();
+      int32_t state = states.back();
+      while (k + 1 == layers && drafted < guesses.size()) {
+        state = pair(state, guesses[drafted]);
+        row();
+      }
+    }
+    return logits;
+  }
+  int layers = GetParam();
+};
+INSTANTIATE_TEST_SUITE_P(Layers, DraftLayersTest, testing::Values(1, 2, 3));
+
 TEST_F(DraftTest, EveryPairCounts) {
   EXPECT_NE(expected({1, 2, 3}, {4}), expected({2, 2, 3}, {4}));
   EXPECT_NE(expected({1, 2, 3}, {4}), expected({1, 2, 3}, {5}));
   EXPECT_NE(expected({1, 2, 3}, {4, 5}), expected({1, 2, 3}, {4, 6}));
 }
 
-TEST_F(DraftTest, SameTextSameDrafts) {
+TEST_P(DraftLayersTest, DraftsAreThoseOfTheText) {
   std::mt19937 random(1);
   auto below = [&](size_t end) { return size_t(random() % end); };
   auto some = [&](size_t most) {
@@ -95,9 +141,9 @@ TEST_F(DraftTest, SameTextSameDrafts) {
                   DS_OK);
         text.resize(length);
       }
-      Text guesses = some(3);
+      Text guesses = some(5);
       if (!text.empty()) {
-        std::vector<float> want = expected(text, guesses), got;
+        std::vector<float> want = defined(text, guesses), got;
         for (int32_t token : guesses) {
           std::vector<float> row = draft(session, {{slot, token}});
           got.insert(got.end(), row.begin(), row.end());
@@ -119,7 +165,7 @@ TEST_F(DraftTest, SameTextSameDrafts) {
   }
 }
 
-TEST_F(DraftTest, SlotsTogether) {
+TEST_P(DraftLayersTest, SlotsTogether) {
   Session session =
       makeSession(model.get(), {.slots = 3, .length = 200, .draft = 1});
   const Text texts[] = {{1, 2, 3}, {4}, Text(50, 5)};
@@ -135,6 +181,30 @@ TEST_F(DraftTest, SlotsTogether) {
   EXPECT_EQ(row(first, 0), row(expected(texts[2], {1, 5}), 0));
   EXPECT_EQ(row(second, 1), row(expected(texts[2], {1, 5}), 1));
   EXPECT_EQ(row(second, 0), row(expected(texts[1], {3, 4}), 1));
+}
+
+/// Sequences that are at different layers share a call.
+TEST_P(DraftLayersTest, SlotsAtDifferentDrafts) {
+  Session session =
+      makeSession(model.get(), {.slots = 3, .length = 200, .draft = 1});
+  const Text texts[] = {{1, 2, 3}, {4}, Text(50, 5)};
+  const Text guesses[] = {{1, 2, 3, 4}, {5, 6, 0, 1}, {2, 4, 6, 1}};
+  std::vector<float> got[3];
+  for (int64_t slot = 0; slot < 3; ++slot)
+    feed(session, slot, texts[slot]);
+  for (int64_t call = 0; call < 6; ++call) {
+    std::vector<ds_draft> drafts;
+    for (int64_t slot = 0; slot < 3; ++slot)
+      if (call >= slot && call < slot + 4)
+        drafts.push_back({slot, guesses[slot][size_t(call - slot)]});
+    std::vector<float> rows = draft(session, drafts);
+    for (size_t i = 0; i < drafts.size(); ++i)
+      got[drafts[i].slot].insert(got[drafts[i].slot].end(),
+                                 rows.begin() + long(i) * vocabulary,
+                                 rows.begin() + long(i + 1) * vocabulary);
+  }
+  for (size_t slot = 0; slot < 3; ++slot)
+    EXPECT_EQ(got[slot], defined(texts[slot], guesses[slot]));
 }
 
 /// While nothing is rewound far back, no token is computed twice, and the pair

@@ -2,7 +2,8 @@
  *
  * What a compiled model is, as little of it as the runtime can tell: one cache,
  * a step that remembers tokens, and logits that count them; a draft layer that
- * remembers pairs, and logits that are a hash of all of them. Tokens and pairs
+ * remembers pairs, and logits that are a hash of all of them (or up to three of
+ * such layers). Tokens and pairs
  * go to the expert that the token modulo their number names. It checks what it
  * is given as a compiled step does, and the environment makes it faulty:
  *
@@ -93,9 +94,9 @@ static int32_t step(const DsStepCall *call) {
   return DS_STATUS_OK;
 }
 
-/* A state is a token and its position. One that a draft gives is the pair's
- * token, a position on. */
-static int32_t draft(const DsStepCall *call) {
+/* A state is a token and its position. One that a draft gives is a hash of all
+ * pairs so far, a position on. */
+static int32_t draft(const DsStepCall *call, int32_t layer) {
   float *cache = call->caches[0];
   ++fake_drafts;
   if (fake_draft_fails_at && --fake_draft_fails_at == 0)
@@ -113,19 +114,19 @@ static int32_t draft(const DsStepCall *call) {
       if (position >= call->cache_length)
         return DS_STATUS_CAPACITY;
       const float *state = call->states + row * HIDDEN;
-      if (state[1] != (float)position)
+      if (state[1] != (float)(position + layer))
         return DS_STATUS_SHAPE;
       pairs[position * HIDDEN] = state[0];
       pairs[position * HIDDEN + 1] = (float)call->tokens[row];
+      uint32_t hash = 2166136261u + (uint32_t)layer;
+      for (int32_t i = 0; i < (position + 1) * HIDDEN; ++i)
+        hash = (hash ^ (uint32_t)pairs[i]) * 16777619u;
       float *hidden = (float *)call->hidden + row * HIDDEN;
-      hidden[0] = (float)call->tokens[row];
-      hidden[1] = (float)position + 1;
+      hidden[0] = (float)(hash & 0xffff);
+      hidden[1] = state[1] + 1;
       for (int64_t r = 0; r < call->logit_row_count; ++r) {
         if (call->logit_rows[r] != row)
           continue;
-        uint32_t hash = 2166136261u;
-        for (int32_t i = 0; i < (position + 1) * HIDDEN; ++i)
-          hash = (hash ^ (uint32_t)pairs[i]) * 16777619u;
         for (int v = 0; v < VOCABULARY; ++v)
           call->logits[r * VOCABULARY + v] = (float)(hash >> (4 * v) & 15);
       }
@@ -133,6 +134,10 @@ static int32_t draft(const DsStepCall *call) {
   }
   return DS_STATUS_OK;
 }
+
+static int32_t draft0(const DsStepCall *call) { return draft(call, 0); }
+static int32_t draft1(const DsStepCall *call) { return draft(call, 1); }
+static int32_t draft2(const DsStepCall *call) { return draft(call, 2); }
 
 static int32_t updateRouteBias(const DsRouteBiasCall *call) {
   int64_t sum = 0;
@@ -160,7 +165,9 @@ static int32_t graph(const DsGraphCall *call) {
   return DS_STATUS_OK;
 }
 
-static DsDraft drafts[] = {{draft, workspaceBytes}};
+static DsDraft drafts[] = {{draft0, workspaceBytes},
+                           {draft1, workspaceBytes},
+                           {draft2, workspaceBytes}};
 static DsVariant variants[] = {
     {"none", "no_such_feature", graph, step, workspaceBytes, drafts,
      updateRouteBias},
@@ -168,10 +175,13 @@ static DsVariant variants[] = {
 static DsParameter parameter = {
     .name = "w", .type = DS_TYPE_F32, .rank = 1, .dims = {3}, .bytes = 12};
 static DsCache cache = {"cache.0.k", DS_TYPE_F32, 0, 1, HIDDEN};
-static DsCache draftCache = {"cache.1.k", DS_TYPE_F32, 1, 1, HIDDEN};
+static DsCache draftCaches[] = {{"cache.1.k", DS_TYPE_F32, 1, 1, HIDDEN},
+                                {"cache.2.k", DS_TYPE_F32, 2, 1, HIDDEN},
+                                {"cache.3.k", DS_TYPE_F32, 3, 1, HIDDEN}};
 /* The weight is the bias of the first, too: logits show which is read. */
 static DsRouter router = {0, EXPERTS, 0};
-static DsRouter draftRouter = {1, EXPERTS, -1};
+static DsRouter draftRouters[] = {
+    {1, EXPERTS, -1}, {2, EXPERTS, -1}, {3, EXPERTS, -1}};
 static const int32_t eos[] = {6};
 static DsValueInfo input = {
     .name = "x", .type = DS_TYPE_F32, .rank = 2, .dims = {-1, 3}};
@@ -188,7 +198,7 @@ const DsModel *ds_model(void) {
   input.dim_names[1] = output.dim_names[1] = "";
   parameter.rank = 1;
   parameter.dims[0] = 3;
-  cache.heads = draftCache.heads = 1;
+  cache.heads = draftCaches[0].heads = 1;
   router.expert_count = EXPERTS;
   router.bias = 0;
   variants[1].update_route_bias = updateRouteBias;
@@ -215,9 +225,9 @@ const DsModel *ds_model(void) {
                     .variants = variants,
                     .parameters = &parameter,
                     .caches = &cache,
-                    .draft_caches = &draftCache,
+                    .draft_caches = draftCaches,
                     .routers = &router,
-                    .draft_routers = &draftRouter,
+                    .draft_routers = draftRouters,
                     .weights_file = "fake.weights.safetensors",
                     .weights_bytes = bytes,
                     .vocabulary = VOCABULARY,
@@ -248,10 +258,16 @@ const DsModel *ds_model(void) {
   FAULT("bias entry") variants[1].update_route_bias = NULL;
   FAULT("no bias") router.bias = -1;
   FAULT("draft caches") model.draft_caches = NULL;
-  FAULT("draft cache heads") draftCache.heads = 0;
+  FAULT("draft cache heads") draftCaches[0].heads = 0;
   FAULT("draft entry") variants[1].drafts = NULL;
   FAULT("no drafts") {
     model.draft_count = model.draft_cache_count = model.draft_router_count = 0;
+  }
+  FAULT("two draft layers") {
+    model.draft_count = model.draft_cache_count = model.draft_router_count = 2;
+  }
+  FAULT("three draft layers") {
+    model.draft_count = model.draft_cache_count = model.draft_router_count = 3;
   }
   FAULT("parameter rank") parameter.rank = 9;
   FAULT("parameter size") parameter.dims[0] = 4;
