@@ -16,9 +16,9 @@ using onnx::tensorType;
 static SmallVector<const OpEntry *> allOps() {
   SmallVector<const OpEntry *> result;
   for (ArrayRef<OpEntry> family :
-       {attentionOps(), controlFlowOps(), elementwiseOps(), indexingOps(),
-        linearOps(), lossOps(), normalizationOps(), quantizeOps(), reduceOps(),
-        sequenceOps(), shapeOps(), sliceOps()})
+       {attentionOps(), controlFlowOps(), elementwiseOps(), expertOps(),
+        indexingOps(), linearOps(), lossOps(), normalizationOps(),
+        quantizeOps(), reduceOps(), sequenceOps(), shapeOps(), sliceOps()})
     for (const OpEntry &entry : family)
       result.push_back(&entry);
   llvm::sort(result, [](const OpEntry *a, const OpEntry *b) {

@@ -178,11 +178,10 @@ static LogicalResult convertDynamicQuantizeLinear(NodeContext &n) {
   return success();
 }
 
-/// Blocks of packed integers along the last dimension, [rows, columns] in all.
-static FailureOr<Value> unpackBlocks(NodeContext &n, Value packed, Value scales,
-                                     Value zeroPoints, int64_t rows,
-                                     int64_t columns, int64_t bits,
-                                     int64_t block) {
+FailureOr<Value> mlir::onnx::unpackBlocks(NodeContext &n, Value packed,
+                                          Value scales, Value zeroPoints,
+                                          int64_t rows, int64_t columns,
+                                          int64_t bits, int64_t block) {
   if (bits != 4 && bits != 8)
     return n.unsupported(Twine(bits) + "-bit weights");
   if (block < 1 || rows < 1 || columns < 1)

@@ -27,8 +27,9 @@ import numpy as np
 sys.path.insert(0, os.path.dirname(__file__))
 import abi  # noqa: E402
 
-# No language models by themselves: without a cache, with one of a fixed length, a layer that drafts beside a main model.
-GRAPH_ONLY = ("dynamo-nocache", "dynamo-static", "mobius-static", "mtp-layer")
+# No language models by themselves: without a cache, with one of a fixed length, a layer that drafts beside a main model, one operator.
+GRAPH_ONLY = ("dynamo-nocache", "dynamo-static", "mobius-static", "mtp-layer", "moe", "moe-normalized", "qmoe-int4", "qmoe-int4-zero-points",
+              "qmoe-int4-rows", "qmoe-int8-rows", "qmoe-int8-rows-zero-points")
 
 
 def not_yet():
