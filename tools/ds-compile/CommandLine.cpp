@@ -114,6 +114,8 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                "loops, is an error (their number is in ds-info either way)");
   app.add_flag("--remarks", command.remarks,
                "say what was recognised, and why a near miss was not");
+  app.add_flag("--timing", command.timing,
+               "print how long each stage took, as it ends");
   app.add_flag("--list-ops", command.listOps,
                "print the ONNX operators that are supported, as JSON");
   app.add_flag("--batch", command.batch,

@@ -19,7 +19,8 @@ struct CompileCommand {
                                  mlaAbsorbBelow = "auto";
   std::vector<std::string> draftLayers;
   long long maxLength = 0;
-  bool requireFast = false, remarks = false, listOps = false, batch = false;
+  bool requireFast = false, remarks = false, timing = false, listOps = false,
+       batch = false;
 };
 
 /// Fills `command`. Returns the exit code where the program is to end at once

@@ -26,6 +26,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/raw_ostream.h"
+#include <chrono>
 #include <iostream>
 
 using namespace mlir;
@@ -104,6 +105,26 @@ static int emitText(ModuleOp module, StringRef path) {
 
 namespace {
 /// Runs passes stage by stage; with --save-temps writes the IR after each.
+/// Says how long work took when it ends, if that was asked for.
+class StageTimer {
+public:
+  StageTimer(const tool::CompileCommand &command, const Twine &stage)
+      : asked(command.timing), stage(stage.str()) {}
+  ~StageTimer() {
+    std::chrono::duration<double> took =
+        std::chrono::steady_clock::now() - start;
+    if (asked)
+      llvm::errs() << "ds-compile: "
+                   << llvm::formatv("{0,8:f2} s  {1}\n", took.count(), stage);
+  }
+
+private:
+  bool asked;
+  std::string stage;
+  std::chrono::steady_clock::time_point start =
+      std::chrono::steady_clock::now();
+};
+
 struct Stages {
   ModuleOp module;
   const tool::CompileCommand &command;
@@ -112,10 +133,13 @@ struct Stages {
   std::string suffix = "";
 
   bool run(StringRef name, llvm::function_ref<void(PassManager &)> add) {
-    PassManager pm(module.getContext());
-    add(pm);
-    if (failed(pm.run(module)))
-      return false;
+    {
+      StageTimer timer(command, name + suffix);
+      PassManager pm(module.getContext());
+      add(pm);
+      if (failed(pm.run(module)))
+        return false;
+    }
     if (command.saveTemps.empty())
       return true;
     SmallString<128> path(command.saveTemps);
@@ -308,11 +332,14 @@ static int compileModel(const tool::CompileCommand &command) {
                  << "\n";
     return 1;
   }
-  OwningOpRef<ModuleOp> module =
-      folder
-          ? ds::importCheckpoint(
-                model, {reference, command.maxLength, command.config}, &context)
-          : importFile(model, &context);
+  OwningOpRef<ModuleOp> module;
+  {
+    StageTimer timer(command, "import");
+    module = folder ? ds::importCheckpoint(
+                          model, {reference, command.maxLength, command.config},
+                          &context)
+                    : importFile(model, &context);
+  }
   if (!module)
     return 1;
   if (command.emit == "onnx")
@@ -419,9 +446,11 @@ static int compileModel(const tool::CompileCommand &command) {
                                {"mode", command.mode},
                                {"precision", command.precision},
                                {"weight_type", command.weightType},
+                               {"mla_absorb_below", command.mlaAbsorbBelow},
                                {"reference", command.reference},
                            }))
           .str();
+  StageTimer timer(command, "machine code, weights and library");
   FailureOr<std::unique_ptr<ds::ParameterProgram>> parameters =
       ds::compileParameterProgram(program.get());
   if (failed(parameters))
