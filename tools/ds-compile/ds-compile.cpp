@@ -392,6 +392,12 @@ static int compileModel(const tool::CompileCommand &command) {
   if (!command.cacheType.empty())
     optimise.cacheType = command.cacheType;
   optimise.mlaAbsorbBelow = command.mlaAbsorbBelow;
+  if (command.mlaAbsorbBelow != "auto" &&
+      !module->walk([](ds::MlaOp) { return WalkResult::interrupt(); })
+           .wasInterrupted())
+    llvm::errs() << "ds-compile: warning: " << model
+                 << ": --mla-absorb-below changes nothing: the model has no "
+                    "latent attention whose form could be chosen\n";
   optimise.maxLength = link.maxLength;
   if (!reference && !stages.run("ds-opt", [&](PassManager &pm) {
         ds::buildOptimisePipeline(pm, optimise);
