@@ -2,7 +2,7 @@
 import numpy as np
 
 from case import EPSILON, TINY, normal, tensor
-from ops_model import ROWS, Sequences, attention_bound, magnitudes, own, rounded_inputs, weight
+from ops_model import ROWS, Sequences, attention_bound, magnitudes, narrowed_attention, own, rounded_inputs, weight
 
 
 class Caches:
@@ -48,7 +48,8 @@ def mla_absorbed(case):
     def tolerance(run):
         q, q_rope, latents, ropes = caches.magnitudes(run, c)
         qk = (np.einsum("nhc,btc->nhbt", q, latents) + np.einsum("nhr,btr->nhbt", q_rope, ropes)).max(initial=0)
-        return attention_bound(caches.element, qk, latents.max(initial=0), c + caches.rotated, caches.s.plan(run)["length"], caches.scale)
+        bound = attention_bound(caches.element, qk, latents.max(initial=0), c + caches.rotated, caches.s.plan(run)["length"], caches.scale)
+        return bound + narrowed_attention(run, caches.element, caches.stored, qk, latents.max(initial=0), caches.scale)
     caches.emit(case, "mla_absorbed", q_kind, "", [], c, tolerance)
 
 
@@ -66,6 +67,7 @@ def mla(case):
         qk = (np.einsum("nhp,bthp->nhbt", q, k) + np.einsum("nhr,btr->nhbt", q_rope, ropes)).max(initial=0)
         # An element of a key or a value is off by (C + 2) · ε of what it was added up from.
         bound = attention_bound(caches.element, qk, v.max(initial=0), plain + caches.rotated + c + 2, caches.s.plan(run)["length"], caches.scale)
+        bound += narrowed_attention(run, caches.element, caches.stored, qk, v.max(initial=0), caches.scale)
         return bound + (c + 2) * own(caches.element) * v.max(initial=0)
     kinds = [tensor(stored, [h, n, c]) for n in (plain, width)]
     caches.emit(case, "mla", q_kind, f" expand {of_keys}, {of_values}", kinds, width, tolerance)
