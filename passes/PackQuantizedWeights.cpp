@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Builders.h"
 #include "passes/Match.h"
+#include "passes/PackedOperands.h"
 #include "passes/Passes.h"
 #include "passes/ProductRows.h"
 
@@ -59,17 +60,7 @@ struct PackQuantizedWeights
   }
 
   void runOnOperation() override {
-    SmallVector<Operation *> products;
-    getOperation()->walk([&](Operation *op) {
-      if (isa<LinearOp, GroupedLinearOp>(op))
-        products.push_back(op);
-    });
-    for (Operation *op : products) {
-      if (auto linear = dyn_cast<LinearOp>(op))
-        pack(linear);
-      else
-        pack(cast<GroupedLinearOp>(op));
-    }
+    forEachProduct(getOperation(), [&](auto op) { pack(op); });
   }
 
 private:

@@ -51,6 +51,22 @@ Value sliceOfRows(OpBuilder &b, Location loc, Value value, int64_t first,
 Value membersInPanels(OpBuilder &b, Location loc, Value value, int64_t groups,
                       bool inPairs);
 
+/// Calls `pack` for every ds.linear and ds.grouped_linear in `root`, which it
+/// may replace.
+template <typename Pack> void forEachProduct(Operation *root, Pack pack) {
+  SmallVector<Operation *> products;
+  root->walk([&](Operation *op) {
+    if (isa<LinearOp, GroupedLinearOp>(op))
+      products.push_back(op);
+  });
+  for (Operation *op : products) {
+    if (auto linear = dyn_cast<LinearOp>(op))
+      pack(linear);
+    else
+      pack(cast<GroupedLinearOp>(op));
+  }
+}
+
 } // namespace mlir::ds
 
 #endif // PASSES_PACKEDOPERANDS_H
