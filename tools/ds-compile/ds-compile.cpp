@@ -104,7 +104,6 @@ static int emitText(ModuleOp module, StringRef path) {
 }
 
 namespace {
-/// Runs passes stage by stage; with --save-temps writes the IR after each.
 /// Says how long work took when it ends, if that was asked for.
 class StageTimer {
 public:
@@ -125,6 +124,7 @@ private:
       std::chrono::steady_clock::now();
 };
 
+/// Runs passes stage by stage; with --save-temps writes the IR after each.
 struct Stages {
   ModuleOp module;
   const tool::CompileCommand &command;

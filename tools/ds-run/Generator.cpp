@@ -196,7 +196,8 @@ void Generator::step(std::span<Sequence> sequences) {
   for (const Active &one : active) {
     Sequence &sequence = sequences[one.index];
     int64_t count = int64_t(sequence.ids.size() - sequence.fed);
-    if (sequence.fed < sequence.promptCount) {
+    bool isPrompt = sequence.fed < sequence.promptCount;
+    if (isPrompt) {
       count = std::min(count, room);
       room -= count;
       if (count == 0)
@@ -215,7 +216,6 @@ void Generator::step(std::span<Sequence> sequences) {
                         ? DS_LOGITS_ALL
                     : reaches ? DS_LOGITS_LAST
                               : DS_LOGITS_NONE;
-    bool isPrompt = sequence.fed < sequence.promptCount;
     feeds.push_back({one.slot, next, count, which,
                      /*part_of=*/isPrompt ? one.promptTokens : 0});
     fed.push_back(&sequence);
