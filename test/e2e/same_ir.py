@@ -20,9 +20,13 @@ NUMBER = re.compile(r"(?<![\w.<x-])-?\d+\.\d+(?:[eE][+-]?\d+)?")
 
 class Module:
     def __init__(self, path):
-        self.parameters, self.ops, self.arguments = {}, {}, []
+        self.parameters, self.ops, self.position = {}, {}, {}
+        within = False
         for line in open(path):
             line = line.strip()
+            if line.startswith("func.func "):
+                # Layers that draft have functions of their own, which no ONNX file of the main model has.
+                within = line.startswith("func.func @step(")
             if match := re.match(r"ds\.parameter @(\S+) : tensor<(\S+)> = (.*)", line):
                 self.parameters[match[1]] = match[2], match[3]
             elif match := re.match(r"module attributes (\{.*\}) \{", line):
@@ -30,9 +34,10 @@ class Module:
             elif match := re.match(r"func\.func @step\((.*)\) -> \((.*)\) attributes", line):
                 # The names of arguments are the same in all modules.
                 self.signature = match[1] + " -> " + match[2]
-            elif match := re.match(r"(%\S+) = (.*)", line):
-                self.ops[match[1]] = match[2]
-            elif line.startswith("return"):
+            elif within and (match := re.match(r"(%\S+(?:, %\S+)*) = (.*)", line)):
+                for i, result in enumerate(match[1].split(", ")):
+                    self.ops[result], self.position[result] = match[2], i
+            elif within and line.startswith("return"):
                 self.results = VALUE.findall(line)
 
     def values(self, value):
@@ -100,6 +105,8 @@ def difference(left, right):
             if a != b:
                 return f"{a} = {one}\n{b} = {other}"
             continue
+        if left.position[a] != right.position[b]:
+            return f"other results:\n{a} of {one}\n{b} of {other}"
         x, y = left.values(a), right.values(b)
         if x and y:
             same = x[2] == y[2] if x[3] and y[3] else close(numbers_of(x), numbers_of(y))

@@ -281,6 +281,27 @@ struct SliceOfConcat : OpRewritePattern<SliceOp> {
   }
 };
 
+/// slice(f(x)) → f(slice(x)), f of one operand, where all that is read of f(x)
+/// is this slice: what is not taken is not computed.
+struct SliceOfUnary : OpRewritePattern<SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(SliceOp op,
+                                PatternRewriter &rewriter) const override {
+    auto unary = op.getInput().getDefiningOp<ElementwiseOp>();
+    if (!unary || unary.getOperands().size() != 1 || !unary->hasOneUse())
+      return failure();
+    Value operand = unary.getOperands()[0];
+    if (shapeOf(operand) != shapeOf(unary.getResult()))
+      return failure();
+    Value slice =
+        SliceOp::create(rewriter, op.getLoc(), operand, op.getMixedOffsets(),
+                        op.getMixedSizes(), op.getMixedStrides());
+    rewriter.replaceOpWithNewOp<ElementwiseOp>(op, op.getType(),
+                                               unary.getKind(), slice);
+    return success();
+  }
+};
+
 /// tensor.dim of a result of a ds op → the size of an operand.
 struct DimOfResult : OpRewritePattern<tensor::DimOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -321,7 +342,7 @@ void ConcatOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 
 void SliceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                           MLIRContext *context) {
-  patterns.add<SliceOfConcat>(context);
+  patterns.add<SliceOfConcat, SliceOfUnary>(context);
 }
 
 void DsDialect::getCanonicalizationPatterns(RewritePatternSet &patterns) const {

@@ -261,3 +261,23 @@ func.func @slice_of_concat(%a: tensor<?x4xf32>, %b: tensor<?x6xf32>) -> (tensor<
   // CHECK: return %[[R]], %[[BOTH]], %[[A]]
   return %0, %1, %2 : tensor<?x3xf32>, tensor<?x3xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+// A slice that is all that is read of f(x) comes before f, but not where f(x) is read elsewhere.
+// CHECK-LABEL: func.func @slice_of_unary(
+// CHECK-SAME: %[[X:.*]]: tensor<?x8xf32>)
+func.func @slice_of_unary(%x: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x8xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+  // CHECK-DAG: %[[PART:.*]] = ds.slice %[[X]] [0, 4] [%{{.*}}, 4] [1, 1]
+  // CHECK-DAG: %[[COS:.*]] = ds.elementwise cos %[[PART]] : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  %cos = ds.elementwise cos %x : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  %0 = ds.slice %cos [0, 4] [%n, 4] [1, 1] : tensor<?x8xf32> to tensor<?x4xf32>
+  // CHECK-DAG: %[[SIN:.*]] = ds.elementwise sin %[[X]] : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  // CHECK-DAG: %[[KEPT:.*]] = ds.slice %[[SIN]] [0, 4]
+  %sin = ds.elementwise sin %x : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  %1 = ds.slice %sin [0, 4] [%n, 4] [1, 1] : tensor<?x8xf32> to tensor<?x4xf32>
+  // CHECK: return %[[COS]], %[[KEPT]], %[[SIN]]
+  return %0, %1, %sin : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x8xf32>
+}
