@@ -139,9 +139,14 @@ private:
     attributes.resize(step.getNumResults());
     bool hasBias = false;
     for (auto [i, router] : llvm::enumerate(routers)) {
-      end->insertOperands(end->getNumOperands(), router.getLoads());
+      end->insertOperands(end->getNumOperands(), router.getResults());
+      std::string number = std::to_string(i);
+      for (std::string name :
+           {"route." + number + ".weights", "route." + number + ".experts"})
+        attributes.push_back(builder.getDictionaryAttr(
+            builder.getNamedAttr("ds.name", builder.getStringAttr(name))));
       NamedAttrList facts;
-      facts.set("ds.name", builder.getStringAttr("load." + std::to_string(i)));
+      facts.set("ds.name", builder.getStringAttr("load." + number));
       facts.set("ds.layer",
                 builder.getI64IntegerAttr(layers.of(router.getLogits())));
       if (FlatSymbolRefAttr bias = biases.own(router)) {

@@ -103,11 +103,11 @@ def CountReads : Pass<"ds-count-reads", "ModuleOp"> {
 }
 
 def ExportRouters : Pass<"ds-export-routers", "ModuleOp"> {
-  let summary = "a step also returns how many tokens its routers gave each expert";
+  let summary = "a step also returns what its routers chose";
   let description = [{
-    `@step` and every draft get one result more for each `ds.route` in them, in the order of the routers: its loads, counted over all rows of the
-    call, named `load.{number}`, with `ds.layer`, the last layer whose cache the router's scores depend on. They are what
-    the descriptor calls routers and the caller gets in `DsStepCall.expert_loads`.
+    `@step` and every draft get three results more for each `ds.route` in them, in the order of the routers: its own, named
+    `route.{number}.weights`, `route.{number}.experts` and `load.{number}`, the last with `ds.layer`, the last layer whose cache the router's
+    scores depend on. They are what the descriptor calls routers and the caller gets in `DsStepCall.routes`.
 
     The bias of a router becomes a parameter that nothing else reads (`ds.bias` on the result names it), so that the caller can put
     another in its place: a constant is made one, a parameter with other readers is copied. One that is computed at run time stays

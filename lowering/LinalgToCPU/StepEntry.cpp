@@ -27,7 +27,7 @@ static bool hasForms(func::FuncOp step) {
 /// Says of every argument of `step` which size of the call each of its
 /// dimensions has: maps from (tokens, sequences, logit rows, cache length).
 static void stateSizes(func::FuncOp step, unsigned firstCache, unsigned caches,
-                       unsigned outputs, unsigned loads) {
+                       unsigned outputs, unsigned routed) {
   Builder b(step.getContext());
   AffineExpr tokens = b.getAffineDimExpr(0), sequences = b.getAffineDimExpr(1),
              rows = b.getAffineDimExpr(2), length = b.getAffineDimExpr(3);
@@ -54,9 +54,11 @@ static void stateSizes(func::FuncOp step, unsigned firstCache, unsigned caches,
     state(firstCache + i, 2, length);
   state(outputs, 0, rows);
   state(outputs + 1, 0, tokens);
-  for (unsigned i = outputs + 2; i < outputs + 2 + loads; ++i) {
+  for (unsigned i = outputs + 2; i < outputs + 2 + routed; ++i) {
     auto type = cast<RankedTensorType>(step.getArgumentTypes()[i]);
-    state(i, 0, b.getAffineConstantExpr(type.getDimSize(0)));
+    state(i, 0,
+          type.isDynamicDim(0) ? tokens
+                               : b.getAffineConstantExpr(type.getDimSize(0)));
   }
 }
 
@@ -188,10 +190,10 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
   // the caches. The last is memory for everything between; ds-plan-workspace
   // uses it.
   func::FuncOp planned = declarePlannedBytes(step);
-  unsigned outputs = step.getNumArguments(), firstLoad = 2 + caches,
-           loads = step.getNumResults() - firstLoad;
+  unsigned outputs = step.getNumArguments(), firstRouted = 2 + caches,
+           routed = step.getNumResults() - firstRouted;
   SmallVector<Type> outputTypes(step.getResultTypes().take_front(2));
-  llvm::append_range(outputTypes, step.getResultTypes().take_back(loads));
+  llvm::append_range(outputTypes, step.getResultTypes().take_back(routed));
   for (Type type : outputTypes)
     (void)step.insertArgument(step.getNumArguments(), type, {}, step.getLoc());
   (void)step.insertArgument(
@@ -200,16 +202,16 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
       builder.getDictionaryAttr(builder.getNamedAttr(
           workspaceAttribute, SymbolRefAttr::get(planned))),
       step.getLoc());
-  stateSizes(step, firstCache, caches, outputs, loads);
+  stateSizes(step, firstCache, caches, outputs, routed);
   bufferArguments(step, [&](unsigned i) {
     return i >= firstCache && i < firstCache + caches;
   });
   auto returnOp = cast<func::ReturnOp>(step.getBody().front().getTerminator());
   builder.setInsertionPoint(returnOp);
   for (auto [i, result] : llvm::enumerate(returnOp.getOperands())) {
-    Value buffer = step.getArgument(i < 2           ? outputs + i
-                                    : i < firstLoad ? firstCache + i - 2
-                                                    : outputs + i - caches);
+    Value buffer = step.getArgument(i < 2             ? outputs + i
+                                    : i < firstRouted ? firstCache + i - 2
+                                                      : outputs + i - caches);
     writeInto(builder, result, buffer);
   }
   finishBody(step, {});
@@ -307,10 +309,17 @@ void mlir::ds::buildStepEntry(func::FuncOp step, StringRef entryName,
     hidden = arith::SelectOp::create(n.b, n.loc, none, workspace, hidden);
     args.push_back(n.memref(hidden, {tokenCount, n.i64(hiddenWidth)},
                             bufferOf(hiddenType)));
-    Value loadArray = n.loadPointer(call, offsetof(DsStepCall, expert_loads));
-    for (unsigned i = 0; i < loads; ++i)
-      args.push_back(n.memref(n.loadPointer(loadArray, i * sizeof(void *)),
-                              cast<RankedTensorType>(outputTypes[2 + i])));
+    // The results of a router come in the order of the members of DsRoute.
+    Value routes = n.loadPointer(call, offsetof(DsStepCall, routes));
+    for (unsigned i = 0; i < routed; ++i) {
+      auto type = cast<RankedTensorType>(outputTypes[2 + i]);
+      Value data = n.loadPointer(routes, i * sizeof(void *));
+      args.push_back(type.isDynamicDim(0)
+                         ? n.memref(data,
+                                    {tokenCount, n.i64(type.getDimSize(1))},
+                                    bufferOf(type))
+                         : n.memref(data, type));
+    }
     Value head = hiddenBytes(n, tokenCount, hiddenWidth);
     Value rest = arith::SubIOp::create(
         n.b, n.loc, n.loadI64(call, offsetof(DsStepCall, workspace_bytes)),

@@ -70,15 +70,17 @@ static std::vector<EntryValue> describeCaches(func::FuncOp step) {
   return caches;
 }
 
-/// The routers whose loads @step or a draft returns.
+/// The routers of which @step or a draft returns the weights, the experts and
+/// the loads.
 static std::vector<EntryRouter> describeRouters(func::FuncOp step) {
   std::vector<EntryRouter> routers;
   for (auto [i, type] : llvm::enumerate(step.getResultTypes()))
     if (auto layer = step.getResultAttrOfType<IntegerAttr>(i, "ds.layer")) {
       auto bias = step.getResultAttrOfType<FlatSymbolRefAttr>(i, "ds.bias");
-      routers.push_back({layer.getInt(),
-                         cast<RankedTensorType>(type).getDimSize(0),
-                         bias ? bias.getValue().str() : ""});
+      routers.push_back(
+          {layer.getInt(), cast<RankedTensorType>(type).getDimSize(0),
+           cast<RankedTensorType>(step.getResultTypes()[i - 1]).getDimSize(1),
+           bias ? bias.getValue().str() : ""});
     }
   return routers;
 }

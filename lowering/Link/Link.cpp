@@ -223,6 +223,8 @@ void buildDescriptor(llvm::Module &module, const ModelDescription &description,
         sizeof(DsRouter),
         {{offsetof(DsRouter, layer), b.i32(router.layer)},
          {offsetof(DsRouter, expert_count), b.i64(uint64_t(router.experts))},
+         {offsetof(DsRouter, experts_per_token),
+          b.i64(uint64_t(router.expertsPerToken))},
          {offsetof(DsRouter, bias), b.i64(uint64_t(index))}});
   };
   for (const EntryRouter &router : description.routers)

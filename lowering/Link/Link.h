@@ -57,7 +57,7 @@ struct EntryParameter {
 };
 /// What sends tokens to experts.
 struct EntryRouter {
-  int64_t layer, experts;
+  int64_t layer, experts, expertsPerToken;
   /// The parameter that is its bias; empty if there is none.
   std::string bias;
 };

@@ -222,6 +222,22 @@ ds_result ds_session_expert_load(const ds_session_t *session, int64_t router,
   });
 }
 
+ds_result ds_session_read_route(const ds_session_t *session, int64_t slot,
+                                int64_t router, int32_t *experts,
+                                float *weights, int64_t capacity) {
+  return guarded([&] {
+    need(session, "session");
+    if (capacity < 0)
+      throw Error(DS_ERROR_ARGUMENT, "the capacity is negative");
+    if (capacity) {
+      need(experts, "experts");
+      need(weights, "weights");
+    }
+    session->session.readRoute(slot, router, {experts, size_t(capacity)},
+                               {weights, size_t(capacity)});
+  });
+}
+
 ds_result ds_session_reset_expert_load(ds_session_t *session) {
   return guarded([&] {
     need(session, "session");

@@ -44,6 +44,7 @@ Drafter::Drafter(std::shared_ptr<const Model> model, Routers &loads,
     rows += capacity(k);
   }
   rows = std::max(rows, slotCount * capacity(count - 1));
+  routers->reserve(rows);
   for (const Layer &layer : layers)
     workspaceBytes = std::max(
         workspaceBytes, layer.entry->workspace_bytes(rows, slotCount, slotCount,
@@ -78,7 +79,7 @@ void Drafter::run(size_t k, float *logits) {
   call.states = states.data();
   call.logits = logits;
   call.hidden = hidden.data();
-  call.expert_loads = routers->forCall(layer.routers);
+  call.routes = routers->forCall(layer.routers);
   call.workspace = workspace.get();
   call.workspace_bytes = workspaceBytes;
   call.threads = threads;

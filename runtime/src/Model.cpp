@@ -172,6 +172,9 @@ void Model::checkDescriptor() const {
     for (const DsRouter &router : routers) {
       require(router.expert_count > 0 && router.expert_count <= INT32_MAX,
               "a router has no experts");
+      require(router.experts_per_token > 0 &&
+                  router.experts_per_token <= router.expert_count,
+              "a router chooses no experts, or more than it has");
       if (router.bias < 0)
         continue;
       hasBias = true;
@@ -272,8 +275,9 @@ std::string Model::describe() const {
     auto routers = [](std::span<const DsRouter> described) {
       Json list = Json::array();
       for (const DsRouter &router : described)
-        list.push_back(
-            {{"layer", router.layer}, {"experts", router.expert_count}});
+        list.push_back({{"layer", router.layer},
+                        {"experts", router.expert_count},
+                        {"experts_per_token", router.experts_per_token}});
       return list;
     };
     json["routers"] = routers({m.routers, m.router_count});

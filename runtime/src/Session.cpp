@@ -29,7 +29,6 @@ Session::Session(std::shared_ptr<const Model> shared,
   constexpr int64_t most = INT32_MAX;
   if (slotCount > most || cacheLength > most)
     throw Error(DS_ERROR_ARGUMENT, "slots or length exceed 2^31 - 1");
-  counted = std::make_unique<Routers>(*owner);
   changed = std::make_unique<RouteBiases>(owner);
   bool poison = options.poison_caches != 0;
   caches.emplace(std::span(m.caches, m.cache_count), slotCount, cacheLength,
@@ -38,6 +37,10 @@ Session::Session(std::shared_ptr<const Model> shared,
   // Enough for the largest step that feed() makes.
   int64_t rows = std::min(
       chunk, slotCount > most / cacheLength ? most : slotCount * cacheLength);
+  counted = std::make_unique<Routers>(*owner);
+  counted->reserve(rows);
+  if (options.keep_routes)
+    counted->keepRoutes(slotCount, cacheLength);
   workspaceBytes = owner->variant().workspace_bytes(
       rows, std::min(slotCount, rows), rows, cacheLength, threads);
   workspace = allocateAligned(workspaceBytes, "the workspace of a step");
@@ -111,6 +114,14 @@ void Session::readCache(int64_t slot, int64_t index,
       for (size_t i = 0; i < width; ++i)
         values[out++] = element((*caches)[size_t(index)], cache.type,
                                 first + (head * room + row) * width + i);
+}
+
+void Session::readRoute(int64_t slot, int64_t router,
+                        std::span<int32_t> experts,
+                        std::span<float> weights) const {
+  if (length(slot) < 0)
+    throw Error(DS_ERROR_INDEX, "there is no slot " + std::to_string(slot));
+  counted->read(slot, router, length(slot), experts, weights);
 }
 
 void Session::check(std::span<const ds_feed> feeds, size_t logitsCapacity) {
@@ -215,6 +226,7 @@ void Session::runSteps(std::span<const ds_feed> feeds, float *logitsOut,
     float *stepStates = !hidden && drafter ? states.data() : hidden;
     runBatch(logitsOut, stepStates);
     counted->count(counted->ofModel());
+    counted->keep(batch);
     for (size_t i = 0; i < batch.slots.size(); ++i) {
       int64_t slot = batch.slots[i], start = batch.rowStart[i];
       std::span<const int32_t> tokens(&batch.tokens[size_t(start)],
@@ -238,7 +250,7 @@ void Session::runBatch(float *logits, float *hidden) {
   call.cache_length = cacheLength;
   call.logits = logits;
   call.hidden = hidden;
-  call.expert_loads = counted->forCall(counted->ofModel());
+  call.routes = counted->forCall(counted->ofModel());
   call.workspace = workspace.get();
   call.workspace_bytes = workspaceBytes;
   call.threads = threads;

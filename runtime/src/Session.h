@@ -24,6 +24,9 @@ public:
   void rewind(int64_t slot, int64_t length);
   /// As ds_session_read_cache().
   void readCache(int64_t slot, int64_t cache, std::span<float> values) const;
+  /// As ds_session_read_route().
+  void readRoute(int64_t slot, int64_t router, std::span<int32_t> experts,
+                 std::span<float> weights) const;
   /// As ds_session_draft().
   void draft(std::span<const ds_draft> drafts, std::span<float> logits);
 

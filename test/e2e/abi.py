@@ -20,14 +20,15 @@ Tensor = struct("Tensor", [("data", P), ("type", U32), ("rank", U32), ("dims", I
 ValueInfo = struct("ValueInfo", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("dim_names", S * MAX_RANK)])
 Parameter = struct("Parameter", [("name", S), ("type", U32), ("rank", U32), ("dims", I64 * MAX_RANK), ("offset", U64),
                                  ("bytes", U64), ("checksum", U64), ("draft_only", U32)])
-Router = struct("Router", [("layer", U32), ("expert_count", I64), ("bias", I64)])
+Router = struct("Router", [("layer", U32), ("expert_count", I64), ("experts_per_token", I64), ("bias", I64)])
+Route = struct("Route", [("weights", P), ("experts", P), ("loads", P)])
 RouteBiasCall = struct("RouteBiasCall", [("expert_count", I64), ("bias", P), ("loads", P), ("next", P), ("rate", C.c_float)])
 Cache = struct("Cache", [("name", S), ("type", U32), ("layer", U32), ("heads", I64), ("width", I64)])
 GraphCall = struct("GraphCall", [("parameters", P), ("inputs", P), ("outputs", P), ("threads", I32)])
 StepCall = struct("StepCall", [("parameters", P), ("caches", P), ("cache_slots", I64), ("cache_length", I64),
                                ("token_count", I64), ("sequence_count", I64), ("logit_row_count", I64), ("tokens", P),
                                ("row_start", P), ("past_length", P), ("cache_slot", P), ("logit_rows", P), ("absorbed_count", I64), ("states", P), ("logits", P),
-                               ("hidden", P), ("expert_loads", P), ("workspace", P), ("workspace_bytes", U64), ("threads", I32)])
+                               ("hidden", P), ("routes", P), ("workspace", P), ("workspace_bytes", U64), ("threads", I32)])
 Draft = struct("Draft", [("draft", P), ("workspace_bytes", P)])
 Variant = struct("Variant", [("name", S), ("features", S), ("graph", P), ("step", P), ("workspace_bytes", P), ("drafts", C.POINTER(Draft)),
                              ("update_route_bias", P)])
@@ -122,8 +123,9 @@ class Session:
         self.caches = [np.full((slots, c.heads, length, c.width), np.nan, TYPES[c.type]) for c in described]
         self.pointers = (P * len(described))(*[c.ctypes.data for c in self.caches])
         # Of the last step, by layer.
+        self.routers = routers
         self.loads = {r.layer: np.full(r.expert_count, -1, np.int32) for r in routers}
-        self.load_pointers = (P * max(1, len(routers)))(*[self.loads[r.layer].ctypes.data for r in routers])
+        self.weights, self.experts = {}, {}
 
     def step(self, sequences, past, slots, all_logits=True, want_hidden=True, states=None, absorbed=None):
         """`sequences`: one list of new tokens each. Logits of all rows, or of each sequence's last; hidden of all rows or None.
@@ -146,10 +148,16 @@ class Session:
         if states is not None:
             states = np.ascontiguousarray(states, np.float32)
             assert states.shape == (len(ids), d.hidden_size), states.shape
+        routes = (Route * max(1, len(self.routers)))()
+        for route, r in zip(routes, self.routers):
+            self.weights[r.layer] = np.full((len(ids), r.experts_per_token), np.nan, np.float32)
+            self.experts[r.layer] = np.full((len(ids), r.experts_per_token), -1, np.int32)
+            route.weights, route.experts = self.weights[r.layer].ctypes.data, self.experts[r.layer].ctypes.data
+            route.loads = self.loads[r.layer].ctypes.data
         call = StepCall(C.cast(self.model.pointers, P), C.cast(self.pointers, P), self.slots, self.length, len(ids),
                         len(sequences), len(rows), ids.ctypes.data, starts.ctypes.data, past.ctypes.data,
                         slots.ctypes.data, rows.ctypes.data, absorbed, None if states is None else states.ctypes.data, logits.ctypes.data,
-                        hidden.ctypes.data if want_hidden else None, C.cast(self.load_pointers, P),
+                        hidden.ctypes.data if want_hidden else None, C.cast(routes, P),
                         workspace, need, self.model.threads)
         status = C.CFUNCTYPE(I32, P)(self.entry)(C.addressof(call))
         if status:

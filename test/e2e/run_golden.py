@@ -260,6 +260,7 @@ def golden_case(library, case):
     """golden.safetensors of the case against a library that has the whole model in f32."""
     model = abi.Model(library)
     golden = read(os.path.join(case, "golden.safetensors"))
+    scale = json.load(open(os.path.join(case, "config.json"))).get("routed_scaling_factor", 1)
     problems = []
 
     def check(name, got, want, limit=1e-4):
@@ -275,6 +276,10 @@ def golden_case(library, case):
     for layer, load in session.loads.items():
         if not np.array_equal(load, golden[f"single.load.{layer}"]):
             problems.append(f"single.load.{layer} differs")
+        route = f"single.route.{layer}."
+        if not np.array_equal(session.experts[layer], golden[route + "experts"]):
+            problems.append(f"{route}experts differs")
+        check(route + "weight", session.weights[layer], golden[route + "weight"], 1e-5 * scale)
     rows, ids = greedy(session, prompt, len(golden["gen.ids"]), 1)
     check("gen.logits", rows, golden["gen.logits"])
     if ids != list(golden["gen.ids"]):

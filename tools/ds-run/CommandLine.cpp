@@ -134,7 +134,9 @@ static void addOutputs(CLI::App &app, tool::RunCommand &command) {
   app.add_option("--states-out", command.statesOut,
                  "safetensors over the prompt: \"single.hidden\", the caches "
                  "as the model names them, \"cache.{layer}.k\" and so on, and "
-                 "\"single.load.{layer}\", the tokens of each expert")
+                 "of experts \"single.load.{layer}\", how many tokens each "
+                 "has, \"single.route.{layer}.experts\", those of each token, "
+                 "and \"single.route.{layer}.weight\", how much each counts")
       ->type_name("FILE");
   app.add_option("--outputs", command.outputs,
                  "with --inputs: the graph's outputs, safetensors by name")

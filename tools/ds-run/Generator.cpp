@@ -32,6 +32,7 @@ Generator::Generator(const ds_model_t *model, const RunCommand &command,
   options.length = length + command.drafts;
   options.draft = command.drafts > 0;
   options.chunk = chunk;
+  options.keep_routes = !command.statesOut.empty();
   options.threads = command.threads;
   ds_session_t *created = nullptr;
   check(ds_session_create(model, &options, &created));

@@ -71,10 +71,16 @@ void writeStates(const ds_model_t *model, const RunCommand &command,
     specs.push_back({facts.caches[i].name,
                      DS_TYPE_F32,
                      {rows, facts.caches[i].heads, facts.caches[i].width}});
-  for (size_t i = 0; i < sequence.loads.size(); ++i)
-    specs.push_back({"single.load." + std::to_string(facts.routers[i].layer),
-                     DS_TYPE_I32,
-                     {facts.routers[i].expert_count}});
+  for (uint32_t i = 0; i < facts.router_count; ++i) {
+    std::string layer = std::to_string(facts.routers[i].layer);
+    int64_t k = facts.routers[i].experts_per_token;
+    specs.push_back(
+        {"single.load." + layer, DS_TYPE_I32, {facts.routers[i].expert_count}});
+    specs.push_back(
+        {"single.route." + layer + ".experts", DS_TYPE_I32, {rows, k}});
+    specs.push_back(
+        {"single.route." + layer + ".weight", DS_TYPE_F32, {rows, k}});
+  }
   files::SafetensorsWriter writer(command.statesOut, specs);
   writer.write(sequence.hidden.data(), sequence.hidden.size() * sizeof(float));
   std::vector<float> values;
@@ -85,8 +91,22 @@ void writeStates(const ds_model_t *model, const RunCommand &command,
                                 int64_t(values.size())));
     writer.write(values.data(), size_t(rows) * row * sizeof(float));
   }
-  for (const std::vector<int32_t> &loads : sequence.loads)
+  std::vector<int32_t> experts;
+  for (uint32_t i = 0; i < facts.router_count; ++i) {
+    size_t k = size_t(facts.routers[i].experts_per_token),
+           all = size_t(ds_session_length(session, 0)) * k,
+           kept = size_t(rows) * k;
+    experts.resize(all);
+    values.resize(all);
+    check(ds_session_read_route(session, 0, i, experts.data(), values.data(),
+                                int64_t(all)));
+    std::vector<int32_t> loads(size_t(facts.routers[i].expert_count));
+    if (!sequence.loads.empty()) // Otherwise nothing of the prompt was fed.
+      loads = sequence.loads[i];
     writer.write(loads.data(), loads.size() * sizeof(int32_t));
+    writer.write(experts.data(), kept * sizeof(int32_t));
+    writer.write(values.data(), kept * sizeof(float));
+  }
   writer.finish();
 }
 

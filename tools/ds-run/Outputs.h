@@ -13,8 +13,11 @@ namespace tool {
 void writeLogits(const ds_model_t *model, const RunCommand &command,
                  std::span<const Sequence> sequences);
 
-/// Writes command.statesOut, if it is not empty: "single.hidden" f32
-/// [prompt, hidden size] and each cache f32 [prompt, heads, width].
+/// Writes command.statesOut, if it is not empty, over the tokens of the prompt:
+/// "single.hidden" f32 [prompt, hidden size], each cache f32 [prompt, heads,
+/// width], and of each router "single.load.{layer}" i32 [experts],
+/// "single.route.{layer}.experts" i32 [prompt, k], ascending, and
+/// "single.route.{layer}.weight" f32 [prompt, k].
 void writeStates(const ds_model_t *model, const RunCommand &command,
                  const Sequence &sequence, const ds_session_t *session);
 

@@ -49,8 +49,8 @@ def Ds_Dialect : Dialect {
     * on func.func: `ds.candidate`, a copy of the graph that `ds-float-activations` made for `ds-flatten-tokens`;
     * on its arguments and results: `ds.name` (the name in the model), `ds.dims` (array of strings, one per dimension, ""
       where unnamed; equal names are equal sizes, checked by the runtime at each call);
-    * on results of a step or draft: `ds.layer`, a number: the loads of the `ds.route` of this layer, and `ds.bias`, a
-      symbol: the parameter that is its bias (`ds-export-routers`).
+    * on results of a step or draft: `ds.layer`, a number: the loads of the `ds.route` of this layer, behind its weights and
+      experts, and `ds.bias`, a symbol: the parameter that is its bias (`ds-export-routers`).
 
     Constraints of `ds.entry` and its companions:
     * `C1`: `ds.entry` is one of these and stands on a function.

@@ -139,6 +139,8 @@ typedef struct ds_session_options {
                             for tests) */
   int32_t draft; /* nonzero: ds_session_draft() can be called. Costs a cache
                     more for each layer that drafts, and time for the prompt */
+  int32_t keep_routes; /* nonzero: ds_session_read_route() can be called. Costs
+                          8 bytes for each expert of a token and layer */
 } ds_session_options;
 
 /* Which rows of a feed get logits. */
@@ -227,6 +229,17 @@ DS_API int64_t ds_session_router_count(const ds_session_t *session);
  * `distinct` are per call. Errors: INDEX. */
 DS_API ds_result ds_session_expert_load(const ds_session_t *session,
                                         int64_t router, ds_expert_load *load);
+
+/* Copies what router `router`, one of the first `router_count`, chose for the
+ * tokens of a slot: their experts, i32 [length of the slot, experts_per_token],
+ * ascending, and by how much each counts, f32 of the same shape, normalised and
+ * scaled. `capacity` is the room in elements of each. Errors: INDEX (slot,
+ * router), ARGUMENT (no room), UNSUPPORTED (a session without keep_routes, a
+ * router of drafts). */
+DS_API ds_result ds_session_read_route(const ds_session_t *session,
+                                       int64_t slot, int64_t router,
+                                       int32_t *experts, float *weights,
+                                       int64_t capacity);
 
 /* Starts counting anew. */
 DS_API ds_result ds_session_reset_expert_load(ds_session_t *session);

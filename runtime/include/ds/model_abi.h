@@ -24,7 +24,7 @@ extern "C" {
 
 /* Raised by one at every change of this header. The runtime refuses any other
  * value. */
-#define DS_ABI_VERSION 8u
+#define DS_ABI_VERSION 9u
 #define DS_MAGIC 0x004c444d2d5344ull /* "DS-MDL\0" */
 #define DS_MODEL_SYMBOL "ds_model"
 #define DS_MAX_RANK 8
@@ -110,6 +110,7 @@ typedef struct DsCache {
 typedef struct DsRouter {
   uint32_t layer; /* of drafts: layer_count + k, as of their caches */
   int64_t expert_count;
+  int64_t experts_per_token;
   int64_t bias; /* its selection bias: a parameter, f32 [expert_count], that
                    nothing else reads, so that a caller may put another in its
                    place; -1: none */
@@ -124,6 +125,15 @@ typedef struct DsGraphCall {
   DsTensor *outputs;
   int32_t threads; /* parallel loops use so many; 0 = all processors */
 } DsGraphCall;
+
+/* What a router chose in a call of N tokens; all of it is written. */
+typedef struct DsRoute {
+  float *weights;   /* [N, experts_per_token]: by how much each expert counts,
+                       normalised and scaled */
+  int32_t *experts; /* [N, experts_per_token], ascending within a token */
+  int32_t *loads;   /* [expert_count]: in how many of the N tokens each had a
+                       part */
+} DsRoute;
 
 /* Language-model mode: N tokens of B sequences laid end to end. A step of the
  * model, or of a layer that predicts a token further on (DsDraft). */
@@ -151,9 +161,7 @@ typedef struct DsStepCall {
   float *logits;       /* [R, vocabulary] out */
   void *hidden; /* [N, hidden_size] f32 out: states after the last norm; null =
                    not wanted */
-  int32_t *const *expert_loads; /* one per DsRouter of the model or of the
-                                   layer: [expert_count] out, in how many of the
-                                   N tokens each expert had a part */
+  const DsRoute *routes; /* one per DsRouter of the model or of the layer */
   void *workspace; /* 64-byte aligned; contents undefined before and after */
   uint64_t workspace_bytes;
   int32_t threads; /* parallel loops use so many; 0 = all processors. No bit of

@@ -32,11 +32,15 @@ static uint64_t workspaceBytes(int64_t tokens, int64_t sequences, int64_t rows,
 }
 
 static void route(const DsStepCall *call) {
-  int32_t *loads = call->expert_loads[0];
+  const DsRoute *route = &call->routes[0];
   for (int e = 0; e < EXPERTS; ++e)
-    loads[e] = 0;
-  for (int64_t i = 0; i < call->token_count; ++i)
-    ++loads[call->tokens[i] % EXPERTS];
+    route->loads[e] = 0;
+  for (int64_t i = 0; i < call->token_count; ++i) {
+    int32_t expert = call->tokens[i] % EXPERTS;
+    ++route->loads[expert];
+    route->experts[i] = expert;
+    route->weights[i] = (float)call->tokens[i];
+  }
 }
 
 static int32_t step(const DsStepCall *call) {
@@ -179,9 +183,9 @@ static DsCache draftCaches[] = {{"cache.1.k", DS_TYPE_F32, 1, 1, HIDDEN},
                                 {"cache.2.k", DS_TYPE_F32, 2, 1, HIDDEN},
                                 {"cache.3.k", DS_TYPE_F32, 3, 1, HIDDEN}};
 /* The weight is the bias of the first, too: logits show which is read. */
-static DsRouter router = {0, EXPERTS, 0};
+static DsRouter router = {0, EXPERTS, 1, 0};
 static DsRouter draftRouters[] = {
-    {1, EXPERTS, -1}, {2, EXPERTS, -1}, {3, EXPERTS, -1}};
+    {1, EXPERTS, 1, -1}, {2, EXPERTS, 1, -1}, {3, EXPERTS, 1, -1}};
 static const int32_t eos[] = {6};
 static DsValueInfo input = {
     .name = "x", .type = DS_TYPE_F32, .rank = 2, .dims = {-1, 3}};
@@ -200,6 +204,7 @@ const DsModel *ds_model(void) {
   parameter.dims[0] = 3;
   cache.heads = draftCaches[0].heads = 1;
   router.expert_count = EXPERTS;
+  router.experts_per_token = 1;
   router.bias = 0;
   variants[1].update_route_bias = updateRouteBias;
   variants[1].drafts = drafts;
@@ -253,6 +258,7 @@ const DsModel *ds_model(void) {
   FAULT("cache heads") cache.heads = 0;
   FAULT("routers") model.routers = NULL;
   FAULT("router experts") router.expert_count = 0;
+  FAULT("router choices") router.experts_per_token = 4;
   FAULT("router bias") router.bias = 1;
   FAULT("router bias size") router.expert_count = 2;
   FAULT("bias entry") variants[1].update_route_bias = NULL;

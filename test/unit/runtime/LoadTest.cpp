@@ -51,6 +51,8 @@ TEST(Load, Descriptor) {
       {"draft caches", DS_ERROR_ABI, "a table is missing"},
       {"routers", DS_ERROR_ABI, "a table is missing"},
       {"router experts", DS_ERROR_ABI, "a router has no experts"},
+      {"router choices", DS_ERROR_ABI,
+       "a router chooses no experts, or more than it has"},
       {"router bias", DS_ERROR_ABI,
        "the bias of a router is no parameter of its size"},
       {"router bias size", DS_ERROR_ABI,

@@ -1,6 +1,7 @@
 //===- RouterTest.cpp - loads and biases of a session's routers -----------===//
 //
-// On the fake model, where the token modulo 3 names the expert.
+// On the fake model, where the token modulo 3 names the expert and the token is
+// its weight.
 //
 //===----------------------------------------------------------------------===//
 #include "FakeFolder.h"
@@ -225,6 +226,74 @@ TEST_F(RouterTest, CountsThePairsOfDrafts) {
             DS_OK);
   EXPECT_EQ(counts(session, 1), Counts({0, 59, 1}));
   EXPECT_EQ(counts(session, 0), Counts({0, 60, 0}));
+}
+
+TEST_F(RouterTest, KeepsWhatWasChosen) {
+  for (int64_t chunk : {1, 2, 9}) {
+    Session session = makeSession(model.get(), {.slots = 3,
+                                                .length = 20,
+                                                .chunk = chunk,
+                                                .draft = 1,
+                                                .keep_routes = 1});
+    auto route = [&](int64_t slot) {
+      size_t length = size_t(ds_session_length(session.get(), slot));
+      std::vector<int32_t> experts(length);
+      std::vector<float> weights(length);
+      EXPECT_EQ(ds_session_read_route(session.get(), slot, 0, experts.data(),
+                                      weights.data(), int64_t(length)),
+                DS_OK)
+          << ds_last_error();
+      for (size_t i = 0; i < length; ++i)
+        EXPECT_EQ(experts[i], int32_t(weights[i]) % 3);
+      return weights;
+    };
+    std::vector<int32_t> one = {1, 2, 3, 4, 5}, two = {6, 6};
+    ds_feed feeds[] = {{2, one.data(), 5, DS_LOGITS_NONE, 0},
+                       {0, two.data(), 2, DS_LOGITS_NONE, 0}};
+    ASSERT_EQ(ds_session_feed(session.get(), feeds, 2, nullptr, 0, nullptr),
+              DS_OK);
+    EXPECT_EQ(route(2), std::vector<float>({1, 2, 3, 4, 5}));
+    EXPECT_EQ(route(0), std::vector<float>({6, 6}));
+    EXPECT_EQ(route(1), std::vector<float>());
+    // Drafts choose, too, but not for the text.
+    std::vector<float> logits(7);
+    ds_draft draft = {2, 6};
+    ASSERT_EQ(ds_session_draft(session.get(), &draft, 1, logits.data(), 7),
+              DS_OK);
+    EXPECT_EQ(route(2), std::vector<float>({1, 2, 3, 4, 5}));
+    ASSERT_EQ(ds_session_rewind(session.get(), 2, 2), DS_OK);
+    ASSERT_EQ(feed(session, 2, {0, 6}), DS_OK);
+    EXPECT_EQ(route(2), std::vector<float>({1, 2, 0, 6}));
+  }
+}
+
+TEST_F(RouterTest, RefusesToReadRoutes) {
+  Session kept = makeSession(model.get(), {.keep_routes = 1}),
+          other = makeSession(model.get(), {});
+  ASSERT_EQ(feed(kept, 0, {1, 2}), DS_OK);
+  ASSERT_EQ(feed(other, 0, {1, 2}), DS_OK);
+  int32_t experts[2];
+  float weights[2];
+  auto read = [&](const Session &session, int64_t slot, int64_t router,
+                  int64_t capacity) {
+    return ds_session_read_route(session.get(), slot, router, experts, weights,
+                                 capacity);
+  };
+  EXPECT_EQ(read(kept, 0, 0, 2), DS_OK);
+  refused(read(other, 0, 0, 2), DS_ERROR_UNSUPPORTED,
+          "the session keeps no routes; set ds_session_options.keep_routes");
+  refused(read(kept, 0, 1, 2), DS_ERROR_UNSUPPORTED,
+          "what routers of drafts chose is not kept");
+  refused(read(kept, 1, 0, 2), DS_ERROR_INDEX, "there is no slot 1");
+  refused(read(kept, 0, 2, 2), DS_ERROR_INDEX,
+          "there is no router 2; the model has 2");
+  refused(read(kept, 0, 0, 1), DS_ERROR_ARGUMENT,
+          "router 0 needs room for 2 choices");
+  refused(read(kept, 0, 0, -1), DS_ERROR_ARGUMENT, "the capacity is negative");
+  refused(ds_session_read_route(kept.get(), 0, 0, nullptr, weights, 2),
+          DS_ERROR_ARGUMENT, "experts");
+  refused(ds_session_read_route(nullptr, 0, 0, experts, weights, 2),
+          DS_ERROR_ARGUMENT, "session");
 }
 
 TEST_F(RouterTest, AFailedFeedCountsNothing) {

@@ -2,9 +2,9 @@
 
 tensors.py list F              names, types and shapes
 tensors.py line F I OUT        the rows of logits of line I of a batch, as the file of that line alone
-tensors.py same A B PREFIX     the tensors that A and B both have and whose names start so have the same bytes
-tensors.py close A B LIMIT [PREFIX]  the tensors that A and B both have (whose names start so) differ by no more (f32)
-bf16 F PREFIX       how many f32 tensors whose names start so hold values of bf16 alone
+tensors.py same A B PREFIX [SUFFIX]  the tensors that A and B both have and whose names start (and end) so have the same bytes
+tensors.py close A B LIMIT [PREFIX [SUFFIX]]  the tensors that A and B both have (whose names start and end so) differ by no more (f32)
+tensors.py bf16 F PREFIX       how many f32 tensors whose names start so hold values of bf16 alone
 """
 import array
 import json
@@ -30,6 +30,10 @@ def write(path, tensors):
         file.write(len(text).to_bytes(8, "little") + text + data)
 
 
+def named(name, ends):
+    return name.startswith("".join(ends[:1])) and name.endswith("".join(ends[1:]))
+
+
 def main():
     command, path = sys.argv[1:3]
     tensors = read(path)
@@ -44,13 +48,13 @@ def main():
         write(sys.argv[4], {"logits": (dtype, [last - first, width], data[first * width * 4:last * width * 4])})
     elif command == "same":
         other = read(sys.argv[3])
-        common = [name for name in tensors if name in other and name.startswith(sys.argv[4])]
+        common = [name for name in tensors if name in other and named(name, sys.argv[4:])]
         for name in common:
             assert tensors[name] == other[name], name
         print("the same:", len(common))
     elif command == "close":
         other, limit, common = read(sys.argv[3]), float(sys.argv[4]), 0
-        for name in sorted(name for name in tensors.keys() & other.keys() if name.startswith("".join(sys.argv[5:]))):
+        for name in sorted(name for name in tensors.keys() & other.keys() if named(name, sys.argv[5:])):
             (dtype, shape, data), (_, shape2, data2) = tensors[name], other[name]
             assert dtype == "F32" and shape == shape2, (name, dtype, shape, shape2)
             error = max(abs(a - b) for a, b in zip(array.array("f", data), array.array("f", data2)))
