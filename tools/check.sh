@@ -83,6 +83,7 @@ script onnx-hostile "$python" test/onnx-import/run_hostile.py "$bin/ds-compile"
 script onnx-oracle "$python" test/onnx-import/run_oracle.py "$bin/ds-compile" test/e2e/golden
 script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
 script attention "$python" test/e2e/run_attention.py "$bin/ds-compile"
+script sensitivity "$python" test/e2e/run_sensitivity.py "$bin/ds-compile" test/e2e/golden --once
 script forms "$python" test/e2e/run_forms.py "$bin/ds-compile" test/e2e/golden
 script routing "$python" test/e2e/run_routing.py "$bin/ds-compile"
 script kjv "$python" test/e2e/run_kjv.py "$bin/ds-compile" examples/kjv-v1
