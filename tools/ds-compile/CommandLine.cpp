@@ -63,20 +63,22 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                      "the weights of all products have 16 bits or fewer, else "
                      "f32)")
           ->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--mla-absorb-below", command.mlaAbsorbBelow,
-                 "of latent attention (MLA): sequences with fewer new tokens "
-                 "in a call attend to latents as they are cached, others "
-                 "expand them to keys and values; 0: never absorbed, inf: "
-                 "always, auto: what takes fewer products (--remarks says)")
-      ->type_name("N")
-      ->check([](const std::string &text) -> std::string {
-        int64_t number;
-        if (text == "auto" || text == "inf" ||
-            (CLI::detail::lexical_cast(text, number) && number >= 0))
-          return "";
-        return "'" + text + "' is neither auto, inf nor a number of tokens";
-      })
-      ->capture_default_str();
+  auto *absorbBelow =
+      app.add_option(
+             "--mla-absorb-below", command.mlaAbsorbBelow,
+             "of latent attention (MLA): sequences with fewer new tokens "
+             "in a call attend to latents as they are cached, others "
+             "expand them to keys and values; 0: never absorbed, inf: "
+             "always, auto: what takes fewer products (--remarks says)")
+          ->type_name("N")
+          ->check([](const std::string &text) -> std::string {
+            int64_t number;
+            if (text == "auto" || text == "inf" ||
+                (CLI::detail::lexical_cast(text, number) && number >= 0))
+              return "";
+            return "'" + text + "' is neither auto, inf nor a number of tokens";
+          })
+          ->capture_default_str();
   app.add_option("--tokenizer", command.tokenizer,
                  "tokenizer.json to put into the library")
       ->type_name("FILE");
@@ -105,7 +107,8 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
                  "compile to plain scalar loops, everything computed and kept "
                  "in double precision (caches too): slow, to check against")
       ->check(CLI::IsMember({"f64"}))
-      ->excludes(cacheType);
+      ->excludes(cacheType)
+      ->excludes(absorbBelow);
   app.add_option("--save-temps", command.saveTemps,
                  "write the IR after each stage into this folder")
       ->type_name("DIR");
