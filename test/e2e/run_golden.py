@@ -337,7 +337,8 @@ def fast(compiler, folder, work):
         if result.returncode:
             return [result.stderr.strip()[:300]]
         models[precision] = abi.Model(library)
-    prompt = read(os.path.join(case, "golden.safetensors"))["single.ids"]
+    golden = os.path.join(case, "golden.safetensors")
+    prompt = read(golden)["single.ids"] if os.path.exists(golden) else read(os.path.join(folder, "io.safetensors"))["single.input.input_ids"][0]
     session = abi.Session(models["fast"], 1, 64)
     if any(cache.dtype != ml_dtypes.bfloat16 for cache in session.caches):
         return ["the caches are not bf16"]
@@ -402,7 +403,8 @@ def main():
             continue
         kinds = [("graph", graph)] if args.mode != "lm" else []
         if path.endswith("config.json"):
-            kinds = [("folder", checkpoint_folder)] if args.mode != "graph" else []
+            isCase = os.path.exists(os.path.join(folder, "golden.safetensors"))
+            kinds = [("folder", checkpoint_folder)] if isCase and args.mode != "graph" else []
             if kinds and "quantization_config" in json.load(open(path)):
                 kinds.append(("fast", fast))
         elif args.mode != "graph" and os.path.basename(folder) == "mtp-layer":
