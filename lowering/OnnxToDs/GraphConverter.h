@@ -217,12 +217,12 @@ struct OpEntry {
   bool takesSequence = false;
 };
 
-/// Blocks of packed integers along the last dimension, as numbers [rows,
-/// columns]. `scales` [rows, blocks] in any shape; `zeroPoints`, packed like
+/// Blocks of packed integers along the last dimension, as numbers [rows…,
+/// columns]. `scales` [rows…, blocks] in any shape; `zeroPoints`, packed like
 /// the data, or null: half of the range.
 FailureOr<Value> unpackBlocks(NodeContext &n, Value packed, Value scales,
-                              Value zeroPoints, int64_t rows, int64_t columns,
-                              int64_t bits, int64_t block);
+                              Value zeroPoints, ArrayRef<int64_t> rows,
+                              int64_t columns, int64_t bits, int64_t block);
 
 /// The newest opset whose semantics the tables were checked against.
 constexpr int64_t newestOpset = 28;

@@ -148,14 +148,8 @@ static FailureOr<Value> expertWeights(NodeContext &n, unsigned input,
   Value zero = n.input(zeroPoint);
   if (isWhole && zero && bits == 4)
     return n.unsupported("4-bit zero points without block_size");
-  FailureOr<Value> weight =
-      unpackBlocks(n, packed, scales, zero, experts * rows, columns, bits,
-                   isWhole ? columns : block);
-  if (failed(weight))
-    return failure();
-  return n.b.reshape(*weight,
-                     {n.b.sizes.number(experts), n.b.sizes.number(rows),
-                      n.b.sizes.number(columns)});
+  return unpackBlocks(n, packed, scales, zero, {experts, rows}, columns, bits,
+                      isWhole ? columns : block);
 }
 
 /// com.microsoft QMoE. Its mixing weights are normalised, whatever

@@ -180,20 +180,28 @@ static LogicalResult convertDynamicQuantizeLinear(NodeContext &n) {
 
 FailureOr<Value> mlir::onnx::unpackBlocks(NodeContext &n, Value packed,
                                           Value scales, Value zeroPoints,
-                                          int64_t rows, int64_t columns,
-                                          int64_t bits, int64_t block) {
+                                          ArrayRef<int64_t> rows,
+                                          int64_t columns, int64_t bits,
+                                          int64_t block) {
   if (bits != 4 && bits != 8)
     return n.unsupported(Twine(bits) + "-bit weights");
-  if (block < 1 || rows < 1 || columns < 1)
+  if (block < 1 || columns < 1 ||
+      llvm::any_of(rows, [](int64_t size) { return size < 1; }))
     return n.error("its sizes or its block size are not positive");
-  int64_t blocks = llvm::divideCeil(columns, block);
+  int64_t blocks = llvm::divideCeil(columns, block), last = rows.size();
   Type element = unsignedType(n, bits);
-  auto type = RankedTensorType::get({rows, blocks * block}, element);
+  auto withColumns = [&](int64_t count) {
+    SmallVector<int64_t> shape(rows);
+    shape.push_back(count);
+    return RankedTensorType::get(shape, element);
+  };
+  RankedTensorType type = withColumns(blocks * block);
   Value data = n.converter.reinterpret(packed, type);
   if (!data)
     return n.unsupported("weights that are not constant");
-  SmallVector<OpFoldResult> grid{n.b.sizes.number(rows),
-                                 n.b.sizes.number(blocks)};
+  SmallVector<OpFoldResult> grid;
+  for (int64_t size : withColumns(blocks).getShape())
+    grid.push_back(n.b.sizes.number(size));
   Value scale = n.b.reshape(scales, grid);
   Value zero;
   if (!zeroPoints) {
@@ -201,18 +209,17 @@ FailureOr<Value> mlir::onnx::unpackBlocks(NodeContext &n, Value packed,
   } else if (tensorType(zeroPoints).getElementType().isInteger(8)) {
     // Packed like the data, each row padded to whole bytes.
     int64_t perRow = llvm::alignTo(blocks * bits, 8) / bits;
-    zero = n.converter.reinterpret(
-        zeroPoints, RankedTensorType::get({rows, perRow}, element));
+    zero = n.converter.reinterpret(zeroPoints, withColumns(perRow));
     if (!zero)
       return n.unsupported("zero points that are not constant");
-    zero =
-        n.b.sliceAlong(zero, 1, n.b.sizes.number(0), n.b.sizes.number(blocks));
+    zero = n.b.sliceAlong(zero, last, n.b.sizes.number(0),
+                          n.b.sizes.number(blocks));
   } else {
     return n.unsupported("zero points that are no bytes");
   }
-  Value weight = n.b.dequantize(data, scale, zero, 1, block,
+  Value weight = n.b.dequantize(data, scale, zero, last, block,
                                 tensorType(scales).getElementType());
-  return n.b.sliceAlong(weight, 1, n.b.sizes.number(0),
+  return n.b.sliceAlong(weight, last, n.b.sizes.number(0),
                         n.b.sizes.number(columns));
 }
 

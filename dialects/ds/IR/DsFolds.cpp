@@ -302,6 +302,40 @@ struct SliceOfUnary : OpRewritePattern<SliceOp> {
   }
 };
 
+/// slice(dequantize(x)) of blocks → dequantize(slice(x)), where only slices are
+/// read and they leave the blocks whole: what is read stays a weight in its own
+/// type.
+struct SliceOfDequantize : OpRewritePattern<SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(SliceOp op,
+                                PatternRewriter &rewriter) const override {
+    auto source = op.getInput().getDefiningOp<DequantizeOp>();
+    if (!source ||
+        shapeOf(source.getScale()).size() != shapeOf(source.getInput()).size())
+      return failure();
+    int64_t axis = source.getAxis(), size = shapeOf(source.getInput())[axis],
+            blocks = shapeOf(source.getScale())[axis];
+    if (ShapedType::isDynamic(size) || op.getStaticOffsets()[axis] != 0 ||
+        op.getStaticSizes()[axis] != size || op.getStaticStrides()[axis] != 1 ||
+        !llvm::all_of(source->getUsers(), llvm::IsaPred<SliceOp>))
+      return failure();
+    Location loc = op.getLoc();
+    SmallVector<OpFoldResult> sizes = op.getMixedSizes(), scaleSizes = sizes;
+    scaleSizes[axis] = rewriter.getIndexAttr(blocks);
+    auto slice = [&](Value value, ArrayRef<OpFoldResult> its) -> Value {
+      return SliceOp::create(rewriter, loc, value, op.getMixedOffsets(), its,
+                             op.getMixedStrides());
+    };
+    Value zero = source.getZeroPoint();
+    rewriter.replaceOpWithNewOp<DequantizeOp>(
+        op, op.getType(), slice(source.getInput(), sizes),
+        slice(source.getScale(), scaleSizes),
+        zero ? slice(zero, scaleSizes) : Value(), source.getAxis(),
+        source.getBlockSize());
+    return success();
+  }
+};
+
 /// tensor.dim of a result of a ds op → the size of an operand.
 struct DimOfResult : OpRewritePattern<tensor::DimOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -342,7 +376,7 @@ void ConcatOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 
 void SliceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                           MLIRContext *context) {
-  patterns.add<SliceOfConcat, SliceOfUnary>(context);
+  patterns.add<SliceOfConcat, SliceOfUnary, SliceOfDequantize>(context);
 }
 
 void DsDialect::getCanonicalizationPatterns(RewritePatternSet &patterns) const {

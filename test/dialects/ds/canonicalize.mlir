@@ -281,3 +281,23 @@ func.func @slice_of_unary(%x: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf
   // CHECK: return %[[COS]], %[[KEPT]], %[[SIN]]
   return %0, %1, %sin : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x8xf32>
 }
+
+// -----
+
+// A slice that leaves the blocks of quantised numbers whole comes before they are widened, if nothing but slices is read of these.
+// CHECK-LABEL: func.func @slice_of_dequantize(
+// CHECK-SAME: %[[X:.*]]: tensor<2x6x32xui4>, %[[S:.*]]: tensor<2x6x2xf32>, %[[Z:.*]]: tensor<2x6x2xui4>)
+func.func @slice_of_dequantize(%x: tensor<2x6x32xui4>, %s: tensor<2x6x2xf32>, %z: tensor<2x6x2xui4>) -> (tensor<2x3x32xf32>, tensor<2x6x16xf32>) {
+  // CHECK-DAG: %[[XS:.*]] = ds.slice %[[X]] [0, 1, 0] [2, 3, 32] [1, 2, 1]
+  // CHECK-DAG: %[[SS:.*]] = ds.slice %[[S]] [0, 1, 0] [2, 3, 2] [1, 2, 1]
+  // CHECK-DAG: %[[ZS:.*]] = ds.slice %[[Z]] [0, 1, 0] [2, 3, 2] [1, 2, 1]
+  // CHECK-DAG: %[[ROWS:.*]] = ds.dequantize %[[XS]] scale %[[SS]] : tensor<2x3x2xf32> zero_point %[[ZS]]
+  %w = ds.dequantize %x scale %s : tensor<2x6x2xf32> zero_point %z : tensor<2x6x2xui4> {axis = 2, block_size = 16} : tensor<2x6x32xui4> to tensor<2x6x32xf32>
+  %0 = ds.slice %w [0, 1, 0] [2, 3, 32] [1, 2, 1] : tensor<2x6x32xf32> to tensor<2x3x32xf32>
+  // Blocks that are cut stay.
+  // CHECK-DAG: %[[W:.*]] = ds.dequantize %[[X]] scale
+  // CHECK-DAG: %[[CUT:.*]] = ds.slice %[[W]]
+  %1 = ds.slice %w [0, 0, 8] [2, 6, 16] [1, 1, 1] : tensor<2x6x32xf32> to tensor<2x6x16xf32>
+  // CHECK: return %[[ROWS]], %[[CUT]]
+  return %0, %1 : tensor<2x3x32xf32>, tensor<2x6x16xf32>
+}
