@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/FusionRemark.h"
 #include "passes/Match.h"
 #include "passes/PackedOperands.h"
 #include "passes/Passes.h"
@@ -40,6 +40,38 @@ struct GatedProduct {
   Operation *product;
 };
 
+/// What has joined products.
+struct Fused {
+  unsigned swiglus = 0, sums = 0, casts = 0;
+  llvm::SmallDenseSet<Operation *> products;
+  int64_t bytes = 0;
+
+  /// One op joins `product`, whose result as it is now is no longer written and
+  /// read.
+  template <typename Product> void add(unsigned &kind, Product product) {
+    ++kind;
+    products.insert(product);
+    Value result = product.getResult();
+    bytes += 2 * bytesOf(result, tensorType(result).getShape().back()) *
+             rowsPerToken(product.getTiles());
+  }
+
+  void report(func::FuncOp function) const {
+    if (products.empty())
+      return;
+    std::string what;
+    llvm::raw_string_ostream os(what);
+    llvm::ListSeparator separator;
+    for (auto [count, kind] :
+         {std::pair(swiglus, "ds.swiglu"),
+          std::pair(sums, "ds.elementwise add"), std::pair(casts, "ds.cast")})
+      if (count > 0)
+        os << separator << count << " " << kind;
+    os << " joined " << numberOfProducts(products.size());
+    reportFusion(function, what, bytes);
+  }
+};
+
 struct FuseEpilogues : ds::impl::FuseEpiloguesBase<FuseEpilogues> {
   void runOnOperation() override {
     // Proofs first: rewriting makes new values.
@@ -53,14 +85,16 @@ struct FuseEpilogues : ds::impl::FuseEpiloguesBase<FuseEpilogues> {
       if (isa<PackedLinearOp, PackedQuantizedLinearOp>(op))
         products.push_back(op);
     });
+    Fused fused;
     for (GatedProduct &match : gated)
-      fuseGated(match);
+      fuseGated(match, fused);
     for (Operation *op : products) {
       if (auto product = dyn_cast<PackedLinearOp>(op))
-        finish(product);
+        finish(product, fused);
       else
-        finish(cast<PackedQuantizedLinearOp>(op));
+        finish(cast<PackedQuantizedLinearOp>(op), fused);
     }
+    fused.report(getOperation());
   }
 
 private:
@@ -136,15 +170,16 @@ private:
                          part, zero, low, high, PadMode::Constant);
   }
 
-  void fuseGated(GatedProduct &match) {
+  void fuseGated(GatedProduct &match, Fused &fused) {
     if (auto product = dyn_cast<PackedLinearOp>(match.product))
-      fuseGated(match, product);
+      fuseGated(match, product, fused);
     else
-      fuseGated(match, cast<PackedQuantizedLinearOp>(match.product));
+      fuseGated(match, cast<PackedQuantizedLinearOp>(match.product), fused);
   }
 
   template <typename Product>
-  static void fuseGated(GatedProduct &match, Product product) {
+  static void fuseGated(GatedProduct &match, Product product, Fused &fused) {
+    fused.add(fused.swiglus, product);
     OpBuilder b(product);
     Location loc = product.getLoc();
     reorderOutputs(product, interleaved);
@@ -169,13 +204,14 @@ private:
       view.erase();
   }
 
-  template <typename Product> static void finish(Product op) {
-    addResidual(op);
-    roundResult(op);
+  template <typename Product> static void finish(Product op, Fused &fused) {
+    addResidual(op, fused);
+    roundResult(op, fused);
   }
 
   /// The sum with another tensor of the same shape, in f32.
-  template <typename Product> static void addResidual(Product op) {
+  template <typename Product>
+  static void addResidual(Product op, Fused &fused) {
     if (!op->hasOneUse() || op.getResidual() || op.getCos() || isGrouped(op))
       return;
     Value value = op.getResult();
@@ -194,6 +230,7 @@ private:
     if (residual == value || residual.getType() != value.getType() ||
         add.getResult().getType() != value.getType())
       return;
+    fused.add(fused.sums, op);
     // Where the sum is made, all operands are known.
     op->moveBefore(add);
     OpBuilder b(op);
@@ -208,12 +245,14 @@ private:
   }
 
   /// A result that is only wanted in bf16.
-  template <typename Product> static void roundResult(Product op) {
+  template <typename Product>
+  static void roundResult(Product op, Fused &fused) {
     if (!op->hasOneUse() || !tensorType(op).getElementType().isF32())
       return;
     auto cast = dyn_cast<CastOp>(*op->user_begin());
     if (!cast || !tensorType(cast.getResult()).getElementType().isBF16())
       return;
+    fused.add(fused.casts, op);
     op.getResult().setType(tensorType(cast.getResult()));
     cast.getResult().replaceAllUsesWith(op.getResult());
     cast.erase();

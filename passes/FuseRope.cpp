@@ -3,7 +3,7 @@
 // See Passes.td.
 //
 //===----------------------------------------------------------------------===//
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/FusionRemark.h"
 #include "passes/Match.h"
 #include "passes/PackedOperands.h"
 #include "passes/Passes.h"
@@ -36,9 +36,22 @@ struct FuseRope : ds::impl::FuseRopeBase<FuseRope> {
       if (SmallVector<Heads> heads = match(symbols, op); !heads.empty())
         matches.emplace_back(op, heads);
     });
+    size_t ropes = 0, products = 0;
+    int64_t bytes = 0;
     for (auto &[product, heads] : matches)
-      if (sinkToReaders(product, heads.front().rope))
+      if (sinkToReaders(product, heads.front().rope)) {
+        ropes += heads.size();
+        ++products;
+        // Written by the product, read by the rotations.
+        const Columns &last = heads.back().columns;
+        bytes += 2 * bytesOf(product->getResult(0), last.first + last.count);
         fuse(product, heads);
+      }
+    if (ropes > 0)
+      reportFusion(getOperation(),
+                   Twine(ropes) + " ds.rope joined " +
+                       numberOfProducts(products),
+                   bytes);
   }
 
 private:

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/FusionRemark.h"
 #include "passes/JoinRows.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
@@ -36,10 +37,12 @@ namespace {
 
 struct MergeLinears : ds::impl::MergeLinearsBase<MergeLinears> {
   void runOnOperation() override {
-    Operation *function = getOperation();
+    func::FuncOp function = getOperation();
+    size_t before = 0, after = 0;
+    int64_t bytes = 0;
     DenseMap<Attribute, unsigned> loads;
     llvm::MapVector<std::pair<Value, Block *>, SmallVector<LinearOp>> byInput;
-    function->walk([&](Operation *op) {
+    function.walk([&](Operation *op) {
       if (auto load = dyn_cast<LoadParameterOp>(op))
         ++loads[load.getParameterAttr().getAttr()];
       if (auto linear = dyn_cast<LinearOp>(op))
@@ -55,10 +58,20 @@ struct MergeLinears : ds::impl::MergeLinearsBase<MergeLinears> {
                                            areAlike(first, linear));
           (joins ? group : others).push_back(linear);
         }
-        if (group.size() > 1)
+        if (group.size() > 1) {
+          before += group.size();
+          ++after;
+          int64_t k = tensorType(first.getWeight()).getDimSize(1);
+          bytes += bytesOf(first.getInput(), int64_t(group.size() - 1) * k);
           merge(group);
+        }
         linears = others;
       }
+    if (after > 0)
+      reportFusion(function,
+                   Twine(before) + " ds.linear of shared inputs became " +
+                       Twine(after),
+                   bytes);
   }
 
 private:

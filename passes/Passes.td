@@ -45,13 +45,16 @@ def CountWork : Pass<"ds-count-work", "ModuleOp"> {
   }];
 }
 
-def DecomposeMoe : Pass<"ds-decompose-moe"> {
+def DecomposeMoe : Pass<"ds-decompose-moe", "func::FuncOp"> {
   let summary = "ds.moe becomes ds.group_tokens, products of grouped rows, ds.combine";
   let description = [{
     The rows of all tokens' experts are put in the order of the experts, so that gate, up and down are each one `ds.grouped_linear` that
     reads the weight of an expert once, and only of those that some token has; `ds.combine` weighs and adds them in the order of the
     slots. Rows are copies of nothing: gate and up find their token by number. Intermediate values are f32 (f64 for f64), as
     the op says.
+
+    Gate and up that are parameters of one type are joined and become one product. A remark counts them, and the bytes that a token moves less: its
+    row is read once and not twice for each of its k experts, k · K · (bytes of an element).
 
     `tile-rows` is the M of the list of tiles: as many rows of one expert as a kernel takes at a time.
     Does nothing where there is no `ds.moe`. Runs before every lowering of ds ops but the reference: none of them knows the op.
@@ -128,6 +131,11 @@ def FuseEpilogues : Pass<"ds-fuse-epilogues", "func::FuncOp"> {
     * `ds.elementwise add` with another tensor of the same shape, all f32: `residual`. The product moves to where the sum was made.
     * `ds.cast` to bf16: the product writes bf16.
     A view of the result ([tokens, N] as [batch, length, N]) may lie between. The arithmetic stays the same, bit for bit.
+
+    A remark for each function counts the ops that joined products, and the bytes that a token moves less: what lay between product and op is neither
+    written nor read, 2 · C · (bytes of an element), with C its columns: 2 · I for SwiGLU of I, N otherwise. A product of grouped rows counts as
+    often as a token has experts.
+
     Run after `ds-pack-weights` and `ds-pack-quantized-weights`, before `ds-split-parameter-program`. Does nothing to `ds.linear`.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
@@ -141,6 +149,10 @@ def FuseRope : Pass<"ds-fuse-rope", "func::FuncOp"> {
     panels of 16 first members of rotations and the 16 second ones before they are packed. The same tables, width and layouts serve all
     heads. The product moves down to the first op that reads it through views: the tables must stand before that. The arithmetic stays
     the same, bit for bit.
+
+    A remark for each function counts rotations and products, and the bytes that a token moves less: the columns to rotate are neither written nor
+    read, 2 · columns · 4.
+
     Does nothing where half a head is no multiple of 16, the product has another epilogue, its columns are no multiple of 32, or the rotated
     columns are not the first ones; then `ds.rope` is a loop of its own.
     Run after `ds-fuse-epilogues`, before `ds-split-parameter-program`.
@@ -210,7 +222,7 @@ def ForwardScatters : Pass<"ds-forward-scatters"> {
   let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
 }
 
-def MergeLinears : Pass<"ds-merge-linears"> {
+def MergeLinears : Pass<"ds-merge-linears", "func::FuncOp"> {
   let summary = "products of one input become one product with joined weights";
   let description = [{
     q, k and v, or gate and up: `ds.linear` ops in one block with the same input become one whose weight is the rows of theirs,
@@ -218,8 +230,11 @@ def MergeLinears : Pass<"ds-merge-linears"> {
     keeps the memory busier than three short ones. Each output element is the same sum as before. Rows of blocked
     `ds.dequantize` are joined below it (data, scales, zero points), so the joined weight is quantised like its parts.
 
+    A remark for each function counts how many products became how many, and the bytes that a token moves less: m products read one input
+    once, (m - 1) · K · (bytes of an element).
+
     Only ops whose weights have one element type, K and way of being made from parameters, whose results have one type,
-    and of which all or none have a bias; and no router (`ds.route`) with others, whose weights may yet be rounded. Does nothing where a weight is no expression of parameters (joining it would copy
+    and of which all or none have a bias; and no router (`ds.route`) with others, whose weights and input may yet be rounded. Does nothing where a weight is no expression of parameters (joining it would copy
     at run time) or where a parameter below it has another use (its bytes would be in the artefact twice: tied embeddings).
     Run raising before, `ds-split-parameter-program` after: it turns the concatenation into ranges of files.
   }];

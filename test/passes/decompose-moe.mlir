@@ -1,4 +1,5 @@
-// RUN: ds-opt %s --ds-decompose-moe=tile-rows=16 | FileCheck %s
+// RUN: ds-opt %s --ds-decompose-moe=tile-rows=16 2>%t.remarks | FileCheck %s
+// RUN: FileCheck %s --check-prefix=REMARK --implicit-check-not=remark: --input-file %t.remarks
 // RUN: not ds-opt %s --ds-decompose-moe=tile-rows=0 2>&1 | FileCheck %s --check-prefix=BAD
 
 // BAD: error: ds-decompose-moe: tile-rows is 1 or more, not 0
@@ -32,10 +33,11 @@ func.func @one(%x: tensor<5x8xf64>, %w: tensor<5x1xf32>, %e: tensor<5x1xi64>, %g
   return %0 : tensor<5x8xf64>
 }
 
-// Parameters: gate and up are one product of joined weights.
+// Parameters: gate and up are one product of joined weights. A row of 8 f32 less to read for each of 2 experts.
 ds.parameter @gate : tensor<3x16x8xbf16> = [#ds.file_range<"w", 0, 768>]
 ds.parameter @up : tensor<3x16x8xbf16> = [#ds.file_range<"w", 768, 768>]
 ds.parameter @down : tensor<3x8x16xbf16> = [#ds.file_range<"w", 1536, 768>]
+// REMARK: remark: @parameters: 2 products with gate and up of experts became 1; a token moves 64 bytes less{{$}}
 // CHECK-LABEL: func.func @parameters(
 func.func @parameters(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) -> tensor<?x8xf32> {
   // CHECK: %[[BOTH:.*]] = ds.concat 1 {{.*}} -> tensor<3x32x8xbf16>
@@ -56,6 +58,7 @@ ds.parameter @up8 : tensor<3x16x8xf8E4M3FN> = [#ds.file_range<"w", 384, 384>]
 ds.parameter @gates : tensor<3x16x1xf32> = [#ds.file_range<"w", 768, 192>]
 ds.parameter @ups : tensor<3x16x1xf32> = [#ds.file_range<"w", 960, 192>]
 // Weights that are dequantised are joined below that: small numbers, and their scales.
+// REMARK: remark: @small: 2 products with gate and up of experts became 1; a token moves 64 bytes less{{$}}
 // CHECK-LABEL: func.func @small(
 func.func @small(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) -> tensor<?x8xf32> {
   // CHECK: %[[DATA:.*]] = ds.concat 1 {{.*}} -> tensor<3x32x8xf8E4M3FN>
@@ -75,6 +78,7 @@ func.func @small(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) 
 
 ds.parameter @both : tensor<3x32x8xbf16> = [#ds.file_range<"w", 0, 1536>]
 // Gate and up of one tensor are that tensor.
+// REMARK: remark: @fused: 2 products with gate and up of experts became 1; a token moves 64 bytes less{{$}}
 // CHECK-LABEL: func.func @fused(
 func.func @fused(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) -> tensor<?x8xf32> {
   // CHECK: %[[BOTH:.*]] = ds.load_parameter @both
@@ -89,6 +93,7 @@ func.func @fused(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) 
 }
 
 // In the other order they are another one.
+// REMARK: remark: @swapped: 2 products with gate and up of experts became 1; a token moves 64 bytes less{{$}}
 // CHECK-LABEL: func.func @swapped(
 func.func @swapped(%x: tensor<?x8xf32>, %w: tensor<?x2xf32>, %e: tensor<?x2xi32>) -> tensor<?x8xf32> {
   // CHECK: %[[BOTH:.*]] = ds.concat 1

@@ -1,6 +1,9 @@
-// RUN: ds-opt %s --ds-fuse-epilogues --split-input-file | FileCheck %s
+// RUN: ds-opt %s --ds-fuse-epilogues --split-input-file 2>%t.remarks | FileCheck %s
+// RUN: FileCheck %s --check-prefix=REMARK --implicit-check-not=remark: --input-file %t.remarks
 
 // Gate and up projection of one product: the rows of the weight come in blocks of 16 gates and their 16 ups, the result is rounded where it is made.
+// Saved: 64 f32 before SwiGLU and 32 before rounding, written and read.
+// REMARK: remark: @gated: 1 ds.swiglu, 1 ds.cast joined 1 product; a token moves 768 bytes less{{$}}
 // CHECK-LABEL: func @gated
 // CHECK: %[[W:.*]] = ds.load_parameter @w
 // CHECK: %[[BLOCKS:.*]] = ds.reshape %[[W]] : tensor<64x8xf32> to tensor<1x2x2x16x8xf32>
@@ -28,6 +31,7 @@ func.func @gated(%x: tensor<?x8xf32>) -> tensor<?x32xbf16> {
 // -----
 
 // Halves that are no multiple of 16 get zeros behind them; the bias goes along.
+// REMARK: remark: @ragged: 1 ds.swiglu joined 1 product; a token moves 48 bytes less{{$}}
 // CHECK-LABEL: func @ragged
 // CHECK: ds.pad {{.*}} : tensor<3x8xf32>, tensor<f32> to tensor<16x8xf32>
 // CHECK: ds.pad {{.*}} : tensor<3x8xf32>, tensor<f32> to tensor<16x8xf32>
@@ -78,6 +82,7 @@ func.func @not_gated(%x: tensor<?x8xf32>, %n: index) -> (tensor<?x32xf32>, tenso
 // -----
 
 // The sum may stand behind a view, and the other summand may come after the product.
+// REMARK: remark: @residual: 1 ds.elementwise add joined 1 product; a token moves 256 bytes less{{$}}
 // CHECK-LABEL: func @residual
 // CHECK: %[[R:.*]] = ds.elementwise {{.*}}neg
 // CHECK: %[[ROWS:.*]] = ds.reshape %[[R]]{{.*}} : tensor<2x?x32xf32> to tensor<?x32xf32>
@@ -115,6 +120,8 @@ func.func @no_residual(%x: tensor<?x8xf32>, %p: tensor<1x8x32xf32>, %row: tensor
 // -----
 
 // Gates and ups of experts: blocks of each expert's own rows, with zeros behind them. A residual of grouped rows stays.
+// Of which rows the tiles are is not known: a row counts once.
+// REMARK: remark: @experts: 1 ds.swiglu joined 1 product; a token moves 48 bytes less{{$}}
 // CHECK-LABEL: func @experts
 // CHECK-COUNT-2: ds.pad {{.*}} : tensor<3x3x8xf32>, tensor<f32> to tensor<3x16x8xf32>
 // CHECK: ds.concat 1 {{.*}} -> tensor<3x32x8xf32>
@@ -135,4 +142,28 @@ func.func @experts(%x: tensor<?x8xf32>, %tiles: tensor<?x3xi32>, %count: tensor<
   %s = ds.swiglu %g, %u : tensor<?x3xf32>, tensor<?x3xf32> to tensor<?x3xf32>
   %a = ds.elementwise add %s, %r : (tensor<?x3xf32>, tensor<?x3xf32>) -> tensor<?x3xf32>
   return %a : tensor<?x3xf32>
+}
+
+// -----
+
+// A token has a row for each of its 4 experts: 4 · (32 + 16) f32, written and read, beside 32 of the sum. Two products of one function are one remark.
+// REMARK: remark: @rows: 1 ds.swiglu, 1 ds.elementwise add, 1 ds.cast joined 2 products; a token moves 1792 bytes less{{$}}
+// CHECK-LABEL: func @rows
+// CHECK: ds.packed_linear {{.*}} swiglu : {{.*}} to tensor<?x16xbf16>
+// CHECK: ds.packed_linear {{.*}} residual
+ds.parameter @w : tensor<3x32x8xf32> = [#ds.file_range<"w", 0, 3072>]
+func.func @rows(%x: tensor<?x8xf32>, %experts: tensor<?x4xi32>, %p: tensor<1x8x32xf32>, %r: tensor<?x32xf32>) -> (tensor<?x16xbf16>, tensor<?x32xf32>) {
+  %c0 = arith.constant 0 : index
+  %tokens, %places, %offsets, %tiles, %count = ds.group_tokens %experts of 3 tiles 16 : tensor<?x4xi32> to tensor<?xi32>, tensor<?x4xi32>, tensor<4xi32>, tensor<?x3xi32>, tensor<i32>
+  %n = tensor.dim %tokens, %c0 : tensor<?xi32>
+  %w = ds.load_parameter @w : tensor<3x32x8xf32>
+  %q = ds.pack %w : tensor<3x32x8xf32> to tensor<3x1x8x32xf32>
+  %y = ds.packed_linear %x rows %tokens, %q in %tiles, %count : tensor<?x8xf32> rows tensor<?xi32>, tensor<3x1x8x32xf32> in tensor<?x3xi32>, tensor<i32> to tensor<?x32xf32>
+  %g = ds.slice %y [0, 0] [%n, 16] [1, 1] : tensor<?x32xf32> to tensor<?x16xf32>
+  %u = ds.slice %y [0, 16] [%n, 16] [1, 1] : tensor<?x32xf32> to tensor<?x16xf32>
+  %s = ds.swiglu %g, %u : tensor<?x16xf32>, tensor<?x16xf32> to tensor<?x16xf32>
+  %b = ds.cast %s : tensor<?x16xf32> to tensor<?x16xbf16>
+  %z = ds.packed_linear %x, %p : tensor<?x8xf32>, tensor<1x8x32xf32> to tensor<?x32xf32>
+  %a = ds.elementwise add %z, %r : (tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x32xf32>
+  return %b, %a : tensor<?x16xbf16>, tensor<?x32xf32>
 }
