@@ -7,10 +7,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "mlir/Dialect/Utils/IndexingUtils.h"
-#include "passes/Builders.h"
+#include "passes/ElementRuns.h"
 #include "passes/Match.h"
 #include "passes/Passes.h"
-#include "passes/RowElements.h"
 #include "passes/StepFunction.h"
 
 namespace mlir::ds {
@@ -44,114 +43,13 @@ struct Latent {
   SmallVector<RowElement> keyRows, valueRows;
 };
 
-/// Where consecutive elements begin and how many they are.
-struct Run {
-  int64_t first, count;
-};
-
-SmallVector<Run> runsOf(ArrayRef<int64_t> ascending) {
-  SmallVector<Run> runs;
-  for (int64_t i : ascending) {
-    if (!runs.empty() && runs.back().first + runs.back().count == i)
-      ++runs.back().count;
-    else
-      runs.push_back({i, 1});
-  }
-  return runs;
-}
-
-/// `count` elements of `value` along `dim`, from `first` on.
-Value take(OpBuilder &b, Value value, int64_t dim, Run run) {
-  RankedTensorType type = tensorType(value);
-  if (run.count == type.getDimSize(dim))
-    return value;
-  // One whole part of a join is that part.
-  if (auto concat = value.getDefiningOp<ConcatOp>();
-      concat && int64_t(concat.getAxis()) == dim) {
-    int64_t first = 0;
-    for (Value part : concat.getInputs()) {
-      int64_t count = tensorType(part).getDimSize(dim);
-      if (first == run.first && count == run.count)
-        return part;
-      first += count;
-    }
-  }
-  return sliceAlong(b, value.getLoc(), value, dim, run.first, run.count);
-}
-
-Value join(OpBuilder &b, Location loc, ArrayRef<Value> parts, int64_t axis) {
-  return parts.size() == 1
-             ? parts[0]
-             : ConcatOp::create(b, loc, uint64_t(axis), parts).getResult();
-}
-
-/// `columns` of `rows` [N, heads, width], in their order.
-Value columnsOf(OpBuilder &b, Value rows, ArrayRef<int64_t> columns) {
-  SmallVector<Value> parts;
-  for (Run run : runsOf(columns))
-    parts.push_back(take(b, rows, 2, run));
-  return join(b, rows.getLoc(), parts, 2);
-}
-
-Value reshaped(OpBuilder &b, Value value, ArrayRef<int64_t> shape) {
-  RankedTensorType type = tensorType(value);
-  auto result = RankedTensorType::get(shape, type.getElementType());
-  if (result == type)
-    return value;
-  SmallVector<Value> dims;
-  if (ShapedType::isDynamic(shape[0]))
-    dims.push_back(tensor::DimOp::create(b, value.getLoc(), value, 0));
-  return ReshapeOp::create(b, value.getLoc(), result, value, dims);
-}
-
-/// Calls `run` for elements that stand behind each other in one source.
-void forRuns(ArrayRef<RowElement> elements,
-             function_ref<void(Value source, Run run)> run) {
-  while (!elements.empty()) {
-    size_t count = 1;
-    while (count < elements.size() &&
-           elements[count] == RowElement{elements[0].source,
-                                         elements[0].index + int64_t(count)})
-      ++count;
-    run(elements[0].source, {elements[0].index, int64_t(count)});
-    elements = elements.drop_front(count);
-  }
-}
-
-/// The rows [N, 1, elements] made of `elements`.
-Value rowsOf(OpBuilder &b, Location loc, ArrayRef<RowElement> elements) {
-  SmallVector<Value> parts;
-  forRuns(elements, [&](Value source, Run run) {
-    int64_t count = computeProduct(tensorType(source).getShape().drop_front());
-    Value flat = reshaped(b, source, {ShapedType::kDynamic, 1, count});
-    parts.push_back(take(b, flat, 2, run));
+/// The rows of weights that `elements`, of products, are made with, as [heads,
+/// elements / heads, C].
+Value weightOfProducts(OpBuilder &b, ArrayRef<RowElement> elements,
+                       int64_t heads) {
+  return weightOf(b, elements, heads, [](Value product) {
+    return product.getDefiningOp<LinearOp>().getWeight();
   });
-  return join(b, loc, parts, 2);
-}
-
-/// The rows of weights that `elements` say, as [heads, elements / heads, C].
-/// Heads that stand evenly spaced in one weight are a view of it.
-Value weightOf(OpBuilder &b, ArrayRef<RowElement> elements, int64_t heads) {
-  LinearOp first = productOf(elements[0]);
-  Value weight = first.getWeight();
-  int64_t rows = tensorType(weight).getDimSize(0),
-          rank = tensorType(weight).getDimSize(1),
-          each = int64_t(elements.size()) / heads;
-  int64_t spacing = rows / heads, start = elements[0].index;
-  bool even = rows % heads == 0 && start + each <= spacing;
-  for (auto [i, element] : llvm::enumerate(elements))
-    even &= element.source == first.getResult() &&
-            element.index ==
-                start + int64_t(i) / each * spacing + int64_t(i) % each;
-  if (even)
-    return take(b, reshaped(b, weight, {heads, spacing, rank}), 1,
-                {start, each});
-  SmallVector<Value> parts;
-  forRuns(elements, [&](Value product, Run run) {
-    parts.push_back(
-        take(b, product.getDefiningOp<LinearOp>().getWeight(), 0, run));
-  });
-  return reshaped(b, join(b, weight.getLoc(), parts, 0), {heads, each, rank});
 }
 
 struct RaiseMla : ds::impl::RaiseMlaBase<RaiseMla> {
@@ -370,8 +268,8 @@ private:
                                      op.getCacheSlot(), op.getScaleAttr());
     else
       result = MlaOp::create(b, loc, op.getType(), query, latent, rope,
-                             weightOf(b, found.keyRows, heads),
-                             weightOf(b, found.valueRows, heads),
+                             weightOfProducts(b, found.keyRows, heads),
+                             weightOfProducts(b, found.valueRows, heads),
                              op.getRowStart(), op.getPastLength(),
                              op.getCacheSlot(), op.getScaleAttr());
     op.replaceAllUsesWith(result);

@@ -41,9 +41,8 @@ func.func @joint(%tokens: tensor<?xi32> {ds.name = "tokens"}, %start: tensor<?xi
 // CHECK-DAG: %[[QR:.*]] = ds.slice %[[Q]] [0, 0, 0] [%{{.*}}, 2, 2]
 // CHECK-DAG: %[[QQ:.*]] = ds.concat 2 %[[QP]], %[[QR]]
 // CHECK-DAG: %[[WK:.*]] = ds.load_parameter @k
-// CHECK-DAG: %[[ROW1:.*]] = ds.slice %[[WK]] [1, 0] [1, 4]
-// CHECK-DAG: %[[JOINED:.*]] = ds.concat 0 {{.*}} -> tensor<12x4xf32>
-// CHECK-DAG: %[[UK:.*]] = ds.reshape %[[JOINED]] : tensor<12x4xf32> to tensor<2x6x4xf32>
+// CHECK-DAG: %[[WIDTH:.*]] = ds.reshape %[[WK]] : tensor<12x4xf32> to tensor<6x2x4xf32>
+// CHECK-DAG: %[[UK:.*]] = ds.transpose %[[WIDTH]] [1, 0, 2]
 // CHECK-DAG: %[[WV:.*]] = ds.load_parameter @v
 // CHECK-DAG: %[[UV:.*]] = ds.reshape %[[WV]] : tensor<6x4xf32> to tensor<2x3x4xf32>
 // CHECK: ds.mla %[[QQ]], {{.*}} expand %[[UK]], %[[UV]]
