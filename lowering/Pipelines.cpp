@@ -127,6 +127,7 @@ void ds::buildModelPipeline(OpPassManager &pm, Mode mode, StringRef part) {
     pm.addPass(createCSEPass());
     pm.addNestedPass<func::FuncOp>(createRaiseMtpInput());
     pm.addNestedPass<func::FuncOp>(createRaiseMla());
+    pm.addNestedPass<func::FuncOp>(createUnabsorbMlaWeights());
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCountWork());
   }

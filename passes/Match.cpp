@@ -76,9 +76,9 @@ bool mlir::ds::isRouter(LinearOp op) {
 }
 
 bool mlir::ds::isParameterValue(Value value) {
-  // Chains above parameters are short (cast, transpose, dequantise), so a
-  // plain walk stays linear; anything long is no weight.
-  constexpr unsigned limit = 64;
+  // Chains above parameters are short (cast, transpose, dequantise) or joins of
+  // parts of each head; anything longer is no weight.
+  constexpr unsigned limit = 1024;
   SmallVector<Value> pending{value};
   for (unsigned visited = 0; !pending.empty(); ++visited) {
     Operation *op = pending.pop_back_val().getDefiningOp();

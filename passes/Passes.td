@@ -551,4 +551,21 @@ def TileLatentAttention : Pass<"ds-tile-latent-attention"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def UnabsorbMlaWeights : Pass<"ds-unabsorb-mla-weights", "::mlir::func::FuncOp"> {
+  let summary = "ds.mla_absorbed between products with W_UK and W_UV becomes ds.mla";
+  let description = [{
+    The inverse of `ds-absorb-mla-weights`, for graphs that compute scores and values in the latent space: where the first C columns of each head of the
+    query are products of one row of P numbers with a weight, and all that reads the result is products of one head's latents with weights, V columns a
+    head, the former weight is W_UK, the latter is W_UV, and the attention is `ds.mla` of the rows before the products; its result stands for those of the
+    products behind. So long prompts can take the expanded form, and `ds-absorb-mla-weights` makes both, as for every other graph.
+
+    Products are `ds.linear` without bias and `ds.matmul` with a weight of each head; what they read and give is traced element by element, so weights
+    of all heads or of each, in any order, and views between do not matter. Where a link fails a remark says which, and the absorbed form stays,
+    which is right for any number of tokens: a bias or another op between, a product with what is no weight, one over several heads (W_UV multiplied into
+    the output projection), heads that share their input (W_UK multiplied into the query's projection), P + V not below 2 · C. The op and
+    products that nothing reads any more stay for the canonicalizer. Run after ds-raise-mla.
+  }];
+  let dependentDialects = ["::mlir::ds::DsDialect", "::mlir::tensor::TensorDialect"];
+}
+
 #endif // PASSES_PASSES
