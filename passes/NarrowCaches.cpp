@@ -60,16 +60,17 @@ private:
     return tensorType(peelFloatCasts(weight)).getElementTypeBitWidth() <= 16;
   }
 
-  /// Whether every product with a weight reads such a one.
+  /// Whether every product with a weight reads such a one. Routers compute in
+  /// f32 whatever the others do, and some files have theirs in it.
   static bool hasNarrowWeights(func::FuncOp step) {
     bool any = false, narrow = true;
     step.walk([&](Operation *op) {
-      if (!isa<LinearOp, GroupedLinearOp>(op))
+      auto linear = dyn_cast<LinearOp>(op);
+      if (!isa<LinearOp, GroupedLinearOp>(op) || (linear && isRouter(linear)))
         return;
       any = true;
-      narrow &=
-          isNarrow(isa<LinearOp>(op) ? cast<LinearOp>(op).getWeight()
-                                     : cast<GroupedLinearOp>(op).getWeight());
+      narrow &= isNarrow(linear ? linear.getWeight()
+                                : cast<GroupedLinearOp>(op).getWeight());
     });
     return any && narrow;
   }

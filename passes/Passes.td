@@ -271,8 +271,8 @@ def NarrowCaches : Pass<"ds-narrow-caches", "func::FuncOp"> {
     it rounds a row once, where it writes it. `ds.cached_attention`, `ds.mla` and `ds.mla_absorbed` read what is in the cache, rows of the same step too,
     widened to f32, so that bits do not depend on chunks. A cache takes half the memory, and a token half the time to read it.
 
-    `cache-type` bf16: always; f32: never; auto: where the step has products with weights and all these weights, as the
-    file has them, have 16 bits or fewer. There activations are rounded likewise.
+    `cache-type` bf16: always; f32: never; auto: where the step has products with weights and all these weights but those
+    of routers, as the file has them, have 16 bits or fewer. There activations are rounded likewise.
     Does nothing in other functions. Run after ds-flatten-tokens and ds-quantize-weights and before weights are packed.
   }];
   let options = [

@@ -359,9 +359,10 @@ def fast(compiler, folder, work):
         if not holds:
             problems.append(f"expected {what}, have {value:.6g}")
     # The bits of a sequence depend on neither company nor chunks.
-    session, parts = abi.Session(models["fast"], 2, 64), []
+    session, parts, company = abi.Session(models["fast"], 2, 64), [], prompt[:5]
+    absorbed = 2 * (len(prompt) < models["fast"].model.mla_absorb_below)
     for start in range(0, len(prompt), 7):
-        parts.append(session.step([prompt[:5], prompt[start:start + 7]], [0, start], [1, 0])[0][5:])
+        parts.append(session.step([company, prompt[start:start + 7]], [0, start], [1, 0], absorbed=absorbed)[0][len(company):])
     if not np.array_equal(np.concatenate(parts), logits):
         problems.append("chunks and company change bits")
     return problems

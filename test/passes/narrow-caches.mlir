@@ -43,7 +43,7 @@ func.func @mixed(%x: tensor<?x2x4xf32> {ds.name = "x"}, %s: tensor<?xi32> {ds.na
   return %l, %m, %k1 : tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x2x?x4xf32>
 }
 
-// Latents, and products whose weights become wider than the file has them: FP8 with scales of blocks, a router's.
+// Latents, and products whose weights become wider than the file has them: FP8 with scales of blocks, f16 that is cast; and a router in f32.
 // CHECK-LABEL: func.func @latent(
 // CHECK-SAME: tensor<?x1x?x4xbf16> {ds.name = "cache.0.ckv"}, %{{.*}}: tensor<?x1x?x2xbf16> {ds.name = "cache.0.k_pe_pairs"})
 // CHECK: ds.mla {{.*}} : tensor<?x2x5xf32>, tensor<?x1x?x4xbf16>, tensor<?x1x?x2xbf16>,
@@ -58,6 +58,10 @@ func.func @latent(%q: tensor<?x2x5xf32> {ds.name = "q"}, %a: tensor<?x2x6xf32> {
   %h = ds.load_parameter @h : tensor<16x8xf16>
   %w = ds.cast %h : tensor<16x8xf16> to tensor<16x8xf32>
   %3 = ds.linear %x, %w : tensor<?x8xf32>, tensor<16x8xf32> to tensor<?x16xf32>
+  %router = ds.load_parameter @w : tensor<16x8xf32>
+  %logits = ds.linear %x, %router : tensor<?x8xf32>, tensor<16x8xf32> to tensor<?x16xf32>
+  %weights, %experts, %loads = ds.route %logits softmax top 2 groups 1 keep 1 by max fill zero scale 1.0
+    : tensor<?x16xf32> to tensor<?x2xf32>, tensor<?x2xi32>, tensor<16xi32>
   return %0, %1, %2, %3 : tensor<?x2x5xf32>, tensor<?x2x4xf32>, tensor<?x16xf32>, tensor<?x16xf32>
 }
 

@@ -60,8 +60,8 @@ int tool::parseCommandLine(int argc, char **argv, CompileCommand &command) {
       app.add_option("--cache-type", command.cacheType,
                      "type of a language model's caches; they are rounded to "
                      "bf16 on writing (default: bf16 with --precision=fast if "
-                     "the weights of all products have 16 bits or fewer, else "
-                     "f32)")
+                     "the weights of all products but routers have 16 bits or "
+                     "fewer, else f32)")
           ->check(CLI::IsMember({"f32", "bf16"}));
   auto *absorbBelow =
       app.add_option(
