@@ -133,14 +133,16 @@ class Rewriter:
     def __init__(self, model, seed):
         self.model, self.graph = model, model.graph
         self.random, self.count = random.Random(seed), 0
-        self.types = {}
+        self.types, self.shapes = {}, {}
         try:
             inferred = onnx.shape_inference.infer_shapes(model, data_prop=False).graph
         except Exception:  # noqa: BLE001  contrib operators: what is known without
             inferred = model.graph
         for info in [*inferred.value_info, *inferred.input, *inferred.output]:
             if info.type.tensor_type.HasField("shape"):
-                self.types[info.name] = (info.type.tensor_type.elem_type, len(info.type.tensor_type.shape.dim))
+                dims = info.type.tensor_type.shape.dim
+                self.types[info.name] = (info.type.tensor_type.elem_type, len(dims))
+                self.shapes[info.name] = [dim.dim_value for dim in dims]  # 0: not fixed
         for tensor in self.graph.initializer:
             self.types[tensor.name] = (tensor.data_type, len(tensor.dims))
         self.sequences = {name for node in self.graph.node if "Sequence" in node.op_type for name in node.output}
@@ -387,29 +389,66 @@ class Rewriter:
             self.node("Neg", [scores], negated, list(self.graph.node).index(topk))
         return bool(places)
 
+    def head_axis(self, name):
+        """The dimension of heads of a value [batch, heads, length, width] or [batch, length, heads, width]; None for others."""
+        shape = self.shapes.get(name, [])
+        fixed = [d for d in (1, 2) if len(shape) == 4 and shape[d] > 1]
+        return fixed[0] if len(fixed) == 1 and shape[3] > 1 else None
+
+    def shared_keys(self):
+        """(index, node, dimension of heads) of what repeats the rotated key that heads of latent attention share."""
+        places = [(i, node, self.head_axis(node.output[0])) for i, node in enumerate(self.graph.node) if node.op_type == "Expand"]
+        return [(i, node, axis) for i, node, axis in places
+                if axis is not None and self.shapes.get(node.input[0], [1] * 4)[axis] in (0, 1)]
+
+    def part_heads(self, i, name, axis, heads, change):
+        """Before node number i: `name` taken apart by heads and joined again, what `change` makes of one of them; the result and its index."""
+        one = self.random.randrange(heads)
+        numbers = {n: self.new_constant(np.array([n], np.int64)) for n in {0, 1, axis, one, one + 1, heads}}
+        parts = []
+        for first, last in (0, one), (one, one + 1), (one + 1, heads):
+            if first == last:
+                continue
+            parts.append(self.node("Slice", [name, numbers[first], numbers[last], numbers[axis]], at=i))
+            i += 1
+            if first == one:
+                parts[-1], i = change(parts[-1], i)
+        return parts, i
+
     def part_shared_key(self, poison=False):
         """Takes the key that all heads of latent attention share apart by heads, and joins it again; with another sign in one head."""
-        joined = {name for node in self.graph.node if node.op_type == "Concat" for name in node.input}
+        places = self.shared_keys()
+        if places:
+            i, node, axis = self.random.choice(places)
+            output, whole = node.output[0], self.fresh()
+            heads, node.output[0] = self.shapes[output][axis], whole
+            parts, i = self.part_heads(i + 1, whole, axis, heads,
+                                       lambda part, at: (self.node("Neg", [part], at=at), at + 1) if poison else (part, at))
+            self.node("Concat", parts, output, i, axis=axis)
+        return bool(places)
+
+    def poison_plain_key(self):
+        """The keys that one head makes of the latent, with their columns moved on by one: its rows of W_UK in another order."""
+        widths = {self.shapes[node.output[0]][3] for _, node, _ in self.shared_keys()}
         places = []
         for i, node in enumerate(self.graph.node):
-            shape = self.value_of(node.input[1]) if node.op_type == "Expand" and node.output[0] in joined else None
-            if shape is not None and shape.size == 4 and shape[1] > 1:
-                places.append((i, node, int(shape[1])))
+            axis = self.head_axis(node.input[0]) if node.op_type == "Split" else None
+            parts = {(self.shapes.get(name) or [0])[-1] for name in node.output}
+            # Queries are split, too, into what is rotated and what is not.
+            if widths and axis is not None and len(node.output) == 2 and 0 not in parts and not parts & widths:
+                places.append((i, node, axis))
         if places:
-            i, node, heads = self.random.choice(places)
-            output, whole, one = node.output[0], self.fresh(), self.random.randrange(heads)
-            node.output[0] = whole
-            numbers = {n: self.new_constant(np.array([n], np.int64)) for n in (0, 1, one, one + 1, heads)}
-            parts, i = [], i + 1
-            for first, last in (0, one), (one, one + 1), (one + 1, heads):
-                if first == last:
-                    continue
-                parts.append(self.node("Slice", [whole, numbers[first], numbers[last], numbers[1]], at=i))
-                i += 1
-                if poison and first == one:
-                    parts[-1] = self.node("Neg", parts[-1:], at=i)
-                    i += 1
-            self.node("Concat", parts, output, i, axis=1)
+            i, node, axis = self.random.choice(places)
+            output, whole = node.output[0], self.fresh()
+            heads, node.output[0] = self.shapes[node.input[0]][axis], whole
+
+            def turn(part, at):
+                numbers = [self.new_constant(np.array([n], np.int64)) for n in (0, 1, np.iinfo(np.int64).max, 3)]
+                first, rest = (self.node("Slice", [part, numbers[k], numbers[k + 1], numbers[3]], at=at) for k in (0, 1))
+                return self.node("Concat", [rest, first], at=at + 2, axis=3), at + 3
+
+            parts, i = self.part_heads(i + 1, whole, axis, heads, turn)
+            self.node("Concat", parts, output, i, axis=axis)
         return bool(places)
 
     @property
@@ -428,6 +467,7 @@ POISONS = {
     "rotation sign": lambda r: r.poison_rotation(False),
     "sign of one head": lambda r: r.poison_rotation(True),
     "shared key of one head": lambda r: r.part_shared_key(poison=True),
+    "W_UK of one head": Rewriter.poison_plain_key,
     "mixing weight": Rewriter.poison_weights,
     "choice of experts": Rewriter.poison_choice,
 }
