@@ -66,15 +66,16 @@ void ds::buildOptimisePipeline(OpPassManager &pm,
   moe.tileRows = 64;
   pm.addNestedPass<func::FuncOp>(createDecomposeMoe(moe));
   pm.addNestedPass<func::FuncOp>(createDecomposeMtpInput());
-  AbsorbMlaWeightsOptions absorb;
-  absorb.absorbBelow = options.mlaAbsorbBelow;
-  absorb.cacheLength = options.maxLength;
-  pm.addPass(createAbsorbMlaWeights(absorb));
   pm.addNestedPass<func::FuncOp>(createMergeLinears());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   QuantizeWeightsOptions quantize;
   quantize.weightType = options.weightType;
+  quantize.precision = options.precision;
   pm.addNestedPass<func::FuncOp>(createQuantizeWeights(quantize));
+  AbsorbMlaWeightsOptions absorb;
+  absorb.absorbBelow = options.mlaAbsorbBelow;
+  absorb.cacheLength = options.maxLength;
+  pm.addPass(createAbsorbMlaWeights(absorb));
   NarrowCachesOptions caches;
   caches.cacheType = options.cacheType;
   if (options.cacheType == "auto" && options.precision == "exact")

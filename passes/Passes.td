@@ -289,10 +289,12 @@ def QuantizeWeights : Pass<"ds-quantize-weights"> {
     `ds.dequantize`; `ds-pack-quantized-weights` finds it there. keep: nothing happens. Weights of experts (`ds.grouped_linear`) are weights
     like the others.
     Embedding tables, norms, biases and routers (`ds.route`) keep their types, and so do weights that are whole numbers already; FP8
-    becomes what is asked for.
-    Run after `ds-merge-linears`, before packing.
+    becomes what is asked for. W_UK and W_UV of latent attention (`ds.mla`) become bf16 whatever is asked for: products with a weight of each head take
+    no whole numbers. They take no FP8 either: such ones become bf16 with `precision` fast, too, which rounds like that anyway, and stay f32 with exact.
+    Run after `ds-merge-linears`, before `ds-absorb-mla-weights` and packing.
   }];
   let options = [
+    Option<"precision", "precision", "std::string", "\"fast\"", "fast or exact">,
     Option<"weightType", "type", "std::string", "\"keep\"", "keep, bf16, int8 or int4">
   ];
   let dependentDialects = ["::mlir::ds::DsDialect"];

@@ -27,21 +27,48 @@ struct QuantizeWeights : ds::impl::QuantizeWeightsBase<QuantizeWeights> {
       return emitError(UnknownLoc::get(context))
              << "ds-quantize-weights: type is '" << weightType
              << "', expected keep, bf16, int8 or int4";
+    if (precision != "fast" && precision != "exact")
+      return emitError(UnknownLoc::get(context))
+             << "ds-quantize-weights: precision is '" << precision
+             << "', expected fast or exact";
     return success();
   }
 
   void runOnOperation() override {
-    if (weightType == "keep")
-      return;
+    bool keeps = weightType == "keep";
     getOperation()->walk([&](Operation *op) {
-      if (auto linear = dyn_cast<LinearOp>(op); linear && !isRouter(linear))
+      if (auto linear = dyn_cast<LinearOp>(op);
+          linear && !keeps && !isRouter(linear))
         convert(op, linear.getWeightMutable());
-      else if (auto grouped = dyn_cast<GroupedLinearOp>(op))
+      else if (auto grouped = dyn_cast<GroupedLinearOp>(op); grouped && !keeps)
         convert(op, grouped.getWeightMutable());
+      else if (auto latent = dyn_cast<MlaOp>(op))
+        for (OpOperand *weight :
+             {&latent.getKeyWeightMutable(), &latent.getValueWeightMutable()})
+          if (!keeps || (precision == "fast" && isFloat8InFile(weight->get())))
+            round(op, *weight);
     });
   }
 
 private:
+  /// Whether `value` is made of parameters, one of them of FP8.
+  static bool isFloat8InFile(Value value) {
+    if (!isParameterValue(value))
+      return false;
+    if (auto load = value.getDefiningOp<LoadParameterOp>())
+      return isa<Float8E4M3FNType>(tensorType(load).getElementType());
+    return llvm::any_of(value.getDefiningOp()->getOperands(), isFloat8InFile);
+  }
+
+  /// W_UK or W_UV of f32 becomes bf16.
+  static void round(Operation *op, OpOperand &weight) {
+    if (!tensorType(weight.get()).getElementType().isF32() ||
+        !isParameterValue(weight.get()))
+      return;
+    OpBuilder b(op);
+    weight.set(castTo(b, op->getLoc(), weight.get(), b.getBF16Type()));
+  }
+
   void convert(Operation *product, OpOperand &operand) {
     Value weight = operand.get();
     RankedTensorType type = tensorType(weight);

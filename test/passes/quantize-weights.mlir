@@ -1,7 +1,10 @@
 // RUN: ds-opt %s -ds-quantize-weights=type=int8 | FileCheck %s --check-prefixes=CHECK,INT8
 // RUN: ds-opt %s -ds-quantize-weights=type=int4 | FileCheck %s --check-prefixes=CHECK,INT4
 // RUN: ds-opt %s -ds-quantize-weights=type=bf16 | FileCheck %s --check-prefixes=BF16
-// RUN: ds-opt %s -ds-quantize-weights | FileCheck %s --check-prefixes=KEEP
+// RUN: ds-opt %s -ds-quantize-weights | FileCheck %s --check-prefixes=KEEP,FAST
+// RUN: ds-opt %s -ds-quantize-weights=precision=exact | FileCheck %s --check-prefixes=KEEP,EXACT
+// RUN: not ds-opt %s -ds-quantize-weights=precision=some 2>&1 | FileCheck %s --check-prefix=PRECISION
+// PRECISION: precision is 'some', expected fast or exact
 // RUN: not ds-opt %s -ds-quantize-weights=type=int3 2>&1 | FileCheck %s --check-prefix=WRONG
 // WRONG: type is 'int3', expected keep, bf16, int8 or int4
 
@@ -86,4 +89,25 @@ func.func @narrow(%x: tensor<?x9xf32>) -> (tensor<?x48xf32>, tensor<?x48xf32>) {
   %2 = ds.linear %x, %0 : tensor<?x9xf32>, tensor<48x9xf32> to tensor<?x48xf32>
   %3 = ds.linear %x, %1 : tensor<?x9xf32>, tensor<48x9xf32> to tensor<?x48xf32>
   return %2, %3 : tensor<?x48xf32>, tensor<?x48xf32>
+}
+
+// W_UK and W_UV become bf16 where another type is asked for, and where they are FP8 and products round like that anyway.
+ds.parameter @uk : tensor<2x3x4xf32> = [#ds.file_range<"w.bin", 0, 96>]
+ds.parameter @f8 : tensor<10x4xf8E4M3FN> = [#ds.file_range<"w.bin", 0, 40>]
+ds.parameter @scale : tensor<1x1xf32> = [#ds.file_range<"w.bin", 0, 4>]
+// CHECK-LABEL: func @latents
+// BF16-LABEL: func @latents
+// KEEP-LABEL: func @latents
+// CHECK: ds.mla {{.*}} tensor<2x3x4xbf16>, tensor<2x5x4xbf16>,
+// BF16: ds.mla {{.*}} tensor<2x3x4xbf16>, tensor<2x5x4xbf16>,
+// FAST: ds.mla {{.*}} tensor<2x3x4xf32>, tensor<2x5x4xbf16>,
+// EXACT: ds.mla {{.*}} tensor<2x3x4xf32>, tensor<2x5x4xf32>,
+func.func @latents(%q: tensor<?x2x5xf32>, %c: tensor<?x1x?x4xf32>, %r: tensor<?x1x?x2xf32>, %i: tensor<?xi32>) -> tensor<?x2x5xf32> {
+  %uk = ds.load_parameter @uk : tensor<2x3x4xf32>
+  %f8 = ds.load_parameter @f8 : tensor<10x4xf8E4M3FN>
+  %scale = ds.load_parameter @scale : tensor<1x1xf32>
+  %w = ds.dequantize_blocks %f8 scale %scale blocks [128, 128] : tensor<10x4xf8E4M3FN>, tensor<1x1xf32> to tensor<10x4xf32>
+  %uv = ds.reshape %w : tensor<10x4xf32> to tensor<2x5x4xf32>
+  %0 = ds.mla %q, %c, %r expand %uk, %uv at %i, %i, %i scale 0.5 : tensor<?x2x5xf32>, tensor<?x1x?x4xf32>, tensor<?x1x?x2xf32>, tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32> to tensor<?x2x5xf32>
+  return %0 : tensor<?x2x5xf32>
 }
