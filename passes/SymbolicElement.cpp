@@ -242,10 +242,14 @@ Polynomial SymbolicElements::sizeOf(Value tensor, int64_t dim) {
   if (auto matmul = dyn_cast_or_null<MatmulOp>(op)) {
     if (dim == type.getRank() - 1)
       return sizeOf(matmul.getRhs(), tensorType(matmul.getRhs()).getRank() - 1);
-    RankedTensorType lhs = tensorType(matmul.getLhs());
-    int64_t d = dim - (type.getRank() - lhs.getRank());
-    if (d >= 0 && lhs.isDynamicDim(d))
-      return sizeOf(matmul.getLhs(), d);
+    if (dim == type.getRank() - 2)
+      return sizeOf(matmul.getLhs(), tensorType(matmul.getLhs()).getRank() - 2);
+    for (Value operand : matmul->getOperands()) {
+      RankedTensorType operandType = tensorType(operand);
+      int64_t d = dim - (type.getRank() - operandType.getRank());
+      if (d >= 0 && operandType.isDynamicDim(d))
+        return sizeOf(operand, d);
+    }
   }
   if (auto gather = dyn_cast_or_null<GatherOp>(op)) {
     int64_t axis = gather.getAxis();

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/TokenFlattener.h"
 #include "passes/Builders.h"
+#include "passes/ElementRuns.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -369,25 +370,71 @@ Value TokenFlattener::flattenRoute(RouteOp op, Value result) {
 }
 
 Value TokenFlattener::flattenMatmul(MatmulOp op) {
-  // Rows of each head times weights of that head: [.., H, .., rows, K] ·
-  // [H, K, M].
-  Layout layout = layoutOf(op.getLhs());
-  RankedTensorType weights = tensorType(op.getRhs()),
+  // Weights of each head times a row of that head, or one of all heads:
+  // [.., H, .., rows, K] · [.., H, K, M], or [.., H, M, K] · [.., H, .., K,
+  // rows]. Rows of tokens may stand where heads do, too.
+  bool across = isParameterValue(op.getLhs());
+  Value tokens = across ? op.getRhs() : op.getLhs(),
+        weights = across ? op.getLhs() : op.getRhs();
+  Layout layout = layoutOf(tokens);
+  RankedTensorType tokenType = tensorType(tokens),
+                   weightType = tensorType(weights),
                    type = tensorType(op.getResult());
-  bool rowsOfHeads = layout.row == tensorType(op.getLhs()).getRank() - 2 &&
-                     weights.getRank() == 3 && weights.hasStaticShape() &&
-                     isParameterValue(op.getRhs()) &&
-                     isa<FloatType>(type.getElementType());
-  if (!rowsOfHeads)
+  if (!layout.isToken() || !isParameterValue(weights) ||
+      !weightType.hasStaticShape() || !isa<FloatType>(type.getElementType()))
     return fail(op, "a product of token rows is not with weights");
-  Value rows = flatten(op.getLhs()), weight = import(op.getRhs());
+  int64_t rank = type.getRank(), tokenMissing = rank - tokenType.getRank(),
+          weightMissing = rank - weightType.getRank(),
+          summed = across ? rank - 2 : rank - 1,
+          rowOfHead = across ? rank - 1 : rank - 2, heads = 1;
+  bool oneRow = true, ownRows = true, sharedRows = true;
+  for (int64_t d = 0; d < rank; ++d) {
+    bool lead = d >= tokenMissing && layout.isLead(d - tokenMissing);
+    int64_t size =
+        d < tokenMissing ? 1 : tokenType.getDimSize(d - tokenMissing);
+    if (d == summed) {
+      oneRow &= !lead;
+    } else if (d == rowOfHead) {
+      oneRow &= lead || size == 1;
+    } else {
+      int64_t of =
+          d < weightMissing ? 1 : weightType.getDimSize(d - weightMissing);
+      ownRows &= lead ? of == 1 : of == size;
+      sharedRows &= lead ? of == 1 : size == 1;
+      heads *= of;
+    }
+  }
+  if (!oneRow)
+    return fail(op, "a product of tokens with weights is not one of a row of "
+                    "each head");
+  if (!ownRows && !sharedRows)
+    return fail(op, "a product of token rows is neither with weights of each "
+                    "head nor of one row with those of all heads");
+  Value rows = flatten(tokens), weight = import(weights);
   if (!rows || !weight)
     return nullptr;
-  if (tensorType(rows).getRank() != 3 ||
-      tensorType(rows).getDimSize(1) != weights.getDimSize(0))
-    return fail(op, "a product does not run over one dimension of heads");
-  return timesOfHeads(builder, loc, rows, weight,
-                      activationType(type.getElementType()));
+  int64_t depth = tokenType.getDimSize(summed - tokenMissing),
+          columns = type.getDimSize(across ? rank - 2 : rank - 1);
+  Type element = activationType(type.getElementType());
+  weight = reshaped(builder, weight,
+                    across ? ArrayRef<int64_t>{heads, columns, depth}
+                           : ArrayRef<int64_t>{heads, depth, columns});
+  // ds.linear sums over the last dimension of weights, ds.matmul over the one
+  // before.
+  if (across != sharedRows)
+    weight =
+        TransposeOp::create(builder, loc, weight, ArrayRef<int64_t>{0, 2, 1});
+  Value result;
+  if (sharedRows)
+    result = LinearOp::create(
+        builder, loc,
+        RankedTensorType::get({ShapedType::kDynamic, heads * columns}, element),
+        reshapeRest(rows, {depth}),
+        reshaped(builder, weight, {heads * columns, depth}), Value());
+  else
+    result = timesOfHeads(builder, loc, reshapeRest(rows, {heads, depth}),
+                          weight, element);
+  return reshapeRest(result, restOf(type, layoutOf(op)));
 }
 
 Value TokenFlattener::flattenGather(GatherOp op) {

@@ -3,11 +3,11 @@
 usage: run_rewrites.py DS_COMPILE GOLDEN [--all] [--only TEXT] [--seed N] [--rounds N] [--seconds N]
 
 Each golden file with a cache is rewritten at random (renames, Identity, operands of commutative ops swapped, transposes and casts
-inserted in inverse pairs and moved, nodes reordered, the key that all heads share taken apart) and raised with --mode=lm; the result must be
-the original's up to names and the order of operations. Its twins with one thing poisoned (another epsilon in one norm, one mask bound off by
-one, the sign of one rotation, or of one head of it, or of the shared key in one head, a bias added to the weights of experts, the worst
-experts chosen) must not. Without --all a few files and rounds, within --seconds. Seeds are printed; --seed repeats a run. Ends with
-`N passed, N failed`.
+inserted in inverse pairs and moved, nodes reordered, the key that all heads share taken apart, products with weights of each head spelled
+otherwise) and raised with --mode=lm; the result must be the original's up to names and the order of operations. Its twins with one thing
+poisoned (another epsilon in one norm, one mask bound off by one, the sign of one rotation, or of one head of it, or of the shared key in one
+head, a bias added to the weights of experts, the worst experts chosen, weights of heads exchanged) must not. Without --all a few files and
+rounds, within --seconds. Seeds are printed; --seed repeats a run. Ends with `N passed, N failed`.
 """
 import argparse
 import glob
@@ -278,6 +278,7 @@ class Rewriter:
     def run(self):
         size = len(self.graph.node)
         self.part_shared_key()
+        self.spell_head_products()
         self.swap_operands()
         self.move_transposes(max(2, size // 40))
         self.insert_pairs(max(2, size // 15))
@@ -415,6 +416,54 @@ class Rewriter:
                 parts[-1], i = change(parts[-1], i)
         return parts, i
 
+    def head_products(self):
+        """Products of rows of heads with weights of each, bshk,hkm->bshm or bshk,hmk->bshm: the node, and the letters k, m."""
+        ranks = {tensor.name: len(tensor.dims) for tensor in self.graph.initializer}
+        for node in list(self.graph.node):
+            equation = next((a.s.decode() for a in node.attribute if a.name == "equation"), "").replace(" ", "")
+            match = re.fullmatch(r"bsh(\w),h(\w\w)->bsh(\w)", equation) if node.op_type == "Einsum" else None
+            if match and ranks.get(node.input[1]) == 3 and sorted(match[2]) == sorted(match[1] + match[3]):
+                yield node, match[1], match[3], match[2]
+
+    def spell_head_products(self):
+        for node, k, m, order in self.head_products():
+            (rows, weights), output, i = node.input, node.output[0], list(self.graph.node).index(node)
+            spelling = self.random.choice(("weights first", "weights on the left", "four dimensions", "row by row"))
+            if spelling == "weights first":
+                node.input[:] = [weights, rows]
+                node.attribute[0].s = f"h{order},bsh{k}->bsh{m}".encode()
+                continue
+            self.graph.node.remove(node)
+
+            def then(op, inputs, output=None, **attributes):
+                nonlocal i
+                i += 1
+                return self.node(op, inputs, output, i - 1, **attributes)
+
+            if order != (m + k if spelling == "weights on the left" else k + m):
+                weights = then("Transpose", [weights], perm=[0, 2, 1])
+            if spelling == "weights on the left":  # [H, M, K] · [B, H, K, S]
+                across = then("Transpose", [rows], perm=[0, 2, 3, 1])
+                then("Transpose", [then("MatMul", [weights, across])], output, perm=[0, 3, 1, 2])
+            elif spelling == "four dimensions":  # [B, H, S, K] · [1, H, K, M]
+                by_head = then("Transpose", [rows], perm=[0, 2, 1, 3])
+                weights = then("Unsqueeze", [weights, self.new_constant(np.array([0], np.int64))])
+                then("Transpose", [then("MatMul", [by_head, weights])], output, perm=[0, 2, 1, 3])
+            else:  # [B, S, H, 1, K] · [H, K, M]
+                axis = self.new_constant(np.array([3], np.int64))
+                single = then("Unsqueeze", [rows, axis])
+                then("Squeeze", [then("MatMul", [single, weights]), axis], output)
+
+    def poison_head_products(self):
+        """One product takes the weights of its heads in another order."""
+        places = list(self.head_products())
+        if places:
+            node = self.random.choice(places)[0]
+            heads = next(tensor.dims[0] for tensor in self.graph.initializer if tensor.name == node.input[1])
+            order = self.new_constant(np.roll(np.arange(heads), 1))
+            node.input[1] = self.node("Gather", [node.input[1], order], at=list(self.graph.node).index(node), axis=0)
+        return bool(places)
+
     def part_shared_key(self, poison=False):
         """Takes the key that all heads of latent attention share apart by heads, and joins it again; with another sign in one head."""
         places = self.shared_keys()
@@ -470,6 +519,7 @@ POISONS = {
     "W_UK of one head": Rewriter.poison_plain_key,
     "mixing weight": Rewriter.poison_weights,
     "choice of experts": Rewriter.poison_choice,
+    "weights of heads": Rewriter.poison_head_products,
 }
 
 
