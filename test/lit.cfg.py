@@ -8,7 +8,7 @@ from lit.llvm.subst import ToolSubst
 
 config.name = "ds-mlir"
 config.test_format = lit.formats.ShTest(False)
-config.suffixes = [".mlir", ".test"]
+config.suffixes = [".mlir", ".test", ".ptx"]
 config.excludes = ["unit", "fuzz", "e2e", "models", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.ds_binary_dir, "test")
@@ -21,7 +21,7 @@ llvm_config.add_tool_substitutions(["FileCheck", "not", "count", "split-file"], 
 bin_dir = os.path.join(config.ds_binary_dir, "bin")
 llvm_config.add_tool_substitutions(
     # Not behind "=": --emit=ds-opt names a stage, not the tool.
-    [ToolSubst(t, pre=r".-^/\<=", unresolved="ignore") for t in ("ds-opt", "ds-compile", "ds-run", "ds-info", "ds-bench", "ds-lsp-server", "embed-c")], bin_dir)
+    [ToolSubst(t, pre=r".-^/\<=", unresolved="ignore") for t in ("ds-opt", "ds-compile", "ds-run", "ds-info", "ds-bench", "ds-lsp-server", "ds-ptx-run", "embed-c")], bin_dir)
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%models", os.path.join(config.ds_binary_dir, "test", "models")))
 config.substitutions.append(("%runtime", os.path.join(config.ds_binary_dir, "lib", "libds_runtime.so")))

@@ -109,8 +109,8 @@ script properties-latent "$python" test/properties/run_properties.py "$bin/ds-co
 if [ "$preset" = release ]; then
   say "Fuzzing the readers, briefly"
   configure fuzz
-  build fuzz fuzz-safetensors fuzz-tokenizer fuzz-importer fuzz-checkpoint
-  for target in safetensors tokenizer importer checkpoint; do
+  build fuzz fuzz-safetensors fuzz-tokenizer fuzz-ptx fuzz-importer fuzz-checkpoint
+  for target in safetensors tokenizer ptx importer checkpoint; do
     # What is found grows a corpus of this build; the committed one is the seed.
     mkdir -p "build/fuzz/corpus/$target"
     if "build/fuzz/bin/fuzz-$target" -runs=20000 -max_total_time=30 "-artifact_prefix=$logs/" \
