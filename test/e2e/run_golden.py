@@ -1,6 +1,6 @@
 """Compiles every golden model from its ONNX files and from its checkpoint folder, and compares with what its README promises.
 
-usage: run_golden.py DS_COMPILE GOLDEN [--mode graph|lm|all] [--only TEXT] [--work DIR]
+usage: run_golden.py DS_COMPILE GOLDEN [--mode graph|lm|all] [--only TEXT] [--jobs N]
 
 graph: outputs of each run of io.safetensors within the tolerance of about.json, padded tokens left out.
 lm:    golden.safetensors of the case (all prompt logits, generated ids, a long prompt, two sequences in a batch) for files that
@@ -15,6 +15,7 @@ Files of not_yet.txt are expected to fail and are counted apart. Prints a line p
 import argparse
 import glob
 import json
+import multiprocessing
 import os
 import re
 import subprocess
@@ -387,15 +388,22 @@ def apart(test, compiler, folder):
     return json.loads(text) if status == 0 and text else [f"crashed, status {status}"]
 
 
+def run_apart(job):
+    kind, name, test, compiler, folder = job
+    return kind, name, apart(test, compiler, folder)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("compiler")
     parser.add_argument("golden")
     parser.add_argument("--mode", default="all", choices=["graph", "lm", "all"])
     parser.add_argument("--only", default="")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     expected_failures = not_yet()
     passed = failed = skipped = 0
+    jobs = []
     paths = glob.glob(os.path.join(args.golden, "*", "onnx", "*", "model.onnx")) + glob.glob(os.path.join(args.golden, "*", "config.json"))
     for path in sorted(paths):
         folder = os.path.dirname(path)
@@ -414,8 +422,9 @@ def main():
             kinds.append(("lm", language_model))
             if json.load(open(os.path.join(folder, "about.json")))["arithmetic"] in ("bf16", "f16"):
                 kinds.append(("fast", fast))
-        for kind, test in kinds:
-            problems = apart(test, args.compiler, folder)
+        jobs += [(kind, name, test, args.compiler, folder) for kind, test in kinds]
+    with multiprocessing.Pool(args.jobs) as pool:
+        for kind, name, problems in pool.imap(run_apart, jobs):
             expected = f"{kind} {name}" in expected_failures
             if expected and problems:
                 skipped += 1
