@@ -46,24 +46,20 @@ void FunctionParser::close() {
   Scope scope = std::move(scopes.back());
   scopes.pop_back();
   for (Pending &each : scope.pending) {
-    if (auto list = scope.lists.find(each.name);
-        !each.isInList && list != scope.lists.end()) {
-      Operand &operand = function.body[each.owner].operands[each.place];
-      operand.kind = OperandKind::List;
-      operand.index = list->second;
-      continue;
-    }
-    auto label = scope.labels.find(each.name);
-    if (label != scope.labels.end()) {
-      if (each.isInList)
-        function.targetLists[each.owner][each.place] = label->second;
-      else
-        function.body[each.owner].operands[each.place].index = label->second;
-    } else if (scopes.empty()) {
-      throw Error(each.line, "label '" + each.name + "' is not declared");
-    } else {
+    // brx takes a list of labels alone, everything else a label.
+    Operand *operand = each.isInList
+                           ? nullptr
+                           : &function.body[each.owner].operands[each.place];
+    bool isList = operand && operand->kind == OperandKind::List;
+    const auto &declared = isList ? scope.lists : scope.labels;
+    if (auto found = declared.find(each.name); found != declared.end())
+      (operand ? operand->index
+               : function.targetLists[each.owner][each.place]) = found->second;
+    else if (scopes.empty())
+      throw Error(each.line, (isList ? "list of labels '" : "label '") +
+                                 each.name + "' is not declared");
+    else
       scopes.back().pending.push_back(std::move(each));
-    }
   }
 }
 
@@ -89,12 +85,8 @@ void FunctionParser::directive() {
     return declareVariables(Space::Parameter);
   if (token.isName(".loc"))
     return parsePlace();
-  if (token.isName(".pragma")) {
-    do
-      tokens.string("a pragma in quotes");
-    while (tokens.takeIf(','));
-    return tokens.expect(';');
-  }
+  if (token.isName(".pragma"))
+    return skipPragma(tokens);
   throw Error(token.line,
               "'" + std::string(token.text) + "' is not known in a function");
 }
@@ -275,7 +267,6 @@ Operand FunctionParser::labelOperand(size_t operandPlace) {
   result.symbol = tokens.name("a label");
   scopes.back().pending.push_back({result.symbol, line, function.body.size(),
                                    operandPlace, /*isInList=*/false});
-  // brx takes a list alone; which it is shows when its scope ends.
   if (operandPlace == 1)
     result.kind = OperandKind::List;
   return result;

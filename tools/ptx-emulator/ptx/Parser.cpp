@@ -110,10 +110,8 @@ void ModuleParser::item() {
       return parseFile();
     if (tokens.takeIf(".section"))
       return skipSection();
-    if (tokens.takeIf(".pragma")) {
-      tokens.string("a pragma in quotes");
-      return tokens.expect(';');
-    }
+    if (tokens.takeIf(".pragma"))
+      return skipPragma(tokens);
   }
   if (token.kind == TokenKind::Name && token.text[0] == '.')
     throw Error(token.line,
@@ -297,14 +295,12 @@ void ModuleParser::parseFunctionDirectives(Function &function) {
       function.isExplicitCluster = true;
     else if (token.isName(".noreturn"))
       function.isNoReturn = true;
-    else if (token.isName(".pragma")) {
-      tokens.string("a pragma in quotes");
-      tokens.expect(';');
-    } else {
+    else if (token.isName(".pragma"))
+      skipPragma(tokens);
+    else
       throw Error(token.line, "'" + std::string(token.text) +
                                   "' is not known behind the parameters of a "
                                   "function");
-    }
   }
 }
 

@@ -53,6 +53,13 @@ std::string_view TokenStream::string(const char *what) {
   return take().text;
 }
 
+void skipPragma(TokenStream &tokens) {
+  do
+    tokens.string("a pragma in quotes");
+  while (tokens.takeIf(','));
+  tokens.expect(';');
+}
+
 static unsigned parseAlignment(TokenStream &tokens) {
   int line = tokens.line();
   uint64_t value = tokens.integer("an alignment", 1, 1 << 20);

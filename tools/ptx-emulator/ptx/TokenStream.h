@@ -50,6 +50,9 @@ private:
   Token current;
 };
 
+/// Reads what follows .pragma; none changes what a program means.
+void skipPragma(TokenStream &tokens);
+
 /// Reads what may follow a state space up to the type of a variable or
 /// parameter: .align, .v2, .v4, .ptr with its space and alignment, the type.
 struct Declaration {
