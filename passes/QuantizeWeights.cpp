@@ -45,25 +45,23 @@ struct QuantizeWeights : ds::impl::QuantizeWeightsBase<QuantizeWeights> {
       else if (auto latent = dyn_cast<MlaOp>(op))
         for (OpOperand *weight :
              {&latent.getKeyWeightMutable(), &latent.getValueWeightMutable()})
-          if (!keeps || (precision == "fast" && isFloat8InFile(weight->get())))
+          if (isParameterValue(weight->get()) &&
+              (!keeps || (precision == "fast" && readsFloat8(weight->get()))))
             round(op, *weight);
     });
   }
 
 private:
-  /// Whether `value` is made of parameters, one of them of FP8.
-  static bool isFloat8InFile(Value value) {
-    if (!isParameterValue(value))
-      return false;
+  /// Whether one of the parameters that `value` is made of is FP8 in the file.
+  static bool readsFloat8(Value value) {
     if (auto load = value.getDefiningOp<LoadParameterOp>())
       return isa<Float8E4M3FNType>(tensorType(load).getElementType());
-    return llvm::any_of(value.getDefiningOp()->getOperands(), isFloat8InFile);
+    return llvm::any_of(value.getDefiningOp()->getOperands(), readsFloat8);
   }
 
   /// W_UK or W_UV of f32 becomes bf16.
   static void round(Operation *op, OpOperand &weight) {
-    if (!tensorType(weight.get()).getElementType().isF32() ||
-        !isParameterValue(weight.get()))
+    if (!tensorType(weight.get()).getElementType().isF32())
       return;
     OpBuilder b(op);
     weight.set(castTo(b, op->getLoc(), weight.get(), b.getBF16Type()));
