@@ -55,9 +55,13 @@ int64_t Session::length(int64_t slot) const {
   return slot < 0 || slot >= slotCount() ? -1 : lengths[size_t(slot)];
 }
 
-void Session::rewind(int64_t slot, int64_t to) {
+void Session::requireSlot(int64_t slot) const {
   if (length(slot) < 0)
     throw Error(DS_ERROR_INDEX, "there is no slot " + std::to_string(slot));
+}
+
+void Session::rewind(int64_t slot, int64_t to) {
+  requireSlot(slot);
   if (to < 0 || to > length(slot))
     throw Error(DS_ERROR_ARGUMENT, "slot " + std::to_string(slot) + " holds " +
                                        std::to_string(length(slot)) +
@@ -90,8 +94,7 @@ static float element(const void *data, uint32_t type, size_t i) {
 void Session::readCache(int64_t slot, int64_t index,
                         std::span<float> values) const {
   const DsModel &m = owner->descriptor();
-  if (length(slot) < 0)
-    throw Error(DS_ERROR_INDEX, "there is no slot " + std::to_string(slot));
+  requireSlot(slot);
   if (index < 0 || index >= m.cache_count)
     throw Error(DS_ERROR_INDEX, "there is no cache " + std::to_string(index) +
                                     "; the model has " +
@@ -119,8 +122,7 @@ void Session::readCache(int64_t slot, int64_t index,
 void Session::readRoute(int64_t slot, int64_t router,
                         std::span<int32_t> experts,
                         std::span<float> weights) const {
-  if (length(slot) < 0)
-    throw Error(DS_ERROR_INDEX, "there is no slot " + std::to_string(slot));
+  requireSlot(slot);
   counted->read(slot, router, length(slot), experts, weights);
 }
 

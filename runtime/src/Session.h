@@ -38,6 +38,8 @@ public:
   void updateBiases(float gamma) { changed->update(*counted, gamma); }
 
 private:
+  /// Throws INDEX for a slot that is not there.
+  void requireSlot(int64_t slot) const;
   void check(std::span<const ds_feed> feeds, size_t logitsCapacity);
   void checkDrafts(std::span<const ds_draft> drafts, size_t logitsCapacity);
   /// Marks `slot` as named by a call; false if it was before.
