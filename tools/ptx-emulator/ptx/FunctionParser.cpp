@@ -355,48 +355,12 @@ Operand FunctionParser::scalar() {
   return result;
 }
 
-/// Special registers, without the dimension behind the dot.
 static bool isSpecial(std::string_view name) {
-  static constexpr std::string_view vectors[] = {
-      "%tid",       "%ntid",       "%ctaid",         "%nctaid",
-      "%clusterid", "%nclusterid", "%cluster_ctaid", "%cluster_nctaid"};
-  static constexpr std::string_view scalars[] = {"%laneid",
-                                                 "%warpid",
-                                                 "%nwarpid",
-                                                 "%smid",
-                                                 "%nsmid",
-                                                 "%gridid",
-                                                 "%clock",
-                                                 "%clock_hi",
-                                                 "%clock64",
-                                                 "%globaltimer",
-                                                 "%globaltimer_lo",
-                                                 "%globaltimer_hi",
-                                                 "%lanemask_eq",
-                                                 "%lanemask_le",
-                                                 "%lanemask_lt",
-                                                 "%lanemask_ge",
-                                                 "%lanemask_gt",
-                                                 "%cluster_ctarank",
-                                                 "%cluster_nctarank",
-                                                 "%is_explicit_cluster",
-                                                 "%dynamic_smem_size",
-                                                 "%total_smem_size",
-                                                 "%aggr_smem_size",
-                                                 "%reserved_smem_offset_begin",
-                                                 "%reserved_smem_offset_end",
-                                                 "%reserved_smem_offset_cap"};
-  if (std::ranges::find(scalars, name) != std::end(scalars))
-    return true;
-  // What a driver leaves there for grids that synchronise.
-  if (name == "%envreg1" || name == "%envreg2")
-    return true;
-  size_t dot = name.find('.');
-  if (dot == std::string_view::npos)
-    return false;
-  std::string_view dimension = name.substr(dot);
-  return (dimension == ".x" || dimension == ".y" || dimension == ".z") &&
-         std::ranges::find(vectors, name.substr(0, dot)) != std::end(vectors);
+  constexpr std::string_view known[] = {
+#define PTX_SPECIAL(name, text, rows) text,
+#include "tools/ptx-emulator/ptx/specials.def"
+  };
+  return std::ranges::find(known, name) != std::end(known);
 }
 
 Operand FunctionParser::named() {

@@ -10,6 +10,7 @@
 #include "tools/ptx-emulator/ptx/Types.h"
 
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -127,6 +128,8 @@ struct Module {
   std::vector<std::string> files;      // by the numbers of .file
   std::vector<Variable> variables;
   std::vector<Function> functions;
+  /// What was read: reports show its lines.
+  std::string source;
 
   /// Where in these a name stands; no name is in both.
   std::unordered_map<std::string, uint32_t> variableNumbers, functionNumbers;
@@ -135,6 +138,8 @@ struct Module {
     auto found = functionNumbers.find(name);
     return found == functionNumbers.end() ? nullptr : &functions[found->second];
   }
+  /// A line of the source, from 1, without blanks around it.
+  std::string_view lineOfSource(int line) const;
   bool isDeclared(const std::string &name) const {
     return variableNumbers.contains(name) || functionNumbers.contains(name);
   }

@@ -353,7 +353,24 @@ Module parseModule(std::string_view source) {
   // A driver takes texts that end with a zero byte.
   while (source.ends_with('\0'))
     source.remove_suffix(1);
-  return ModuleParser(source).parse();
+  Module module = ModuleParser(source).parse();
+  module.source = source;
+  return module;
+}
+
+std::string_view Module::lineOfSource(int line) const {
+  std::string_view rest = source;
+  for (; line > 1; --line) {
+    size_t end = rest.find('\n');
+    if (end == std::string_view::npos)
+      return {};
+    rest.remove_prefix(end + 1);
+  }
+  std::string_view text = rest.substr(0, rest.find('\n'));
+  size_t first = text.find_first_not_of(" \t\r");
+  size_t last = text.find_last_not_of(" \t\r");
+  return first == std::string_view::npos ? std::string_view()
+                                         : text.substr(first, last - first + 1);
 }
 
 } // namespace ptx

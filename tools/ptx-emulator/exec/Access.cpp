@@ -1,0 +1,174 @@
+//===- Access.cpp - what a thread touches in memory -----------------------===//
+#include "tools/ptx-emulator/exec/Access.h"
+#include "tools/ptx-emulator/exec/Block.h"
+
+#include <cstdio>
+
+namespace ptx {
+
+static std::string hexadecimal(uint64_t value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%llx",
+                static_cast<unsigned long long>(value));
+  return text;
+}
+
+static const char *nameOf(Space space) {
+  switch (space) {
+  case Space::Shared:
+    return "shared";
+  case Space::Local:
+    return "local";
+  case Space::Parameter:
+    return "param";
+  case Space::Constant:
+    return "const";
+  default:
+    return "global";
+  }
+}
+
+static std::string access(Use use, unsigned bytes) {
+  return std::string(use == Use::Read ? "read" : "write") + " of " +
+         std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
+
+[[noreturn]] static void outOfBounds(Space space, unsigned bytes, unsigned lane,
+                                     Use use, const std::string &where) {
+  throw Fault(FaultKind::IllegalAddress,
+              "out of bounds: " + access(use, bytes) + " in " + nameOf(space) +
+                  " memory",
+              int(lane))
+      .with(where);
+}
+
+/// Says which variable of shared memory an address is in or behind.
+static std::string placeInShared(const Block &block, uint64_t address) {
+  const Kernel &kernel = block.grid.kernel;
+  const Kernel::SharedVariable *before = nullptr;
+  for (const Kernel::SharedVariable &each : kernel.shared)
+    if (each.address <= address && (!before || each.address >= before->address))
+      before = &each;
+  std::string text = hexadecimal(address) + ": shared memory is " +
+                     hexadecimal(sharedBase) + " to " +
+                     hexadecimal(sharedBase + block.shared.size());
+  if (before)
+    text +=
+        ", " + before->name + " + " + std::to_string(address - before->address);
+  if (address / windows::size == windows::shared / windows::size)
+    text += "; a generic address: cvta.to.shared is missing";
+  return text;
+}
+
+Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
+            unsigned lane, Use use) {
+  if (space == Space::Generic) {
+    uint64_t offset = address % windows::size;
+    switch (address / windows::size * windows::size) {
+    case windows::shared:
+      space = Space::Shared;
+      address = offset;
+      break;
+    case windows::local:
+      space = Space::Local;
+      address = offset;
+      break;
+    case windows::parameter:
+      space = Space::Parameter;
+      address = offset;
+      break;
+    case windows::constant:
+      space = Space::Constant;
+      address = offset;
+      break;
+    default:
+      space = Space::Global;
+      break;
+    }
+  }
+  if (address % bytes)
+    throw Fault(FaultKind::MisalignedAddress,
+                std::string("misaligned: ") + access(use, bytes) + " in " +
+                    nameOf(space) + " memory",
+                int(lane))
+        .with(hexadecimal(address) + " is no multiple of " +
+              std::to_string(bytes));
+  bool isReadOnly = space == Space::Parameter || space == Space::Constant;
+  if (use == Use::Write && isReadOnly)
+    throw Fault(FaultKind::InvalidAddressSpace,
+                std::string("a write in ") + nameOf(space) +
+                    " memory, which is read only",
+                int(lane));
+  Block &block = warp.block;
+  auto isInside = [&](uint64_t offset, uint64_t size) {
+    return offset < size && bytes <= size - offset;
+  };
+  switch (space) {
+  case Space::Shared: {
+    uint64_t offset = address - sharedBase;
+    if (!isInside(offset, block.shared.size()))
+      outOfBounds(space, bytes, lane, use, placeInShared(block, address));
+    return {&block.shared[offset], &block.sharedDefined[offset], space};
+  }
+  case Space::Local: {
+    Warp::Local &local = warp.local(lane);
+    uint64_t offset = address - localBase;
+    if (!isInside(offset, local.bytes.size()))
+      outOfBounds(space, bytes, lane, use,
+                  hexadecimal(address) + ": local memory is " +
+                      hexadecimal(localBase) + " to " +
+                      hexadecimal(localBase + local.bytes.size()));
+    return {&local.bytes[offset], &local.defined[offset], space};
+  }
+  case Space::Parameter: {
+    const std::vector<uint8_t> &parameters = block.grid.parameters;
+    if (!isInside(address, parameters.size()))
+      outOfBounds(space, bytes, lane, use,
+                  hexadecimal(address) + ": parameters are " +
+                      std::to_string(parameters.size()) + " bytes");
+    // Nothing writes there, as was checked.
+    return {const_cast<uint8_t *>(&parameters[address]), nullptr, space};
+  }
+  default:
+    break;
+  }
+  uint64_t generic =
+      space == Space::Constant ? address + windows::constant : address;
+  Allocation *found = warp.lastAllocation;
+  if (!found || found->isFreed ||
+      !isInside(generic - found->base, found->size)) {
+    found = block.grid.memory.find(generic, bytes);
+    if (!found)
+      outOfBounds(space, bytes, lane, use, block.grid.memory.describe(generic));
+    bool isConstant =
+        found->base / windows::size == windows::constant / windows::size;
+    if (isConstant != (space == Space::Constant))
+      throw Fault(
+          FaultKind::InvalidAddressSpace,
+          std::string("an address of another space is used as one of ") +
+              nameOf(space) + " memory",
+          int(lane))
+          .with(block.grid.memory.describe(generic));
+    warp.lastAllocation = found;
+  }
+  uint64_t offset = generic - found->base;
+  return {found->data + offset,
+          found->defined ? found->defined + offset : nullptr, space};
+}
+
+void checkDefined(Warp &warp, const Cell &cell, uint64_t address,
+                  unsigned bytes, unsigned lane) {
+  if (!cell.defined || !warp.block.grid.options.checksDefined)
+    return;
+  for (unsigned i = 0; i < bytes; ++i)
+    if (!cell.defined[i])
+      throw Fault(FaultKind::LaunchFailure,
+                  "uninitialised: " + access(Use::Read, bytes) +
+                      " of which nobody wrote byte " + std::to_string(i),
+                  int(lane))
+          .with(address / windows::size < 3
+                    ? hexadecimal(address)
+                    : warp.block.grid.memory.describe(address));
+}
+
+} // namespace ptx

@@ -1,0 +1,50 @@
+//===- Access.h - what a thread touches in memory -------------*- C++ -*-===//
+#ifndef TOOLS_PTX_EMULATOR_EXEC_ACCESS_H
+#define TOOLS_PTX_EMULATOR_EXEC_ACCESS_H
+
+#include "tools/ptx-emulator/exec/Warp.h"
+
+#include <cstring>
+
+namespace ptx {
+
+enum class Use : uint8_t { Read, Write };
+
+/// Bytes of memory, whether each was written (null: they all were), and the
+/// space that they are in, also where the address was a generic one.
+struct Cell {
+  uint8_t *bytes, *defined;
+  Space space;
+};
+
+/// What a lane finds at an address of a space. Throws Fault: an address that is
+/// not aligned to `bytes`, where nothing is allocated, in a space that the
+/// instruction does not name; writing of parameters and constants.
+Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
+            unsigned lane, Use use);
+
+/// Throws Fault if one of the bytes that a lane reads was never written.
+void checkDefined(Warp &warp, const Cell &cell, uint64_t address,
+                  unsigned bytes, unsigned lane);
+
+// Blocks of one launch may run on several threads of the host: every element is
+// read and written at once.
+
+template <class T> T loadAtomically(const uint8_t *bytes) {
+  T value;
+  __atomic_load(reinterpret_cast<const T *>(bytes), &value, __ATOMIC_RELAXED);
+  return value;
+}
+
+template <class T> void storeAtomically(uint8_t *bytes, T value) {
+  __atomic_store(reinterpret_cast<T *>(bytes), &value, __ATOMIC_RELAXED);
+}
+
+inline void markDefined(const Cell &cell, unsigned bytes) {
+  if (cell.defined)
+    std::memset(cell.defined, 1, bytes);
+}
+
+} // namespace ptx
+
+#endif // TOOLS_PTX_EMULATOR_EXEC_ACCESS_H

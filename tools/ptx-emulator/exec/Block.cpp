@@ -1,0 +1,193 @@
+//===- Block.cpp - threads that share memory and barriers -----------------===//
+#include "tools/ptx-emulator/exec/Block.h"
+
+#include <algorithm>
+
+namespace ptx {
+
+Block::Block(Grid &grid, Dimensions index, uint32_t number)
+    : grid(grid), index(index), number(number) {
+  const Kernel &kernel = grid.kernel;
+  uint64_t bytes = kernel.staticShared + grid.shape.dynamicShared;
+  shared.resize(bytes);
+  sharedDefined.resize(bytes);
+  fillWithGarbage(shared.data(), bytes, grid.options.seed);
+  uint32_t threads = uint32_t(grid.shape.block.count());
+  for (uint32_t first = 0; first < threads; first += warpSize) {
+    uint32_t count = std::min(threads - first, warpSize);
+    warps.push_back(std::make_unique<Warp>(*this, kernel, first / warpSize,
+                                           allLanes >> (warpSize - count)));
+  }
+  for (Barrier &each : barriers) {
+    each.lanes.resize(warps.size());
+    each.pcs.resize(warps.size());
+  }
+}
+
+uint64_t Block::run(uint64_t quantum) {
+  uint64_t executed = 0;
+  // A seed begins with another warp each time.
+  size_t first = seed() ? grid.random() % warps.size() : 0;
+  for (size_t i = 0; i < warps.size(); ++i) {
+    Warp &warp = *warps[(first + i) % warps.size()];
+    if (!warp.canRun())
+      continue;
+    grid.running = &warp;
+    uint64_t budget = seed() ? 1 + grid.random() % 200 : quantum;
+    uint64_t done = warp.run(budget);
+    grid.executed += done;
+    executed += done;
+  }
+  return executed;
+}
+
+bool Block::hasExited() const {
+  return std::ranges::all_of(
+      warps, [](const auto &warp) { return warp->hasExited(); });
+}
+
+uint32_t Block::liveThreads() const {
+  uint32_t threads = 0;
+  for (const auto &warp : warps)
+    threads += warp->hasExited() ? 0 : warpSize;
+  return threads;
+}
+
+void Block::arrive(Warp &warp, const Arrival &arrival) {
+  uint32_t number = arrival.barrier;
+  auto wrong = [&](const std::string &what) {
+    return Fault(FaultKind::LaunchFailure,
+                 "barrier " + std::to_string(number) + ": " + what,
+                 std::countr_zero(warp.active));
+  };
+  if (number >= barrierCount)
+    throw wrong("a block has barriers 0 to 15");
+  if (arrival.threads % warpSize)
+    throw wrong(std::to_string(arrival.threads) +
+                " threads are no whole warps");
+  Barrier &barrier = barriers[number];
+  if (!barrier.isUsed) {
+    barrier.isUsed = true;
+    barrier.wantsAll = arrival.threads == 0;
+    barrier.threads = arrival.threads;
+    barrier.reduction = arrival.reduction;
+  } else if (barrier.wantsAll != (arrival.threads == 0) ||
+             barrier.threads != arrival.threads) {
+    throw wrong("it waits for " +
+                (barrier.wantsAll ? "all" : std::to_string(barrier.threads)) +
+                " threads, and is now to wait for " +
+                (arrival.threads ? std::to_string(arrival.threads) : "all"));
+  } else if (barrier.reduction != arrival.reduction) {
+    throw wrong("threads that reduce meet threads that do not, or reduce "
+                "otherwise");
+  }
+  uint32_t &lanes = barrier.lanes[warp.index];
+  uint32_t pc = warp.current().pc;
+  if (lanes & warp.active)
+    throw wrong("a thread comes for the second time before its warp came");
+  if (lanes && arrival.isAligned && barrier.pcs[warp.index] != pc)
+    throw wrong(
+        "lanes of a warp come by different .aligned instructions, "
+        "lines " +
+        std::to_string(grid.kernel.steps[barrier.pcs[warp.index]].line) +
+        " and " + std::to_string(grid.kernel.steps[pc].line));
+  barrier.pcs[warp.index] = pc;
+  lanes |= warp.active;
+  barrier.trues += uint32_t(std::popcount(arrival.predicate & warp.active));
+  barrier.falses += uint32_t(std::popcount(~arrival.predicate & warp.active));
+  if (arrival.waits)
+    warp.wait(Wait::Barrier, number);
+  else
+    warp.advance();
+  countWarp(barrier, number, warp);
+}
+
+void Block::countWarp(Barrier &barrier, uint32_t number, Warp &warp) {
+  uint32_t &lanes = barrier.lanes[warp.index];
+  if (!lanes || (warp.liveLanes() & ~lanes))
+    return;
+  // Threads are counted by whole warps.
+  lanes = 0;
+  barrier.arrived += warpSize;
+  completeIfDone(barrier, number);
+}
+
+void Block::completeIfDone(Barrier &barrier, uint32_t number) {
+  if (!barrier.isUsed || barrier.arrived == 0)
+    return;
+  uint32_t wanted = barrier.wantsAll ? liveThreads() : barrier.threads;
+  if (barrier.arrived < wanted)
+    return;
+  if (barrier.arrived > wanted && !barrier.wantsAll)
+    throw Fault(FaultKind::LaunchFailure, "barrier " + std::to_string(number) +
+                                              ": " +
+                                              std::to_string(barrier.arrived) +
+                                              " threads came, it is "
+                                              "complete with " +
+                                              std::to_string(wanted));
+  Barrier done = barrier;
+  barrier.isUsed = false;
+  barrier.arrived = barrier.trues = barrier.falses = 0;
+  grid.progressAt = grid.executed;
+  uint32_t result = 0;
+  switch (done.reduction) {
+  case Reduction::None:
+    break;
+  case Reduction::Count:
+    result = done.trues;
+    break;
+  case Reduction::And:
+    result = done.falses == 0;
+    break;
+  case Reduction::Or:
+    result = done.trues != 0;
+    break;
+  }
+  for (const auto &warp : warps)
+    warp->wake(Wait::Barrier, number, [&](Warp &each, const Step &step) {
+      if (done.reduction == Reduction::Count)
+        forLanes(each.active, [&](unsigned lane) {
+          put(each.destination(step.operands[0]), lane, result);
+        });
+      else if (done.reduction != Reduction::None)
+        each.setPredicate(step.predicates[0], result ? allLanes : 0);
+    });
+}
+
+void Block::lanesExited(Warp &warp) {
+  for (uint32_t i = 0; i < barrierCount; ++i) {
+    if (!warp.hasExited())
+      countWarp(barriers[i], i, warp);
+    else
+      barriers[i].lanes[warp.index] = 0;
+    completeIfDone(barriers[i], i);
+  }
+}
+
+std::vector<std::string> Block::whatWaits() const {
+  std::vector<std::string> result;
+  for (const auto &warp : warps)
+    for (const Group &each : warp->allGroups()) {
+      // A barrier's waiters stand behind it.
+      uint32_t pc = each.pc - (each.wait == Wait::Barrier);
+      char lanes[16];
+      std::snprintf(lanes, sizeof lanes, "0x%08x", each.lanes);
+      std::string text = "warp " + std::to_string(warp->index) + " lanes " +
+                         lanes + ", PTX line " +
+                         std::to_string(grid.kernel.steps[pc].line) + ": ";
+      if (each.wait == Wait::Barrier) {
+        const Barrier &barrier = barriers[each.waitsFor];
+        text +=
+            "waits at barrier " + std::to_string(each.waitsFor) + ", " +
+            std::to_string(barrier.arrived) + " of " +
+            std::to_string(barrier.wantsAll ? liveThreads() : barrier.threads) +
+            " threads came";
+      } else {
+        text += "waits for other lanes of its warp";
+      }
+      result.push_back(text);
+    }
+  return result;
+}
+
+} // namespace ptx

@@ -1,0 +1,73 @@
+//===- Block.h - threads that share memory and barriers -------*- C++ -*-===//
+#ifndef TOOLS_PTX_EMULATOR_EXEC_BLOCK_H
+#define TOOLS_PTX_EMULATOR_EXEC_BLOCK_H
+
+#include "tools/ptx-emulator/exec/Grid.h"
+#include "tools/ptx-emulator/exec/Warp.h"
+
+namespace ptx {
+
+/// Barriers that a block has: operands of bar are 0 to 15.
+constexpr unsigned barrierCount = 16;
+
+enum class Reduction : uint8_t { None, Count, And, Or };
+
+/// What the threads that come to a barrier ask of it.
+struct Arrival {
+  uint32_t barrier;
+  /// Threads that complete it; 0: all of the block that have not exited.
+  uint32_t threads;
+  Reduction reduction = Reduction::None;
+  /// Of a reduction: lanes whose predicate is true.
+  uint32_t predicate = 0;
+  bool waits = true;
+  /// All lanes of a warp come by the same instruction.
+  bool isAligned = true;
+};
+
+class Block {
+public:
+  Block(Grid &grid, Dimensions index, uint32_t number);
+
+  /// Lets each warp that can go on execute up to `quantum` instructions.
+  /// Returns how many were executed: 0 if all wait or have exited.
+  uint64_t run(uint64_t quantum);
+  bool hasExited() const;
+
+  /// The active lanes of `warp` come to a barrier. Throws Fault for one that is
+  /// used in another way by others, or completed by more than it asks for.
+  void arrive(Warp &warp, const Arrival &arrival);
+  /// Barriers no longer wait for lanes that have exited.
+  void lanesExited(Warp &warp);
+
+  uint64_t seed() const { return grid.options.seed; }
+  /// States of warps and barriers, for a report that all wait.
+  std::vector<std::string> whatWaits() const;
+
+  Grid &grid;
+  const Dimensions index;
+  const uint32_t number; // of the grid's blocks, x first
+  std::vector<uint8_t> shared, sharedDefined;
+
+private:
+  struct Barrier {
+    uint32_t threads = 0; // that complete it
+    uint32_t arrived = 0; // of whole warps
+    Reduction reduction = Reduction::None;
+    bool isUsed = false, wantsAll = false;
+    /// Per warp: lanes that came, while others of it are still to come; and
+    /// where, of an aligned instruction.
+    std::vector<uint32_t> lanes, pcs;
+    uint32_t trues = 0, falses = 0; // threads, of a reduction
+  };
+  void countWarp(Barrier &barrier, uint32_t number, Warp &warp);
+  void completeIfDone(Barrier &barrier, uint32_t number);
+  uint32_t liveThreads() const;
+
+  Barrier barriers[barrierCount];
+  std::vector<std::unique_ptr<Warp>> warps;
+};
+
+} // namespace ptx
+
+#endif // TOOLS_PTX_EMULATOR_EXEC_BLOCK_H

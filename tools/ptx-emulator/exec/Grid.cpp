@@ -1,0 +1,133 @@
+//===- Grid.cpp - one launch of a kernel ----------------------------------===//
+#include "tools/ptx-emulator/exec/Grid.h"
+#include "tools/ptx-emulator/exec/Block.h"
+
+#include <algorithm>
+#include <cfenv>
+#include <numeric>
+
+namespace ptx {
+
+/// Instructions of a warp until the next one runs.
+static constexpr uint64_t quantum = 4096;
+/// Warp instructions without progress after which one more block is let in:
+/// what runs may wait for a block that is not there yet.
+static constexpr uint64_t patience = 200'000;
+
+Grid::Grid(const Kernel &kernel, const LaunchShape &shape,
+           std::span<const uint8_t> parameters, DeviceMemory &memory,
+           const DeviceLimits &limits, const Options &options)
+    : kernel(kernel), shape(shape),
+      parameters(parameters.begin(), parameters.end()), memory(memory),
+      limits(limits), options(options), random(options.seed) {}
+
+Grid::~Grid() = default;
+
+/// Order in which blocks begin: as they are numbered, backward or shuffled.
+static std::vector<uint32_t> orderOf(uint64_t blocks, uint64_t seed,
+                                     std::mt19937_64 &random) {
+  std::vector<uint32_t> order(blocks);
+  std::iota(order.begin(), order.end(), 0);
+  if (seed % 3 == 1)
+    std::ranges::reverse(order);
+  if (seed % 3 == 2)
+    for (size_t i = order.size(); i > 1; --i)
+      std::swap(order[i - 1], order[random() % i]);
+  return order;
+}
+
+void Grid::run() {
+  // The host's program may round or flush otherwise.
+  std::fenv_t environment;
+  std::fegetenv(&environment);
+  std::fesetenv(FE_DFL_ENV);
+  struct Restore {
+    const std::fenv_t &environment;
+    ~Restore() { std::fesetenv(&environment); }
+  } restore{environment};
+
+  std::vector<uint32_t> order =
+      orderOf(shape.grid.count(), options.seed, random);
+  size_t next = 0, window = shape.isCooperative ? order.size() : 1;
+  uint64_t admittedAt = 0;
+  try {
+    while (next < order.size() || !resident.empty()) {
+      while (resident.size() < window && next < order.size()) {
+        uint32_t number = order[next++];
+        Dimensions index = {number % shape.grid.x,
+                            number / shape.grid.x % shape.grid.y,
+                            number / shape.grid.x / shape.grid.y};
+        resident.push_back(std::make_unique<Block>(*this, index, number));
+      }
+      uint64_t before = executed;
+      for (const auto &block : resident)
+        block->run(quantum);
+      if (executed == before)
+        reportDeadlock();
+      if (std::erase_if(resident,
+                        [](const auto &block) { return block->hasExited(); })) {
+        progressAt = executed;
+        window = shape.isCooperative ? window : 1;
+      }
+      if (executed - progressAt > options.limit)
+        throw Fault(FaultKind::LaunchTimeout,
+                    "no thread stored anything or came through a barrier for " +
+                        std::to_string(options.limit) + " instructions");
+      if (executed - std::max(progressAt, admittedAt) > patience) {
+        window = std::max(window, resident.size() + 1);
+        admittedAt = executed;
+      }
+    }
+  } catch (const Fault &fault) {
+    report(fault);
+  }
+}
+
+static std::string textOf(const Dimensions &index) {
+  return "(" + std::to_string(index.x) + "," + std::to_string(index.y) + "," +
+         std::to_string(index.z) + ")";
+}
+
+void Grid::report(const Fault &fault) const {
+  std::string text = fault.what();
+  const Step &step = kernel.steps[running->currentPc()];
+  int lane = fault.lane;
+  if (lane < 0 && running->active)
+    lane = std::countr_zero(running->active);
+  text += "\nkernel " + kernel.entry->name + ", block " +
+          textOf(running->block.index) + ", warp " +
+          std::to_string(running->index);
+  if (lane >= 0)
+    text += " lane " + std::to_string(lane);
+  text += ", PTX line " + std::to_string(step.line) + ": " +
+          std::string(kernel.module->lineOfSource(step.line));
+  const SourcePlace &place = step.place;
+  if (place.file && place.file < kernel.module->files.size())
+    text += "  (source: " + kernel.module->files[place.file] + ":" +
+            std::to_string(place.line) + ":" + std::to_string(place.column) +
+            ")";
+  for (const std::string &each : fault.details)
+    text += "\n" + each;
+  text += "\nreplay: DS_EMU_SEED=" + std::to_string(options.seed);
+  throw Report(fault.kind, text);
+}
+
+void Grid::reportDeadlock() const {
+  std::string text = "deadlock: every thread waits";
+  text += "\nkernel " + kernel.entry->name;
+  // Of a grid whose blocks all wait the first says enough.
+  size_t shown = 0;
+  for (const auto &block : resident) {
+    if (++shown > 4) {
+      text += "\nand " + std::to_string(resident.size() - 4) + " more blocks";
+      break;
+    }
+    text += "\nblock " + textOf(block->index);
+    for (const std::string &each : block->whatWaits())
+      text += "\n  " + each;
+  }
+  text += "\nreplay: DS_EMU_SEED=" + std::to_string(options.seed);
+  throw Report(FaultKind::LaunchTimeout, text);
+}
+
+} // namespace ptx

@@ -1,0 +1,66 @@
+//===- Grid.h - one launch of a kernel ------------------------*- C++ -*-===//
+#ifndef TOOLS_PTX_EMULATOR_EXEC_GRID_H
+#define TOOLS_PTX_EMULATOR_EXEC_GRID_H
+
+#include "tools/ptx-emulator/diag/Fault.h"
+#include "tools/ptx-emulator/exec/Limits.h"
+#include "tools/ptx-emulator/mem/DeviceMemory.h"
+
+#include <functional>
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+namespace ptx {
+
+class Block;
+class Warp;
+
+/// How a launch is executed and what is checked.
+struct Options {
+  /// Another one: another order of warps and other contents of memory and
+  /// registers that nobody wrote. The same one: the same bits.
+  uint64_t seed = 0;
+  /// Instructions of warps without progress until a launch is given up.
+  uint64_t limit = 100'000'000;
+  /// Reading bytes that nobody wrote is a fault.
+  bool checksDefined = true;
+  /// Takes what kernels print.
+  std::function<void(std::string_view)> print;
+};
+
+class Grid {
+public:
+  /// `parameters`: the bytes of the entry's, as Kernel::parameterOffsets says.
+  Grid(const Kernel &kernel, const LaunchShape &shape,
+       std::span<const uint8_t> parameters, DeviceMemory &memory,
+       const DeviceLimits &limits, const Options &options);
+  ~Grid();
+
+  /// Executes all blocks. Throws Report for what stops the kernel.
+  void run();
+
+  const Kernel &kernel;
+  const LaunchShape shape;
+  const std::vector<uint8_t> parameters;
+  DeviceMemory &memory;
+  const DeviceLimits &limits;
+  const Options &options;
+  /// Warp instructions up to now, and how many there were when a thread last
+  /// got further: clocks, and what a launch without end is known by.
+  uint64_t executed = 0, progressAt = 0;
+  std::mt19937_64 random;
+  /// The warp that executes, for reports.
+  Warp *running = nullptr;
+
+private:
+  [[noreturn]] void report(const Fault &fault) const;
+  [[noreturn]] void reportDeadlock() const;
+
+  std::vector<std::unique_ptr<Block>> resident;
+};
+
+} // namespace ptx
+
+#endif // TOOLS_PTX_EMULATOR_EXEC_GRID_H

@@ -1,0 +1,43 @@
+//===- Limits.h - what a device can launch --------------------*- C++ -*-===//
+#ifndef TOOLS_PTX_EMULATOR_EXEC_LIMITS_H
+#define TOOLS_PTX_EMULATOR_EXEC_LIMITS_H
+
+#include "tools/ptx-emulator/exec/Kernel.h"
+
+#include <string>
+
+namespace ptx {
+
+struct Dimensions {
+  uint32_t x = 1, y = 1, z = 1;
+  uint64_t count() const { return uint64_t(x) * y * z; }
+};
+
+struct LaunchShape {
+  Dimensions grid, block;
+  uint64_t dynamicShared = 0; // bytes
+  /// All blocks are there at once, and may wait for each other.
+  bool isCooperative = false;
+};
+
+struct DeviceLimits {
+  uint32_t multiprocessors;
+  uint32_t threadsPerMultiprocessor, threadsPerBlock;
+  /// Bytes; of a block the most that it can opt in to.
+  uint64_t sharedPerMultiprocessor, sharedPerBlock;
+};
+
+/// Of an A100 (80) or an H200 (90).
+DeviceLimits limitsOf(unsigned architecture);
+
+/// Blocks of a kernel that fit on the device at once.
+uint64_t residentBlocks(const Kernel &kernel, const LaunchShape &shape,
+                        const DeviceLimits &limits);
+
+/// What is wrong with a launch; empty: nothing.
+std::string whyNotLaunched(const Kernel &kernel, const LaunchShape &shape,
+                           const DeviceLimits &limits);
+
+} // namespace ptx
+
+#endif // TOOLS_PTX_EMULATOR_EXEC_LIMITS_H

@@ -1,0 +1,201 @@
+//===- Atomics.cpp - atom and red -----------------------------------------===//
+#include "tools/ptx-emulator/exec/Access.h"
+#include "tools/ptx-emulator/exec/Block.h"
+#include "tools/ptx-emulator/exec/ops/Compute.h"
+#include "tools/ptx-emulator/num/Single.h"
+
+#include <algorithm>
+
+namespace ptx {
+
+using namespace formats;
+
+/// One lane after the other: the value in memory becomes apply(old, b, c), and
+/// the old one is what the lane gets. T is the type in memory. `isReduction`:
+/// there is no destination, and operands begin one earlier.
+template <class T, auto apply, bool isReduction>
+static void atomically(Warp &warp, const Step &step) {
+  constexpr unsigned first = isReduction ? 1 : 2;
+  const AddressRef &ref = step.addresses[0];
+  const Row *base = warp.source(ref.base);
+  const Row *b = warp.source(step.operands[first]);
+  const Row *c = warp.source(step.operands[first + 1]);
+  bool hasChanged = false;
+  forLanes(warp.active, [&](unsigned lane) {
+    uint64_t address = warp.address(ref, base, lane);
+    Cell cell = locate(warp, ref.space, address, sizeof(T), lane, Use::Write);
+    checkDefined(warp, cell, address, sizeof(T), lane);
+    T left = get<T>(b, lane), right = get<T>(c, lane), old, value;
+    if constexpr (sizeof(T) == 16) {
+      // No host instruction that every machine has: blocks that have such
+      // ones run after each other.
+      std::memcpy(&old, cell.bytes, sizeof old);
+      value = apply(old, left, right);
+      std::memcpy(cell.bytes, &value, sizeof value);
+    } else {
+      using Bits = Unsigned<sizeof(T)>;
+      auto *at = reinterpret_cast<Bits *>(cell.bytes);
+      Bits before = __atomic_load_n(at, __ATOMIC_RELAXED), after;
+      do {
+        old = std::bit_cast<T>(before);
+        if constexpr (requires { apply(cell.space, old, left, right); })
+          value = apply(cell.space, old, left, right);
+        else
+          value = apply(old, left, right);
+        after = std::bit_cast<Bits>(value);
+      } while (!__atomic_compare_exchange_n(
+          at, &before, after, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    }
+    hasChanged |= !(old == value);
+    if constexpr (!isReduction)
+      put(warp.destination(step.operands[0]), lane, old);
+  });
+  if (hasChanged)
+    warp.block.grid.progressAt = warp.block.grid.executed;
+}
+
+//===-- Operations --------------------------------------------------------===//
+
+static constexpr auto exchange = [](auto, auto b, auto) { return b; };
+static constexpr auto compareAndSwap = [](auto old, auto b, auto c) {
+  return old == b ? c : old;
+};
+static constexpr auto bitAnd = [](auto old, auto b, auto) {
+  return decltype(old)(old & b);
+};
+static constexpr auto bitOr = [](auto old, auto b, auto) {
+  return decltype(old)(old | b);
+};
+static constexpr auto bitXor = [](auto old, auto b, auto) {
+  return decltype(old)(old ^ b);
+};
+static constexpr auto integerSum = [](auto old, auto b, auto) {
+  return decltype(old)(wrapping(old) + wrapping(b));
+};
+static constexpr auto least = [](auto old, auto b, auto) {
+  return std::min(old, b);
+};
+static constexpr auto greatest = [](auto old, auto b, auto) {
+  return std::max(old, b);
+};
+static constexpr auto increment = [](auto old, auto b, auto) {
+  return old >= b ? decltype(old)(0) : decltype(old)(old + 1);
+};
+static constexpr auto decrement = [](auto old, auto b, auto) {
+  return old == 0 || old > b ? b : decltype(old)(old - 1);
+};
+/// In global memory subnormal numbers are flushed, in shared memory they are
+/// not (PTX ISA, atom).
+static constexpr auto singleSum = [](Space space, float old, float b, float) {
+  return space == Space::Shared ? canonical(old + b)
+                                : canonical(flushed(flushed(old) + flushed(b)));
+};
+static constexpr auto doubleSum = [](double old, double b, double) {
+  return old + b;
+};
+template <const Format &format>
+static constexpr auto halfSum = [](uint16_t old, uint16_t b, uint16_t) {
+  return uint16_t(
+      narrow(format, widen(format, old) + widen(format, b), Rounding::Nearest));
+};
+/// Of the halves of a pair, each of which is atomic by itself.
+template <const Format &format>
+static constexpr auto pairSum = [](uint32_t old, uint32_t b, uint32_t) {
+  uint32_t low = halfSum<format>(uint16_t(old), uint16_t(b), 0);
+  uint32_t high = halfSum<format>(uint16_t(old >> 16), uint16_t(b >> 16), 0);
+  return low | high << 16;
+};
+
+template <auto apply, bool isReduction> static Handler ofWidth(Type type) {
+  switch (bitsOf(type)) {
+  case 16:
+    return &atomically<uint16_t, apply, isReduction>;
+  case 32:
+    return &atomically<uint32_t, apply, isReduction>;
+  case 64:
+    return &atomically<uint64_t, apply, isReduction>;
+  default:
+    return &atomically<Wide, apply, isReduction>;
+  }
+}
+
+template <auto apply, bool isReduction> static Handler ofBits(Type type) {
+  return bitsOf(type) == 64 ? &atomically<uint64_t, apply, isReduction>
+                            : &atomically<uint32_t, apply, isReduction>;
+}
+
+template <auto apply, bool isReduction> static Handler ofIntegers(Type type) {
+  switch (type) {
+  case Type::s32:
+    return &atomically<int32_t, apply, isReduction>;
+  case Type::s64:
+    return &atomically<int64_t, apply, isReduction>;
+  default:
+    return ofBits<apply, isReduction>(type);
+  }
+}
+
+template <bool isReduction> static Handler sum(const Modifiers &m) {
+  switch (m.type()) {
+  case Type::f32:
+    return &atomically<float, singleSum, isReduction>;
+  case Type::f64:
+    return &atomically<double, doubleSum, isReduction>;
+  case Type::f16:
+    return &atomically<uint16_t, halfSum<f16>, isReduction>;
+  case Type::bf16:
+    return &atomically<uint16_t, halfSum<bf16>, isReduction>;
+  case Type::f16x2:
+    return &atomically<uint32_t, pairSum<f16>, isReduction>;
+  case Type::bf16x2:
+    return &atomically<uint32_t, pairSum<bf16>, isReduction>;
+  default:
+    return ofBits<integerSum, isReduction>(m.type());
+  }
+}
+
+/// Null: the type has no such operation.
+template <bool isReduction> static Handler operation(const Modifiers &m) {
+  Type type = m.type();
+  bool isInteger = !isFloat(type) && type != Type::b128;
+  if (m.has("add"))
+    return isInteger || isFloat(type) ? sum<isReduction>(m) : nullptr;
+  if (m.has("exch"))
+    return ofWidth<exchange, isReduction>(type);
+  if (m.has("cas"))
+    return ofWidth<compareAndSwap, isReduction>(type);
+  if (!isInteger)
+    return nullptr;
+  if (m.has("and"))
+    return ofBits<bitAnd, isReduction>(type);
+  if (m.has("or"))
+    return ofBits<bitOr, isReduction>(type);
+  if (m.has("xor"))
+    return ofBits<bitXor, isReduction>(type);
+  if (m.has("min"))
+    return ofIntegers<least, isReduction>(type);
+  if (m.has("max"))
+    return ofIntegers<greatest, isReduction>(type);
+  if (m.has("inc"))
+    return ofBits<increment, isReduction>(type);
+  return ofBits<decrement, isReduction>(type);
+}
+
+Selection select_atom(const Modifiers &m) {
+  Type type = m.type();
+  std::vector<Type> types = {type, type, type};
+  if (!m.has("cas"))
+    types = {type, type, Type::b64}; // a cache policy
+  else
+    types.push_back(Type::b64);
+  return {operation<false>(m), types, false, bitsOf(type) / 8};
+}
+
+Selection select_red(const Modifiers &m) {
+  if (m.has("async"))
+    return {};
+  return {
+      operation<true>(m), {m.type(), Type::b64}, false, bitsOf(m.type()) / 8};
+}
+
+} // namespace ptx

@@ -1,0 +1,14 @@
+//===- Barriers.h - selectors that bar shares -----------------*- C++ -*-===//
+#ifndef TOOLS_PTX_EMULATOR_EXEC_OPS_BARRIERS_H
+#define TOOLS_PTX_EMULATOR_EXEC_OPS_BARRIERS_H
+
+#include "tools/ptx-emulator/exec/Selection.h"
+
+namespace ptx {
+
+/// bar.warp.sync.
+Selection warpBarrierSelection();
+
+} // namespace ptx
+
+#endif // TOOLS_PTX_EMULATOR_EXEC_OPS_BARRIERS_H

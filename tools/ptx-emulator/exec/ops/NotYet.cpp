@@ -1,0 +1,27 @@
+//===- NotYet.cpp - instructions that are read but not executed -----------===//
+//
+// A kernel with one of them is refused when it is decoded.
+//
+//===----------------------------------------------------------------------===//
+#include "tools/ptx-emulator/exec/Selection.h"
+
+namespace ptx {
+
+#define NOT_YET(opcode)                                                        \
+  Selection select_##opcode(const Modifiers &) { return {}; }
+
+NOT_YET(cp)
+NOT_YET(getctarank)
+NOT_YET(griddepcontrol)
+NOT_YET(ldmatrix)
+NOT_YET(mapa)
+NOT_YET(mbarrier)
+NOT_YET(mma)
+NOT_YET(movmatrix)
+NOT_YET(setmaxnreg)
+NOT_YET(stmatrix)
+NOT_YET(wgmma)
+
+#undef NOT_YET
+
+} // namespace ptx
