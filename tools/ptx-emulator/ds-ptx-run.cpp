@@ -3,16 +3,16 @@
 #include "tools/ptx-emulator/ptx/Lexer.h"
 #include "tools/ptx-emulator/ptx/Opcodes.h"
 #include "tools/ptx-emulator/ptx/Parser.h"
+#include "tools/ptx-emulator/run/Launch.h"
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
+#include <charconv>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 
 namespace {
 
 struct Command {
+  ptx::LaunchRequest launch;
   std::vector<std::string> check;
   bool listForms = false;
 };
@@ -49,24 +49,48 @@ void describe(const std::string &path, const ptx::Module &module) {
 /// Whether the file is a module that the emulator takes; says what is in it, or
 /// why not.
 bool check(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  char block[65536];
-  while (file.read(block, sizeof block) || file.gcount() > 0)
-    text.append(block, size_t(file.gcount()));
-  if (!file.is_open() || file.bad()) {
-    std::fprintf(stderr, "ds-ptx-run: error: cannot read '%s': %s\n",
-                 path.c_str(), std::strerror(errno));
-    return false;
-  }
   try {
-    describe(path, ptx::parseModule(text));
+    describe(path, ptx::parseModule(ptx::readText(path)));
     return true;
   } catch (const ptx::Error &error) {
     std::fprintf(stderr, "ds-ptx-run: error: %s: %s\n", path.c_str(),
                  error.what());
-    return false;
+  } catch (const std::runtime_error &error) {
+    std::fprintf(stderr, "ds-ptx-run: error: %s\n", error.what());
   }
+  return false;
+}
+
+/// Whether the kernel ran to its end.
+bool run(const ptx::LaunchRequest &request) {
+  try {
+    ptx::launch(request);
+    return true;
+  } catch (const ptx::Report &report) {
+    std::fprintf(stderr, "DS-EMU error: %s\n", report.what());
+  } catch (const std::bad_alloc &) {
+    std::fprintf(stderr, "ds-ptx-run: error: not enough memory\n");
+  } catch (const std::runtime_error &error) {
+    std::fprintf(stderr, "ds-ptx-run: error: %s\n", error.what());
+  }
+  return false;
+}
+
+/// "2", "2,3" or "2,3,4".
+std::string parseDimensions(const std::string &text, ptx::Dimensions &result) {
+  uint32_t *to[] = {&result.x, &result.y, &result.z};
+  const char *at = text.data(), *end = at + text.size();
+  for (size_t i = 0; i < 3; ++i) {
+    auto [next, error] = std::from_chars(at, end, *to[i]);
+    if (error != std::errc())
+      break;
+    if (next == end)
+      return "";
+    if (*next != ',')
+      break;
+    at = next + 1;
+  }
+  return "'" + text + "' is not 1 to 3 numbers, as in 4 or 4,2,1";
 }
 
 void listForms() {
@@ -83,29 +107,92 @@ void listForms() {
 
 int main(int argc, char **argv) {
   Command command;
-  CLI::App app{"Reads PTX as the emulator does, which refuses what it does not "
-               "know instead of\nignoring it.\n\n"
-               "  ds-ptx-run --check kernel.ptx\n\n"
-               "Exit codes: 0 done, 1 a file was refused, 2 wrong usage.",
-               "ds-ptx-run"};
+  CLI::App app{
+      "Runs a kernel of a PTX file without a GPU, and reports what it does "
+      "wrong: reads of\nmemory that nobody wrote, accesses out of bounds, "
+      "barriers that never complete.\n\n"
+      "  ds-ptx-run scale.ptx --grid 4 --block 64 --arg f32[256]=iota --arg "
+      "f32=0.5 --arg u32=256 --dump 0\n\n"
+      "The entry's parameters are given in their order. TYPE=VALUE is a "
+      "number, TYPE[COUNT] a buffer\nwhose address is the argument: without "
+      "contents, or with =iota (0, 1, 2, ...), =VALUE for all\nelements, "
+      "=V0,V1,... or =@FILE for the bytes of a file. Types are u8 to u64, s8 "
+      "to s64, b8 to b64,\nf16, bf16, f32, f64, e4m3 and e5m2; 0x... are the "
+      "bits of any of them.\n\n"
+      "Exit codes: 0 done, 1 a file was refused or a kernel stopped, 2 wrong "
+      "usage.",
+      "ds-ptx-run"};
+  app.add_option("FILE", command.launch.file, "PTX file to run an entry of");
+  app.add_option("--entry", command.launch.entry,
+                 "the entry to run (default: the only one of the file)")
+      ->type_name("NAME");
+  std::string grid = "1", block = "1";
+  auto dimensions = [](ptx::Dimensions &result) {
+    return [&result](const std::string &text) {
+      return parseDimensions(text, result);
+    };
+  };
+  ptx::LaunchShape &shape = command.launch.shape;
+  app.add_option("--grid", grid, "blocks of the grid (default: 1)")
+      ->type_name("X[,Y[,Z]]")
+      ->check(dimensions(shape.grid));
+  app.add_option("--block", block, "threads of a block (default: 1)")
+      ->type_name("X[,Y[,Z]]")
+      ->check(dimensions(shape.block));
+  app.add_option("--smem", shape.dynamicShared,
+                 "bytes of dynamic shared memory (default: 0)")
+      ->type_name("BYTES");
+  app.add_flag("--cooperative", shape.isCooperative,
+               "all blocks are on the device at once and may wait for each "
+               "other");
+  app.add_option("--arg", command.launch.arguments,
+                 "an argument; once for each parameter")
+      ->type_name("TYPE=VALUE|TYPE[COUNT][=CONTENTS]")
+      ->allow_extra_args(false);
+  app.add_option("--dump", command.launch.dumps,
+                 "print the buffer of argument N (from 0) when the kernel has "
+                 "ended, or write its bytes to a file; elements that nobody "
+                 "wrote are printed as ?")
+      ->type_name("N[=FILE]")
+      ->allow_extra_args(false);
+  app.add_option("--seed", command.launch.options.seed,
+                 "order of blocks and warps, and contents of memory that "
+                 "nobody wrote; the same seed gives the same bits and the "
+                 "same report (default: 0)")
+      ->type_name("N");
+  app.add_option("--limit", command.launch.options.limit,
+                 "give up after so many warp instructions without a store or "
+                 "a barrier (default: 100000000)")
+      ->type_name("N");
+  bool allowsUndefined = false;
+  app.add_flag("--allow-undefined", allowsUndefined,
+               "do not stop at reads of memory that nobody wrote");
   app.add_option("--check", command.check,
-                 "read these files, and print their functions or the first "
-                 "line that is refused and why")
+                 "read these files instead, and print their functions or the "
+                 "first line that is refused and why")
       ->type_name("FILE");
   app.add_flag("--list-forms", command.listForms,
-               "print every instruction that is known: opcode, least target "
-               "and version, operands, modifiers (opcodes.def says how to read "
-               "them)");
-  app.require_option(1);
+               "print every instruction that is known instead: opcode, least "
+               "target and version, operands, modifiers (opcodes.def says how "
+               "to read them)");
   try {
     app.parse(argc, argv);
+    if (command.launch.file.empty() && command.check.empty() &&
+        !command.listForms)
+      throw CLI::RequiredError("FILE, --check or --list-forms");
   } catch (const CLI::ParseError &error) {
     return tool::exitCode(app, error);
   }
+  command.launch.options.checksDefined = !allowsUndefined;
+  command.launch.options.print = [](std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  };
   if (command.listForms)
     listForms();
   bool isFine = true;
   for (const std::string &path : command.check)
     isFine &= check(path);
+  if (!command.launch.file.empty())
+    isFine &= run(command.launch);
   return isFine ? 0 : 1;
 }

@@ -1,0 +1,31 @@
+//===- Launch.h - a kernel run from the command line ----------*- C++ -*-===//
+#ifndef TOOLS_PTX_EMULATOR_RUN_LAUNCH_H
+#define TOOLS_PTX_EMULATOR_RUN_LAUNCH_H
+
+#include "tools/ptx-emulator/exec/Grid.h"
+
+#include <string>
+#include <vector>
+
+namespace ptx {
+
+struct LaunchRequest {
+  std::string file, entry; // empty: the only one of the file
+  LaunchShape shape;
+  std::vector<std::string> arguments; // Arguments.h
+  /// "2": prints the third argument's elements; "2=out.bin": writes its bytes.
+  std::vector<std::string> dumps;
+  Options options;
+};
+
+/// Runs it and prints what it is asked for to the standard output. Throws
+/// std::runtime_error: what is wrong with the request or the file; Report: what
+/// the kernel did.
+void launch(const LaunchRequest &request);
+
+/// A whole file. Throws std::runtime_error.
+std::string readText(const std::string &path);
+
+} // namespace ptx
+
+#endif // TOOLS_PTX_EMULATOR_RUN_LAUNCH_H
