@@ -145,8 +145,15 @@ void FunctionDecoder::decodeOperands(const Instruction &instruction,
     case 'V': {
       Type type = nextType();
       bool isDestination = letter == 'D' || letter == 'W';
+      size_t number = types - 1;
       Step::Vector vector =
           this->vector(operand, type, mayBeWider, isDestination);
+      unsigned count =
+          number < selection.counts.size() ? selection.counts[number] : 1;
+      if (vector.count != count && instruction.form->opcode != "mov")
+        refuse(std::to_string(vector.count) +
+               (vector.count == 1 ? " register" : " registers") + " where " +
+               std::to_string(count) + " are wanted");
       if (i < step.vectors.size())
         step.vectors[i] = vector;
       if (vector.count && i < step.operands.size())
@@ -161,6 +168,18 @@ void FunctionDecoder::decodeOperands(const Instruction &instruction,
       }
       if (letter == 'W' && isSecond)
         step.predicates[0] = predicate(instruction.second);
+      break;
+    }
+    case 'X': {
+      bool isPredicate = operand.kind == OperandKind::Register &&
+                         function.registers[operand.index].type == Type::pred;
+      Type type = nextType();
+      if (isPredicate) {
+        step.predicates[2] = predicate(operand);
+        step.setting |= sourceIsPredicate;
+      } else {
+        step.operands[i] = source(operand, type, mayBeWider);
+      }
       break;
     }
     case 'P':

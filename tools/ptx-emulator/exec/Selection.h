@@ -11,6 +11,8 @@
 //   Q         predicates[2], the next predicates[3]
 //   A         addresses[0], the next addresses[1]
 //   N         numbers[0], the next numbers[1]
+//   X         operands[i], or, of a predicate, predicates[2], which the setting
+//             says by sourceIsPredicate
 //   L, T, C   target
 //
 // What is left out is a predicate that is true, or a sink.
@@ -51,12 +53,18 @@ private:
   const std::vector<std::string> &names;
 };
 
+/// A bit of Step::setting that the decoder sets.
+constexpr uint32_t sourceIsPredicate = uint32_t(1) << 31;
+
 struct Selection {
   /// Null: not executed yet.
   Handler handler = nullptr;
   /// Of the operands that are registers or numbers, in the order of the text;
   /// operands beyond have the last one's.
-  std::vector<Type> types;
+  std::vector<Type> types = {};
+  /// Registers that those operands are of, in the same order: 1 where it is not
+  /// said.
+  std::vector<unsigned> counts = {};
   /// Registers may be wider than their types: ld, st and cvt.
   bool mayBeWider = false;
   /// Bytes of an element in memory.
@@ -65,6 +73,27 @@ struct Selection {
   uint32_t setting = 0;
   /// Moves groups itself: branches, calls, what waits.
   bool isControl = false;
+
+  Selection &&withSetting(uint32_t value) && {
+    setting = value;
+    return std::move(*this);
+  }
+  Selection &&withBytes(unsigned count) && {
+    bytes = count;
+    return std::move(*this);
+  }
+  Selection &&withCounts(std::vector<unsigned> list) && {
+    counts = std::move(list);
+    return std::move(*this);
+  }
+  Selection &&wider() && {
+    mayBeWider = true;
+    return std::move(*this);
+  }
+  Selection &&control() && {
+    isControl = true;
+    return std::move(*this);
+  }
 };
 
 using Selector = Selection (*)(const Modifiers &);

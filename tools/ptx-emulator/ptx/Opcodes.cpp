@@ -110,6 +110,8 @@ static bool isOperand(char letter, const Operand &operand,
                                  std::ranges::all_of(operand.parts, isSource));
   case 'Q':
     return isKind(operand, {Register, Integer});
+  case 'X':
+    return isSource(operand) || isKind(operand, {Register});
   case 'N':
     return operand.kind == Integer;
   case 'A':
@@ -177,6 +179,9 @@ static std::string described(std::string_view operands) {
       break;
     case 'Q':
       name = "predicate to read";
+      break;
+    case 'X':
+      name = "source or predicate";
       break;
     case 'N':
       name = "number";

@@ -188,14 +188,14 @@ Selection select_atom(const Modifiers &m) {
     types = {type, type, Type::b64}; // a cache policy
   else
     types.push_back(Type::b64);
-  return {operation<false>(m), types, false, bitsOf(type) / 8};
+  return Selection{operation<false>(m), types}.withBytes(bitsOf(type) / 8);
 }
 
 Selection select_red(const Modifiers &m) {
   if (m.has("async"))
     return {};
-  return {
-      operation<true>(m), {m.type(), Type::b64}, false, bitsOf(m.type()) / 8};
+  return Selection{operation<true>(m), {m.type(), Type::b64}}.withBytes(
+      bitsOf(m.type()) / 8);
 }
 
 } // namespace ptx

@@ -80,7 +80,8 @@ static void lookUpAndTest(Warp &warp, const Step &step) {
 
 Selection select_lop3(const Modifiers &m) {
   if (m.has("and") || m.has("or"))
-    return {&lookUpAndTest, {Type::b32}, false, 0, m.has("or") ? 1u : 0u};
+    return Selection{&lookUpAndTest, {Type::b32}}.withSetting(m.has("or") ? 1u
+                                                                          : 0u);
   return {&compute<&lookUp, uint32_t, uint32_t, uint32_t>, {Type::b32}};
 }
 
@@ -187,11 +188,9 @@ Selection select_prmt(const Modifiers &m) {
                                         "ecl", "ecr", "rc16"};
   auto mode = std::ranges::find(
       modes, m.oneOf({"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"}));
-  return {&compute<&permute, uint32_t, uint32_t, uint32_t>,
-          {Type::b32},
-          false,
-          0,
-          uint32_t(mode - std::begin(modes))};
+  return Selection{&compute<&permute, uint32_t, uint32_t, uint32_t>,
+                   {Type::b32}}
+      .withSetting(uint32_t(mode - std::begin(modes)));
 }
 
 //===-- Counts and fields -------------------------------------------------===//
@@ -221,11 +220,9 @@ static constexpr auto highestBit = [](const Step &step, auto a) {
 };
 
 Selection select_bfind(const Modifiers &m) {
-  return {computeIntegers<highestBit, 1>(m.type()),
-          {Type::u32, m.type()},
-          false,
-          0,
-          m.has("shiftamt")};
+  return Selection{computeIntegers<highestBit, 1>(m.type()),
+                   {Type::u32, m.type()}}
+      .withSetting(m.has("shiftamt"));
 }
 
 /// The place of the |offset|-th set bit of a mask, from `base` on upward or
@@ -321,12 +318,10 @@ static constexpr auto extend = [](const Step &step, auto a, uint32_t count) {
 };
 
 Selection select_szext(const Modifiers &m) {
-  return {m.type() == Type::s32 ? &compute<extend, int32_t, uint32_t>
-                                : &compute<extend, uint32_t, uint32_t>,
-          {m.type(), m.type(), Type::u32},
-          false,
-          0,
-          m.has("clamp")};
+  return Selection{m.type() == Type::s32 ? &compute<extend, int32_t, uint32_t>
+                                         : &compute<extend, uint32_t, uint32_t>,
+                   {m.type(), m.type(), Type::u32}}
+      .withSetting(m.has("clamp"));
 }
 
 /// `width` ones from `position` on. `setting`: .clamp.
@@ -340,11 +335,8 @@ static uint32_t bitMask(const Step &step, uint32_t position, uint32_t width) {
 }
 
 Selection select_bmsk(const Modifiers &m) {
-  return {&compute<&bitMask, uint32_t, uint32_t>,
-          {Type::b32},
-          false,
-          0,
-          m.has("clamp")};
+  return Selection{&compute<&bitMask, uint32_t, uint32_t>, {Type::b32}}
+      .withSetting(m.has("clamp"));
 }
 
 } // namespace ptx

@@ -170,7 +170,7 @@ Selection select_setp(const Modifiers &m) {
   else
     handler = withType(
         type, []<class Read>() -> Handler { return &setPredicates<Read>; });
-  return {handler, {type}, false, 0, comparison(m)};
+  return Selection{handler, {type}}.withSetting(comparison(m));
 }
 
 //===-- set ---------------------------------------------------------------===//
@@ -240,7 +240,8 @@ Selection select_set(const Modifiers &m) {
     handler = withType(
         from, []<class Read>() -> Handler { return &setNumber<Read>; });
   }
-  return {handler, {to, from}, false, 0, comparison(m) | uint32_t(each) << 8};
+  return Selection{handler, {to, from}}.withSetting(comparison(m) |
+                                                    uint32_t(each) << 8);
 }
 
 //===-- Choices -----------------------------------------------------------===//
@@ -260,7 +261,7 @@ static void choose(Warp &warp, const Step &step) {
 }
 
 Selection select_selp(const Modifiers &m) {
-  return {&choose, {m.type()}, false, 0, rowsOf(m.type())};
+  return Selection{&choose, {m.type()}}.withSetting(rowsOf(m.type()));
 }
 
 /// d = c >= 0 ? a : b. A NaN takes b; -0 and what is flushed to it take a.
@@ -287,11 +288,9 @@ Selection select_slct(const Modifiers &m) {
   std::vector<Type> types = m.types();
   Type type = types[0];
   bool isInteger = types[1] == Type::s32;
-  return {isInteger ? &chooseBySign<int32_t> : &chooseBySign<float>,
-          {type, type, type, types[1]},
-          false,
-          0,
-          rowsOf(type) | (m.has("ftz") ? 4u : 0u)};
+  return Selection{isInteger ? &chooseBySign<int32_t> : &chooseBySign<float>,
+                   {type, type, type, types[1]}}
+      .withSetting(rowsOf(type) | (m.has("ftz") ? 4u : 0u));
 }
 
 //===-- testp -------------------------------------------------------------===//
@@ -325,11 +324,9 @@ Selection select_testp(const Modifiers &m) {
   for (auto [name, classes] : known)
     if (m.has(name))
       setting = classes;
-  return {m.type() == Type::f32 ? &test<float> : &test<double>,
-          {m.type()},
-          false,
-          0,
-          setting};
+  return Selection{m.type() == Type::f32 ? &test<float> : &test<double>,
+                   {m.type()}}
+      .withSetting(setting);
 }
 
 } // namespace ptx

@@ -4,33 +4,33 @@
 
 namespace ptx {
 
-static Selection control(Handler handler) {
-  Selection result = {handler, {Type::b32}};
-  result.isControl = true;
-  return result;
-}
-
 Selection select_bra(const Modifiers &) {
-  return control(
-      [](Warp &warp, const Step &step) { warp.branch(step.target); });
+  return Selection{
+      [](Warp &warp, const Step &step) { warp.branch(step.target); },
+      {Type::b32}}
+      .control();
 }
 
 Selection select_brx(const Modifiers &) {
-  return control([](Warp &warp, const Step &step) {
-    warp.branch(warp.kernel.targets[step.target],
-                warp.source(step.operands[0]));
-  });
+  return Selection{[](Warp &warp, const Step &step) {
+                     warp.branch(warp.kernel.targets[step.target],
+                                 warp.source(step.operands[0]));
+                   },
+                   {Type::u32}}
+      .control();
 }
 
 /// The decoder knows calls itself.
 Selection select_call(const Modifiers &) { return {}; }
 
 Selection select_ret(const Modifiers &) {
-  return control([](Warp &warp, const Step &) { warp.leave(); });
+  return Selection{[](Warp &warp, const Step &) { warp.leave(); }, {Type::b32}}
+      .control();
 }
 
 Selection select_exit(const Modifiers &) {
-  return control([](Warp &warp, const Step &) { warp.exit(); });
+  return Selection{[](Warp &warp, const Step &) { warp.exit(); }, {Type::b32}}
+      .control();
 }
 
 Selection select_trap(const Modifiers &) {

@@ -262,19 +262,15 @@ static Selection packSelection(const Modifiers &m) {
   uint32_t isSigned =
       to == Type::s16 || to == Type::s8 || to == Type::s4 ? 256 : 0;
   if (types.size() == 2)
-    return {&compute<[](const Step &step, int32_t a, int32_t b) {
-              return packIntegers(step, a, b, 0);
-            },
-                     int32_t, int32_t>,
-            {Type::b32},
-            false,
-            0,
-            bitsOf(to) | isSigned};
-  return {&compute<&packIntegers, int32_t, int32_t, uint32_t>,
-          {Type::b32},
-          false,
-          0,
-          bitsOf(to) | isSigned};
+    return Selection{&compute<[](const Step &step, int32_t a, int32_t b) {
+                       return packIntegers(step, a, b, 0);
+                     },
+                              int32_t, int32_t>,
+                     {Type::b32}}
+        .withSetting(bitsOf(to) | isSigned);
+  return Selection{&compute<&packIntegers, int32_t, int32_t, uint32_t>,
+                   {Type::b32}}
+      .withSetting(bitsOf(to) | isSigned);
 }
 
 //===-- Selection ---------------------------------------------------------===//
@@ -298,12 +294,12 @@ Selection select_cvt(const Modifiers &m) {
   if (m.roundsToInteger())
     setting |= toInteger;
   if (Handler handler = pairHandler(to, from))
-    return {handler, {to, from}, false, 0, setting};
+    return Selection{handler, {to, from}}.withSetting(setting);
   Handler handler = withType(to, [&]<class To>() {
     return withType(from,
                     []<class From>() -> Handler { return &convert<To, From>; });
   });
-  return {handler, {to, from}, true, 0, setting};
+  return Selection{handler, {to, from}}.withSetting(setting).wider();
 }
 
 } // namespace ptx

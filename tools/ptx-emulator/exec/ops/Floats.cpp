@@ -271,11 +271,8 @@ static Handler wholeOf(FloatOp op, const Modifiers &m) {
 Selection floatSelection(FloatOp op, const Modifiers &m) {
   Type type = m.type();
   bool isWhole = type == Type::f32 || type == Type::f64;
-  return {isWhole ? wholeOf(op, m) : halvesOf(op, type),
-          {type},
-          false,
-          0,
-          settingOf(m)};
+  return Selection{isWhole ? wholeOf(op, m) : halvesOf(op, type), {type}}
+      .withSetting(settingOf(m));
 }
 
 Selection select_fma(const Modifiers &m) {

@@ -19,7 +19,7 @@ static uint32_t settingOf(const Modifiers &m) {
 }
 
 static Selection selected(Handler handler, const Modifiers &m) {
-  return {handler, {m.type()}, false, 0, settingOf(m)};
+  return Selection{handler, {m.type()}}.withSetting(settingOf(m));
 }
 
 /// Rounded as the step says.

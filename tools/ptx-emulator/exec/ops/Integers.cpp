@@ -150,7 +150,7 @@ Selection select_add(const Modifiers &m) {
   if (isFloat(type))
     return floatSelection(FloatOp::Add, m);
   if (m.has("cc"))
-    return {carried<carriedSum>(type), {type}, false, 0, setsCarry};
+    return Selection{carried<carriedSum>(type), {type}}.withSetting(setsCarry);
   if (m.has("sat"))
     return {
         &compute<[](int32_t a, int32_t b) { return saturated(int64_t(a) + b); },
@@ -162,11 +162,8 @@ Selection select_add(const Modifiers &m) {
 }
 
 Selection select_addc(const Modifiers &m) {
-  return {carried<carriedSum>(m.type()),
-          {m.type()},
-          false,
-          0,
-          carrySetting(m, true)};
+  return Selection{carried<carriedSum>(m.type()), {m.type()}}.withSetting(
+      carrySetting(m, true));
 }
 
 Selection select_sub(const Modifiers &m) {
@@ -174,7 +171,8 @@ Selection select_sub(const Modifiers &m) {
   if (isFloat(type))
     return floatSelection(FloatOp::Sub, m);
   if (m.has("cc"))
-    return {carried<carriedDifference>(type), {type}, false, 0, setsCarry};
+    return Selection{carried<carriedDifference>(type), {type}}.withSetting(
+        setsCarry);
   if (m.has("sat"))
     return {
         &compute<[](int32_t a, int32_t b) { return saturated(int64_t(a) - b); },
@@ -184,11 +182,8 @@ Selection select_sub(const Modifiers &m) {
 }
 
 Selection select_subc(const Modifiers &m) {
-  return {carried<carriedDifference>(m.type()),
-          {m.type()},
-          false,
-          0,
-          carrySetting(m, true)};
+  return Selection{carried<carriedDifference>(m.type()), {m.type()}}
+      .withSetting(carrySetting(m, true));
 }
 
 static Type wider(Type type) {
@@ -254,7 +249,8 @@ Selection select_mad(const Modifiers &m) {
   if (m.has("wide"))
     return {wideMadOf(type), {wider(type), type, type, wider(type)}};
   if (m.has("cc"))
-    return {carriedMad(type, m.has("hi")), {type}, false, 0, setsCarry};
+    return Selection{carriedMad(type, m.has("hi")), {type}}.withSetting(
+        setsCarry);
   if (m.has("sat"))
     return {&compute<[](int32_t a, int32_t b, int32_t c) {
               return saturated((int64_t(a) * b >> 32) + c);
@@ -275,11 +271,8 @@ Selection select_mad(const Modifiers &m) {
 }
 
 Selection select_madc(const Modifiers &m) {
-  return {carriedMad(m.type(), m.has("hi")),
-          {m.type()},
-          false,
-          0,
-          carrySetting(m, true)};
+  return Selection{carriedMad(m.type(), m.has("hi")), {m.type()}}.withSetting(
+      carrySetting(m, true));
 }
 
 /// Product of the low 24 bits: 48 bits of it, the low or the high 32.

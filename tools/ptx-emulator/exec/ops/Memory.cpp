@@ -100,23 +100,27 @@ static Handler storeOf(Type type) {
   }
 }
 
-static Selection memorySelection(Handler handler, Type type) {
+static Selection memorySelection(Handler handler, const Modifiers &m) {
+  Type type = m.type();
   // What follows is a cache policy.
-  return {handler, {type, Type::b64}, true, bitsOf(type) / 8};
+  return Selection{handler, {type, Type::b64}}
+      .wider()
+      .withBytes(bitsOf(type) / 8)
+      .withCounts({m.vectorSize()});
 }
 
 Selection select_ld(const Modifiers &m) {
-  return memorySelection(loadOf(m.type()), m.type());
+  return memorySelection(loadOf(m.type()), m);
 }
 
 Selection select_ldu(const Modifiers &m) {
-  return memorySelection(loadOf(m.type()), m.type());
+  return memorySelection(loadOf(m.type()), m);
 }
 
 Selection select_st(const Modifiers &m) {
   if (m.has("async"))
     return {};
-  return memorySelection(storeOf(m.type()), m.type());
+  return memorySelection(storeOf(m.type()), m);
 }
 
 /// Hints to caches, which there are none of.

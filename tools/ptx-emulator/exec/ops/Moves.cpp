@@ -75,7 +75,8 @@ Selection select_mov(const Modifiers &m) {
             },
             {type}};
   unsigned bits = bitsOf(type);
-  return {&move, {type}, false, bits / 8, (bits + 31) / 32};
+  return Selection{&move, {type}}.withBytes(bits / 8).withSetting((bits + 31) /
+                                                                  32);
 }
 
 //===-- Spaces ------------------------------------------------------------===//
@@ -130,29 +131,25 @@ template <class T> static void convertAddresses(Warp &warp, const Step &step) {
 
 Selection select_cvta(const Modifiers &m) {
   uint32_t window = uint32_t(&windowOf(m) - known);
-  return {m.type() == Type::u64 ? &convertAddresses<uint64_t>
-                                : &convertAddresses<uint32_t>,
-          {m.type()},
-          false,
-          0,
-          window << 1 | m.has("to")};
+  return Selection{m.type() == Type::u64 ? &convertAddresses<uint64_t>
+                                         : &convertAddresses<uint32_t>,
+                   {m.type()}}
+      .withSetting(window << 1 | m.has("to"));
 }
 
 Selection select_isspacep(const Modifiers &m) {
-  return {[](Warp &warp, const Step &step) {
-            const Row *from = warp.source(step.operands[1]);
-            uint32_t result = 0;
-            forLanes(warp.active, [&](unsigned lane) {
-              bool isInside =
-                  isInWindow(known[step.setting], get<uint64_t>(from, lane));
-              result |= uint32_t(isInside) << lane;
-            });
-            warp.setPredicate(step.predicates[0], result);
-          },
-          {Type::u64},
-          false,
-          0,
-          uint32_t(&windowOf(m) - known)};
+  return Selection{[](Warp &warp, const Step &step) {
+                     const Row *from = warp.source(step.operands[1]);
+                     uint32_t result = 0;
+                     forLanes(warp.active, [&](unsigned lane) {
+                       bool isInside = isInWindow(known[step.setting],
+                                                  get<uint64_t>(from, lane));
+                       result |= uint32_t(isInside) << lane;
+                     });
+                     warp.setPredicate(step.predicates[0], result);
+                   },
+                   {Type::u64}}
+      .withSetting(uint32_t(&windowOf(m) - known));
 }
 
 } // namespace ptx
