@@ -99,20 +99,24 @@ double widen(const Format &format, uint64_t bits) {
   uint64_t fraction = bits & ((uint64_t(1) << format.fractionBits) - 1);
   int exponent =
       int(bits >> format.fractionBits & ((1u << format.exponentBits) - 1));
+  int last = (1 << format.exponentBits) - 1;
+  bool isNaN = exponent == last &&
+               (format.hasInfinities
+                    ? fraction != 0
+                    : fraction + 1 == uint64_t(1) << format.fractionBits);
+  if (isNaN)
+    return std::numeric_limits<double>::quiet_NaN();
   double magnitude;
-  bool isLast = exponent == (1 << format.exponentBits) - 1;
-  if (isLast && format.hasInfinities)
-    magnitude = fraction ? std::numeric_limits<double>::quiet_NaN()
-                         : std::numeric_limits<double>::infinity();
-  else if (isLast && fraction + 1 == uint64_t(1) << format.fractionBits)
-    magnitude = std::numeric_limits<double>::quiet_NaN();
-  else if (exponent == 0)
+  if (exponent == 0) {
     magnitude = std::ldexp(double(fraction),
                            1 - format.bias() - int(format.fractionBits));
-  else
-    magnitude =
-        std::ldexp(double(fraction | uint64_t(1) << format.fractionBits),
-                   exponent - format.bias() - int(format.fractionBits));
+  } else {
+    bool isInfinite = exponent == last && format.hasInfinities;
+    uint64_t exponentOfDouble =
+        isInfinite ? 2047 : uint64_t(exponent - format.bias() + 1023);
+    magnitude = std::bit_cast<double>(exponentOfDouble << 52 |
+                                      fraction << (52 - format.fractionBits));
+  }
   return isNegative ? -magnitude : magnitude;
 }
 

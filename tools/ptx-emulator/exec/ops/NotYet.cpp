@@ -13,13 +13,9 @@ namespace ptx {
 NOT_YET(cp)
 NOT_YET(getctarank)
 NOT_YET(griddepcontrol)
-NOT_YET(ldmatrix)
 NOT_YET(mapa)
 NOT_YET(mbarrier)
-NOT_YET(mma)
-NOT_YET(movmatrix)
 NOT_YET(setmaxnreg)
-NOT_YET(stmatrix)
 NOT_YET(wgmma)
 
 #undef NOT_YET
