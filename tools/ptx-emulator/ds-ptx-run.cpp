@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdio>
+#include <map>
 
 namespace {
 
@@ -160,6 +161,15 @@ int main(int argc, char **argv) {
                  "nobody wrote; the same seed gives the same bits and the "
                  "same report (default: 0)")
       ->type_name("N");
+  std::map<std::string, ptx::Asynchrony> asynchrony = {
+      {"early", ptx::Asynchrony::Early},
+      {"late", ptx::Asynchrony::Late},
+      {"random", ptx::Asynchrony::Random}};
+  app.add_option("--async", command.launch.options.asynchrony,
+                 "when bytes of asynchronous copies move: early, late, or each "
+                 "by chance of the seed, random (default: early)")
+      ->type_name("MODE")
+      ->transform(CLI::CheckedTransformer(asynchrony));
   app.add_option("--limit", command.launch.options.limit,
                  "give up after so many warp instructions without a store or "
                  "a barrier (default: 100000000)")

@@ -60,39 +60,55 @@ static std::string placeInShared(const Block &block, uint64_t address) {
   return text;
 }
 
+Fault misaligned(Space space, uint64_t address, unsigned bytes, unsigned lane,
+                 Use use) {
+  return Fault(FaultKind::MisalignedAddress,
+               std::string("misaligned: ") + access(use, bytes) + " in " +
+                   nameOf(space) + " memory",
+               int(lane))
+      .with(hexadecimal(address) + " is no multiple of " +
+            std::to_string(bytes));
+}
+
+/// The bytes are the destination of a copy that nobody has waited for.
+[[noreturn]] static void touchesCopy(Use use, unsigned bytes, unsigned lane) {
+  throw Fault(FaultKind::LaunchFailure,
+              "in flight: " + access(use, bytes) +
+                  " that an asynchronous copy is still writing",
+              int(lane))
+      .with("missing: a wait for the copy by the thread that made it, and a "
+            "barrier if that is another one");
+}
+
+/// What is known of an address: the space of a generic one, and the address in
+/// it.
+static Space resolve(Space space, uint64_t &address) {
+  if (space != Space::Generic)
+    return space;
+  constexpr std::pair<uint64_t, Space> known[] = {
+      {windows::shared, Space::Shared},
+      {windows::local, Space::Local},
+      {windows::parameter, Space::Parameter},
+      {windows::constant, Space::Constant}};
+  for (auto [window, inside] : known)
+    if (address / windows::size == window / windows::size) {
+      address -= window;
+      return inside;
+    }
+  return Space::Global;
+}
+
 Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
             unsigned lane, Use use) {
-  if (space == Space::Generic) {
-    uint64_t offset = address % windows::size;
-    switch (address / windows::size * windows::size) {
-    case windows::shared:
-      space = Space::Shared;
-      address = offset;
-      break;
-    case windows::local:
-      space = Space::Local;
-      address = offset;
-      break;
-    case windows::parameter:
-      space = Space::Parameter;
-      address = offset;
-      break;
-    case windows::constant:
-      space = Space::Constant;
-      address = offset;
-      break;
-    default:
-      space = Space::Global;
-      break;
-    }
-  }
+  // Windows are aligned: the place in one is as good as the address.
   if (address % bytes)
-    throw Fault(FaultKind::MisalignedAddress,
-                std::string("misaligned: ") + access(use, bytes) + " in " +
-                    nameOf(space) + " memory",
-                int(lane))
-        .with(hexadecimal(address) + " is no multiple of " +
-              std::to_string(bytes));
+    throw misaligned(resolve(space, address), address, bytes, lane, use);
+  return locatePart(warp, space, address, bytes, lane, use);
+}
+
+Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
+                unsigned lane, Use use) {
+  space = resolve(space, address);
   bool isReadOnly = space == Space::Parameter || space == Space::Constant;
   if (use == Use::Write && isReadOnly)
     throw Fault(FaultKind::InvalidAddressSpace,
@@ -108,7 +124,11 @@ Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
     uint64_t offset = address - sharedBase;
     if (!isInside(offset, block.shared.size()))
       outOfBounds(space, bytes, lane, use, placeInShared(block, address));
-    return {&block.shared[offset], &block.sharedDefined[offset], space};
+    uint8_t *defined = &block.sharedDefined[offset];
+    if (use == Use::Write && block.asyncCopies &&
+        std::memchr(defined, inFlight, bytes))
+      touchesCopy(use, bytes, lane);
+    return {&block.shared[offset], defined, space};
   }
   case Space::Local: {
     Warp::Local &local = warp.local(lane);
@@ -158,17 +178,23 @@ Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
 
 void checkDefined(Warp &warp, const Cell &cell, uint64_t address,
                   unsigned bytes, unsigned lane) {
-  if (!cell.defined || !warp.block.grid.options.checksDefined)
+  if (!cell.defined)
     return;
-  for (unsigned i = 0; i < bytes; ++i)
-    if (!cell.defined[i])
+  for (unsigned i = 0; i < bytes; ++i) {
+    if (cell.defined[i] == inFlight)
+      touchesCopy(Use::Read, bytes, lane);
+    if (cell.defined[i] == neverWritten &&
+        warp.block.grid.options.checksDefined)
       throw Fault(FaultKind::LaunchFailure,
                   "uninitialised: " + access(Use::Read, bytes) +
                       " of which nobody wrote byte " + std::to_string(i),
                   int(lane))
-          .with(address / windows::size < 3
-                    ? hexadecimal(address)
-                    : warp.block.grid.memory.describe(address));
+          .with(cell.space == Space::Shared
+                    ? placeInShared(warp.block, address % windows::size)
+                : cell.space == Space::Global
+                    ? warp.block.grid.memory.describe(address)
+                    : hexadecimal(address));
+  }
 }
 
 } // namespace ptx

@@ -3,6 +3,7 @@
 #define TOOLS_PTX_EMULATOR_EXEC_ACCESS_H
 
 #include "tools/ptx-emulator/exec/Warp.h"
+#include "tools/ptx-emulator/mem/DeviceMemory.h"
 
 #include <cstring>
 
@@ -10,20 +11,28 @@ namespace ptx {
 
 enum class Use : uint8_t { Read, Write };
 
-/// Bytes of memory, whether each was written (null: they all were), and the
-/// space that they are in, also where the address was a generic one.
+/// Bytes of memory, the Definedness of each (null: they all were written), and
+/// the space that they are in, also where the address was a generic one.
 struct Cell {
-  uint8_t *bytes, *defined;
-  Space space;
+  uint8_t *bytes = nullptr, *defined = nullptr;
+  Space space = Space::Generic;
 };
 
-/// What a lane finds at an address of a space. Throws Fault: an address that is
-/// not aligned to `bytes`, where nothing is allocated, in a space that the
-/// instruction does not name; writing of parameters and constants.
+/// What a lane finds at an address of a space. Throws Fault: where nothing is
+/// allocated, in a space that the instruction does not name, where parameters
+/// or constants are and it writes, where a copy is in flight and it writes.
+Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
+                unsigned lane, Use use);
+
+/// The same of an address that must be aligned to `bytes`.
 Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
             unsigned lane, Use use);
 
-/// Throws Fault if one of the bytes that a lane reads was never written.
+Fault misaligned(Space space, uint64_t address, unsigned bytes, unsigned lane,
+                 Use use);
+
+/// Throws Fault if one of the bytes that a lane reads was never written, or is
+/// in flight.
 void checkDefined(Warp &warp, const Cell &cell, uint64_t address,
                   unsigned bytes, unsigned lane);
 
@@ -42,7 +51,7 @@ template <class T> void storeAtomically(uint8_t *bytes, T value) {
 
 inline void markDefined(const Cell &cell, unsigned bytes) {
   if (cell.defined)
-    std::memset(cell.defined, 1, bytes);
+    std::memset(cell.defined, written, bytes);
 }
 
 } // namespace ptx

@@ -48,6 +48,8 @@ public:
   const Dimensions index;
   const uint32_t number; // of the grid's blocks, x first
   std::vector<uint8_t> shared, sharedDefined;
+  /// Asynchronous copies into shared memory that were ever made.
+  uint64_t asyncCopies = 0;
 
 private:
   struct Barrier {

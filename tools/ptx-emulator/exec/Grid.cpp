@@ -88,6 +88,12 @@ static std::string textOf(const Dimensions &index) {
          std::to_string(index.z) + ")";
 }
 
+std::string Grid::replay() const {
+  constexpr const char *modes[] = {"early", "late", "random"};
+  return "\nreplay: DS_EMU_SEED=" + std::to_string(options.seed) +
+         " DS_EMU_ASYNC=" + modes[size_t(options.asynchrony)];
+}
+
 void Grid::report(const Fault &fault) const {
   std::string text = fault.what();
   const Step &step = kernel.steps[running->currentPc()];
@@ -108,7 +114,7 @@ void Grid::report(const Fault &fault) const {
             ")";
   for (const std::string &each : fault.details)
     text += "\n" + each;
-  text += "\nreplay: DS_EMU_SEED=" + std::to_string(options.seed);
+  text += replay();
   throw Report(fault.kind, text);
 }
 
@@ -126,7 +132,7 @@ void Grid::reportDeadlock() const {
     for (const std::string &each : block->whatWaits())
       text += "\n  " + each;
   }
-  text += "\nreplay: DS_EMU_SEED=" + std::to_string(options.seed);
+  text += replay();
   throw Report(FaultKind::LaunchTimeout, text);
 }
 

@@ -17,11 +17,16 @@ namespace ptx {
 class Block;
 class Warp;
 
+/// When the bytes of asynchronous copies move: as soon as they can, as late as
+/// they can, or each by chance.
+enum class Asynchrony : uint8_t { Early, Late, Random };
+
 /// How a launch is executed and what is checked.
 struct Options {
   /// Another one: another order of warps and other contents of memory and
   /// registers that nobody wrote. The same one: the same bits.
   uint64_t seed = 0;
+  Asynchrony asynchrony = Asynchrony::Early;
   /// Instructions of warps without progress until a launch is given up.
   uint64_t limit = 100'000'000;
   /// Reading bytes that nobody wrote is a fault.
@@ -57,6 +62,8 @@ public:
 private:
   [[noreturn]] void report(const Fault &fault) const;
   [[noreturn]] void reportDeadlock() const;
+  /// How to get the same report again.
+  std::string replay() const;
 
   std::vector<std::unique_ptr<Block>> resident;
 };

@@ -25,7 +25,7 @@ LoadedModule::LoadedModule(std::string_view source, DeviceMemory &memory)
     addresses[i] = allocation.base - (isConstant ? windows::constant : 0);
     // What has no initial value is zero.
     std::memset(allocation.data, 0, each.size());
-    std::memset(allocation.defined, 1, each.size());
+    std::memset(allocation.defined, written, each.size());
     std::memcpy(allocation.data, each.bytes.data(), each.bytes.size());
   }
   for (size_t i = 0; i < parsed.variables.size(); ++i)

@@ -164,7 +164,7 @@ static void print(Warp &warp, const Step &step) {
       uint64_t place = warp.current().frame->local + site.results[0].to;
       Warp::Local &local = warp.local(lane);
       std::memcpy(local.bytes.data() + place, &count, sizeof count);
-      std::memset(local.defined.data() + place, 1, sizeof count);
+      std::memset(local.defined.data() + place, written, sizeof count);
     }
   });
 }

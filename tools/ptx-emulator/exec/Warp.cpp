@@ -1,6 +1,7 @@
 //===- Warp.cpp - 32 threads that execute together ------------------------===//
 #include "tools/ptx-emulator/exec/Warp.h"
 #include "tools/ptx-emulator/exec/Block.h"
+#include "tools/ptx-emulator/exec/CopyQueue.h"
 #include "tools/ptx-emulator/exec/Exchange.h"
 #include "tools/ptx-emulator/exec/Specials.h"
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
@@ -28,6 +29,14 @@ Warp::Warp(Block &block, const Kernel &kernel, uint32_t index, uint32_t lanes)
   bases[Ref::Constants] = reinterpret_cast<Row *>(
       const_cast<std::array<uint32_t, warpSize> *>(kernel.constants.data()));
   bases[Ref::Specials] = reinterpret_cast<Row *>(specials.data());
+}
+
+Warp::~Warp() = default;
+
+CopyQueue &Warp::copies(unsigned lane) {
+  if (queues.empty())
+    queues.resize(warpSize);
+  return queues[lane];
 }
 
 void Warp::fillSpecials() {

@@ -19,6 +19,7 @@
 namespace ptx {
 
 class Block;
+class CopyQueue;
 struct Allocation;
 
 /// A call that has not returned, or the entry.
@@ -50,6 +51,7 @@ class Warp {
 public:
   /// `lanes`: fewer than 32 in the last warp of a block.
   Warp(Block &block, const Kernel &kernel, uint32_t index, uint32_t lanes);
+  ~Warp();
 
   /// Executes until every group waits or has exited, or `budget` instructions
   /// are done; returns how many were.
@@ -125,6 +127,8 @@ public:
     std::vector<uint8_t> bytes, defined;
   };
   Local &local(unsigned lane) { return locals[lane]; }
+  /// Copies of a lane that it has not waited for.
+  CopyQueue &copies(unsigned lane);
   /// The rows of a special register, to be set anew.
   Row *specialRow(Special special);
 
@@ -175,6 +179,8 @@ private:
   std::vector<std::array<uint32_t, warpSize>> rows, specials;
   std::vector<uint32_t> predicateWords;
   std::vector<Local> locals;
+  /// Of all lanes; none before the first copy.
+  std::vector<CopyQueue> queues;
 };
 
 } // namespace ptx

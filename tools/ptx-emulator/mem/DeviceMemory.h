@@ -24,11 +24,17 @@ constexpr uint64_t shared = 3 * size, local = 4 * size, parameter = 5 * size,
 /// Addresses that device memory is allocated from.
 constexpr uint64_t deviceBase = 32 * windows::size, deviceSize = windows::size;
 
+/// What is known of a byte of memory.
+enum Definedness : uint8_t {
+  neverWritten,
+  written,
+  inFlight // an asynchronous copy may write it at any time
+};
+
 struct Allocation {
   uint64_t base, size; // bytes
   uint8_t *data;
-  /// A byte for each of data: not zero once it was written. Null: all are,
-  /// as those of the host.
+  /// The Definedness of each byte. Null: all are written, as the host's are.
   uint8_t *defined;
   /// For reports: "parameter 0", "variable table".
   std::string origin;

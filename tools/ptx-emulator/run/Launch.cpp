@@ -84,7 +84,8 @@ static void write(const Dump &dump, const Argument &argument,
   unsigned width = bitsOf(argument.type) / 8;
   for (uint64_t i = 0; i < argument.count; ++i) {
     const uint8_t *bytes = allocation.data + i * width;
-    bool isDefined = !std::memchr(allocation.defined + i * width, 0, width);
+    bool isDefined =
+        !std::memchr(allocation.defined + i * width, neverWritten, width);
     if (i % 8 == 0)
       std::printf("%s%llu:", i ? "\n" : "", static_cast<unsigned long long>(i));
     std::printf(" %s",
@@ -135,7 +136,7 @@ void launch(const LaunchRequest &request) {
       buffers[i] = &buffer;
       if (!each.bytes.empty()) {
         std::memcpy(buffer.data, each.bytes.data(), each.bytes.size());
-        std::memset(buffer.defined, 1, each.bytes.size());
+        std::memset(buffer.defined, written, each.bytes.size());
       }
       value.resize(sizeof buffer.base);
       std::memcpy(value.data(), &buffer.base, sizeof buffer.base);

@@ -145,7 +145,7 @@ Selection select_discard(const Modifiers &) {
               Cell cell =
                   locate(warp, ref.space, address, bytes, lane, Use::Write);
               if (cell.defined)
-                std::memset(cell.defined, 0, bytes);
+                std::memset(cell.defined, neverWritten, bytes);
             });
           },
           {Type::b64}};

@@ -10,7 +10,6 @@ namespace ptx {
 #define NOT_YET(opcode)                                                        \
   Selection select_##opcode(const Modifiers &) { return {}; }
 
-NOT_YET(cp)
 NOT_YET(getctarank)
 NOT_YET(griddepcontrol)
 NOT_YET(mapa)

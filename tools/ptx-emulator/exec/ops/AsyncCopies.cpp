@@ -1,0 +1,89 @@
+//===- AsyncCopies.cpp - cp.async -----------------------------------------===//
+#include "tools/ptx-emulator/exec/Block.h"
+#include "tools/ptx-emulator/exec/CopyQueue.h"
+#include "tools/ptx-emulator/exec/ops/Compute.h"
+
+namespace ptx {
+
+/// Setting: whether the fourth operand is a cache policy.
+static constexpr uint32_t hasPolicy = 1;
+
+static bool movesNow(Grid &grid) {
+  switch (grid.options.asynchrony) {
+  case Asynchrony::Early:
+    return true;
+  case Asynchrony::Late:
+    return false;
+  case Asynchrony::Random:
+    break;
+  }
+  return grid.random() % 2;
+}
+
+static void copy(Warp &warp, const Step &step) {
+  const AddressRef &to = step.addresses[0], &from = step.addresses[1];
+  const Row *toBase = warp.source(to.base), *fromBase = warp.source(from.base);
+  unsigned bytes = unsigned(step.numbers[0]);
+  bool isIgnored = step.setting & sourceIsPredicate;
+  unsigned optional = step.operandCount - (step.setting & hasPolicy ? 4 : 3);
+  const Row *sizes =
+      optional && !isIgnored ? warp.source(step.operands[3]) : nullptr;
+  uint32_t ignoring = isIgnored ? warp.predicate(step.predicates[2]) : 0;
+  Grid &grid = warp.block.grid;
+  forLanes(warp.active, [&](unsigned lane) {
+    AsyncCopy copy;
+    copy.bytes = uint8_t(bytes);
+    uint32_t size = sizes ? sizes[0][lane] : bytes;
+    if (size > bytes)
+      throw Fault(FaultKind::IllegalInstruction,
+                  "cp.async of " + std::to_string(bytes) + " bytes reads " +
+                      std::to_string(size),
+                  int(lane));
+    copy.read = ignoring >> lane & 1 ? 0 : uint8_t(size);
+    copy.to = locate(warp, to.space, warp.address(to, toBase, lane), bytes,
+                     lane, Use::Write);
+    uint64_t source = warp.address(from, fromBase, lane);
+    if (source % bytes)
+      throw misaligned(from.space, source, bytes, lane, Use::Read);
+    // Of what is not read nothing is asked.
+    if (copy.read)
+      copy.from =
+          locatePart(warp, from.space, source, copy.read, lane, Use::Read);
+    bool now = movesNow(grid);
+    if (!now)
+      fillWithGarbage(copy.to.bytes, bytes, grid.options.seed);
+    warp.copies(lane).add(copy, now);
+  });
+  ++warp.block.asyncCopies;
+}
+
+/// Setting of the others.
+static constexpr uint32_t waitsForAll = 1;
+
+static void wait(Warp &warp, const Step &step) {
+  forLanes(warp.active, [&](unsigned lane) {
+    CopyQueue &queue = warp.copies(lane);
+    if (step.setting & waitsForAll)
+      queue.commit();
+    queue.wait(step.setting & waitsForAll ? 0 : step.numbers[0]);
+  });
+}
+
+Selection select_cp(const Modifiers &m) {
+  if (m.has("bulk") || m.has("mbarrier") || m.has("reduce"))
+    return {};
+  if (m.has("commit_group"))
+    return {[](Warp &warp, const Step &) {
+              forLanes(warp.active,
+                       [&](unsigned lane) { warp.copies(lane).commit(); });
+            },
+            {Type::b32}};
+  if (m.has("wait_group"))
+    return {&wait, {Type::b32}};
+  if (m.has("wait_all"))
+    return Selection{&wait, {Type::b32}}.withSetting(waitsForAll);
+  return Selection{&copy, {Type::b32, Type::b64}}.withSetting(
+      m.has("L2::cache_hint") ? hasPolicy : 0);
+}
+
+} // namespace ptx
