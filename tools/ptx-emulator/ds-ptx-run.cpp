@@ -177,6 +177,9 @@ int main(int argc, char **argv) {
   bool allowsUndefined = false;
   app.add_flag("--allow-undefined", allowsUndefined,
                "do not stop at reads of memory that nobody wrote");
+  bool allowsRaces = false;
+  app.add_flag("--allow-races", allowsRaces,
+               "do not look for accesses that nothing orders");
   app.add_option("--check", command.check,
                  "read these files instead, and print their functions or the "
                  "first line that is refused and why")
@@ -194,6 +197,7 @@ int main(int argc, char **argv) {
     return tool::exitCode(app, error);
   }
   command.launch.options.checksDefined = !allowsUndefined;
+  command.launch.options.checksRaces = !allowsRaces;
   command.launch.options.print = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
   };

@@ -29,7 +29,7 @@ static const char *nameOf(Space space) {
 }
 
 static std::string access(Use use, unsigned bytes) {
-  return std::string(use == Use::Read ? "read" : "write") + " of " +
+  return std::string(use.writes ? "write" : "read") + " of " +
          std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
 }
 
@@ -98,6 +98,66 @@ static Space resolve(Space space, uint64_t &address) {
   return Space::Global;
 }
 
+static Fault race(Warp &warp, const Conflict &conflict, bool writes,
+                  bool isShared, unsigned lane, std::string where) {
+  const Grid &grid = warp.block.grid;
+  std::string other = "conflicts with ";
+  if (conflict.block != warp.block.number)
+    other += "block " + textOf(grid.indexOf(conflict.block)) + ", ";
+  int line = warp.kernel.steps[conflict.pc].line;
+  other += "warp " + std::to_string(conflict.warp) + " lane " +
+           std::to_string(conflict.lane) + ", PTX line " +
+           std::to_string(line) + ": " +
+           std::string(warp.kernel.module->lineOfSource(line));
+  bool isSameWarp =
+      conflict.block == warp.block.number && conflict.warp == warp.index;
+  std::string missing =
+      isSameWarp ? "bar.warp.sync or a barrier between the two"
+      : conflict.block != warp.block.number
+          ? "a release and an acquire between the two blocks, with .gpu or .sys"
+          : "a barrier between the two";
+  return Fault(FaultKind::LaunchFailure,
+               std::string(isShared ? "shared" : "global") + "-memory race (" +
+                   (conflict.wrote ? "write/" : "read/") +
+                   (writes ? "write)" : "read)"),
+               int(lane))
+      .with(std::move(where))
+      .with(std::move(other))
+      .with("missing: " + missing);
+}
+
+/// Notes an access to shared or global memory, and throws Fault if it races.
+static void order(Warp &warp, const Cell &cell, uint64_t address,
+                  unsigned bytes, unsigned lane, const Use &use) {
+  BlockRaces &races = *warp.block.races;
+  bool isShared = cell.space == Space::Shared;
+  Touch touch = {warp.index, lane,       warp.currentPc(),
+                 0,          use.writes, use.isStrong};
+  uint64_t at = isShared ? address - sharedBase : address, end = at + bytes;
+  for (uint64_t word = at / 4 * 4; word < end; word += 4) {
+    touch.bytes = 15;
+    if (word < at)
+      touch.bytes = uint8_t(touch.bytes << (at - word)) & 15;
+    if (word + 4 > end)
+      touch.bytes &= uint8_t(15 >> (word + 4 - end));
+    std::optional<Conflict> conflict =
+        isShared ? races.shared.touch(word / 4, touch, races.clocks)
+                 : races.grid.shadow.touch(word, touch, use.isBlockScope,
+                                           races.clocks);
+    if (!conflict)
+      continue;
+    bool isSameInstruction = conflict->block == warp.block.number &&
+                             conflict->warp == warp.index &&
+                             conflict->pc == touch.pc && conflict->wrote;
+    if (isSameInstruction && use.value &&
+        std::memcmp(use.value, cell.bytes, bytes) == 0)
+      continue;
+    throw race(warp, *conflict, use.writes, isShared, lane,
+               isShared ? placeInShared(warp.block, address)
+                        : warp.block.grid.memory.describe(address));
+  }
+}
+
 Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
             unsigned lane, Use use) {
   // Windows are aligned: the place in one is as good as the address.
@@ -110,7 +170,7 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
                 unsigned lane, Use use) {
   space = resolve(space, address);
   bool isReadOnly = space == Space::Parameter || space == Space::Constant;
-  if (use == Use::Write && isReadOnly)
+  if (use.writes && isReadOnly)
     throw Fault(FaultKind::InvalidAddressSpace,
                 std::string("a write in ") + nameOf(space) +
                     " memory, which is read only",
@@ -125,10 +185,13 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
     if (!isInside(offset, block.shared.size()))
       outOfBounds(space, bytes, lane, use, placeInShared(block, address));
     uint8_t *defined = &block.sharedDefined[offset];
-    if (use == Use::Write && block.asyncCopies &&
+    if (use.writes && block.asyncCopies &&
         std::memchr(defined, inFlight, bytes))
       touchesCopy(use, bytes, lane);
-    return {&block.shared[offset], defined, space};
+    Cell cell = {&block.shared[offset], defined, space};
+    if (block.races)
+      order(warp, cell, address, bytes, lane, use);
+    return cell;
   }
   case Space::Local: {
     Warp::Local &local = warp.local(lane);
@@ -172,8 +235,11 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
     warp.lastAllocation = found;
   }
   uint64_t offset = generic - found->base;
-  return {found->data + offset,
-          found->defined ? found->defined + offset : nullptr, space};
+  Cell cell = {found->data + offset,
+               found->defined ? found->defined + offset : nullptr, space};
+  if (block.races && space == Space::Global)
+    order(warp, cell, generic, bytes, lane, use);
+  return cell;
 }
 
 void checkDefined(Warp &warp, const Cell &cell, uint64_t address,
@@ -182,11 +248,11 @@ void checkDefined(Warp &warp, const Cell &cell, uint64_t address,
     return;
   for (unsigned i = 0; i < bytes; ++i) {
     if (cell.defined[i] == inFlight)
-      touchesCopy(Use::Read, bytes, lane);
+      touchesCopy(reading, bytes, lane);
     if (cell.defined[i] == neverWritten &&
         warp.block.grid.options.checksDefined)
       throw Fault(FaultKind::LaunchFailure,
-                  "uninitialised: " + access(Use::Read, bytes) +
+                  "uninitialised: " + access(reading, bytes) +
                       " of which nobody wrote byte " + std::to_string(i),
                   int(lane))
           .with(cell.space == Space::Shared

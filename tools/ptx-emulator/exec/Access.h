@@ -9,7 +9,16 @@
 
 namespace ptx {
 
-enum class Use : uint8_t { Read, Write };
+/// What a thread does with memory.
+struct Use {
+  bool writes = false;
+  /// Atomic, volatile or with an order; perhaps for threads of the block alone.
+  bool isStrong = false, isBlockScope = false;
+  /// The bytes that are written, where they are known: lanes of one instruction
+  /// may write the same.
+  const void *value = nullptr;
+};
+constexpr Use reading = {false}, writing = {true};
 
 /// Bytes of memory, the Definedness of each (null: they all were written), and
 /// the space that they are in, also where the address was a generic one.
@@ -20,7 +29,8 @@ struct Cell {
 
 /// What a lane finds at an address of a space. Throws Fault: where nothing is
 /// allocated, in a space that the instruction does not name, where parameters
-/// or constants are and it writes, where a copy is in flight and it writes.
+/// or constants are and it writes, where a copy is in flight and it writes,
+/// where another thread reads or writes and nothing orders the two.
 Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
                 unsigned lane, Use use);
 

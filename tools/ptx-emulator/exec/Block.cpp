@@ -13,6 +13,8 @@ Block::Block(Grid &grid, Dimensions index, uint32_t number)
   sharedDefined.resize(bytes);
   fillWithGarbage(shared.data(), bytes, grid.options.seed);
   uint32_t threads = uint32_t(grid.shape.block.count());
+  if (grid.races)
+    races = std::make_unique<BlockRaces>(*grid.races, number, threads, bytes);
   for (uint32_t first = 0; first < threads; first += warpSize) {
     uint32_t count = std::min(threads - first, warpSize);
     warps.push_back(std::make_unique<Warp>(*this, kernel, first / warpSize,
@@ -95,6 +97,9 @@ void Block::arrive(Warp &warp, const Arrival &arrival) {
   lanes |= warp.active;
   barrier.trues += uint32_t(std::popcount(arrival.predicate & warp.active));
   barrier.falses += uint32_t(std::popcount(~arrival.predicate & warp.active));
+  // A barrier of all needs no clocks: when it is complete all know all.
+  if (races && !barrier.wantsAll)
+    barrier.clock.join(races->clocks.release(warp.index, warp.active));
   if (arrival.waits)
     warp.wait(Wait::Barrier, number);
   else
@@ -127,6 +132,9 @@ void Block::completeIfDone(Barrier &barrier, uint32_t number) {
                                               std::to_string(wanted));
   Barrier done = barrier;
   barrier.isUsed = false;
+  barrier.clock = {};
+  if (races && done.wantsAll)
+    races->clocks.synchroniseAll();
   barrier.arrived = barrier.trues = barrier.falses = 0;
   grid.progressAt = grid.executed;
   uint32_t result = 0;
@@ -145,6 +153,8 @@ void Block::completeIfDone(Barrier &barrier, uint32_t number) {
   }
   for (const auto &warp : warps)
     warp->wake(Wait::Barrier, number, [&](Warp &each, const Step &step) {
+      if (races && !done.wantsAll)
+        races->clocks.acquire(each.index, each.active, done.clock);
       if (done.reduction == Reduction::Count)
         forLanes(each.active, [&](unsigned lane) {
           put(each.destination(step.operands[0]), lane, result);

@@ -4,6 +4,7 @@
 
 #include "tools/ptx-emulator/exec/Grid.h"
 #include "tools/ptx-emulator/exec/Warp.h"
+#include "tools/ptx-emulator/races/BlockRaces.h"
 
 namespace ptx {
 
@@ -50,6 +51,8 @@ public:
   std::vector<uint8_t> shared, sharedDefined;
   /// Asynchronous copies into shared memory that were ever made.
   uint64_t asyncCopies = 0;
+  /// Null: races are not looked for.
+  std::unique_ptr<BlockRaces> races;
 
 private:
   struct Barrier {
@@ -61,6 +64,7 @@ private:
     /// where, of an aligned instruction.
     std::vector<uint32_t> lanes, pcs;
     uint32_t trues = 0, falses = 0; // threads, of a reduction
+    Clock clock;                    // of those that came
   };
   void countWarp(Barrier &barrier, uint32_t number, Warp &warp);
   void completeIfDone(Barrier &barrier, uint32_t number);

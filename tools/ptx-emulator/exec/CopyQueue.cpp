@@ -23,7 +23,8 @@ void CopyQueue::commit() {
   open = 0;
 }
 
-void CopyQueue::wait(size_t pending) {
+void CopyQueue::wait(size_t pending,
+                     const std::function<void(const AsyncCopy &)> &completed) {
   for (; groups.size() > pending; groups.pop_front())
     for (uint32_t i = 0; i < groups.front(); ++i) {
       AsyncCopy &copy = copies.front();
@@ -33,6 +34,7 @@ void CopyQueue::wait(size_t pending) {
       std::memset(copy.to.defined, written, copy.bytes);
       if (copy.read && copy.from.defined)
         std::memcpy(copy.to.defined, copy.from.defined, copy.read);
+      completed(copy);
       copies.pop_front();
     }
 }

@@ -12,6 +12,7 @@
 #include "tools/ptx-emulator/exec/Access.h"
 
 #include <deque>
+#include <functional>
 
 namespace ptx {
 
@@ -21,6 +22,7 @@ struct AsyncCopy {
   Cell to, from;
   uint8_t bytes = 0, read = 0;
   bool hasMoved = false;
+  uint32_t pc = 0; // that made it
 };
 
 class CopyQueue {
@@ -28,8 +30,10 @@ public:
   /// `movesNow`: the bytes move at once.
   void add(AsyncCopy copy, bool movesNow);
   void commit();
-  /// Completes groups until at most `pending` of them are left.
-  void wait(size_t pending);
+  /// Completes groups until at most `pending` of them are left; tells of each
+  /// copy.
+  void wait(size_t pending,
+            const std::function<void(const AsyncCopy &)> &completed);
   bool isEmpty() const { return copies.empty(); }
 
 private:

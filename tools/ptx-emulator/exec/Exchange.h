@@ -27,6 +27,9 @@ struct Exchange {
   void (*compute)(ExchangeValues &values);
   /// Writes what the active lanes get.
   void (*take)(Warp &warp, const Step &step, const ExchangeValues &values);
+  /// What the lanes did before happened before what they do behind it. Only
+  /// bar.warp.sync says so.
+  bool ordersMemory = false;
 };
 
 } // namespace ptx

@@ -19,9 +19,17 @@ Grid::Grid(const Kernel &kernel, const LaunchShape &shape,
            const DeviceLimits &limits, const Options &options)
     : kernel(kernel), shape(shape),
       parameters(parameters.begin(), parameters.end()), memory(memory),
-      limits(limits), options(options), random(options.seed) {}
+      limits(limits), options(options), random(options.seed) {
+  if (options.checksRaces)
+    races = std::make_unique<GridRaces>();
+}
 
 Grid::~Grid() = default;
+
+Dimensions Grid::indexOf(uint32_t number) const {
+  return {number % shape.grid.x, number / shape.grid.x % shape.grid.y,
+          number / shape.grid.x / shape.grid.y};
+}
 
 /// Order in which blocks begin: as they are numbered, backward or shuffled.
 static std::vector<uint32_t> orderOf(uint64_t blocks, uint64_t seed,
@@ -54,10 +62,8 @@ void Grid::run() {
     while (next < order.size() || !resident.empty()) {
       while (resident.size() < window && next < order.size()) {
         uint32_t number = order[next++];
-        Dimensions index = {number % shape.grid.x,
-                            number / shape.grid.x % shape.grid.y,
-                            number / shape.grid.x / shape.grid.y};
-        resident.push_back(std::make_unique<Block>(*this, index, number));
+        resident.push_back(
+            std::make_unique<Block>(*this, indexOf(number), number));
       }
       uint64_t before = executed;
       for (const auto &block : resident)
@@ -83,7 +89,7 @@ void Grid::run() {
   }
 }
 
-static std::string textOf(const Dimensions &index) {
+std::string textOf(const Dimensions &index) {
   return "(" + std::to_string(index.x) + "," + std::to_string(index.y) + "," +
          std::to_string(index.z) + ")";
 }

@@ -16,6 +16,7 @@ namespace ptx {
 
 class Block;
 class Warp;
+struct GridRaces;
 
 /// When the bytes of asynchronous copies move: as soon as they can, as late as
 /// they can, or each by chance.
@@ -31,9 +32,14 @@ struct Options {
   uint64_t limit = 100'000'000;
   /// Reading bytes that nobody wrote is a fault.
   bool checksDefined = true;
+  /// Accesses to shared and global memory that nothing orders are faults.
+  bool checksRaces = true;
   /// Takes what kernels print.
   std::function<void(std::string_view)> print;
 };
+
+/// "(0,1,0)".
+std::string textOf(const Dimensions &index);
 
 class Grid {
 public:
@@ -42,6 +48,9 @@ public:
        std::span<const uint8_t> parameters, DeviceMemory &memory,
        const DeviceLimits &limits, const Options &options);
   ~Grid();
+
+  /// Where the block of a number is, x first.
+  Dimensions indexOf(uint32_t number) const;
 
   /// Executes all blocks. Throws Report for what stops the kernel.
   void run();
@@ -56,6 +65,8 @@ public:
   /// got further: clocks, and what a launch without end is known by.
   uint64_t executed = 0, progressAt = 0;
   std::mt19937_64 random;
+  /// Null: races are not looked for.
+  std::unique_ptr<GridRaces> races;
   /// The warp that executes, for reports.
   Warp *running = nullptr;
 

@@ -12,7 +12,7 @@ static constexpr size_t longestText = 1 << 16;
 
 template <class T>
 static T readGeneric(Warp &warp, uint64_t address, unsigned lane) {
-  Cell cell = locate(warp, Space::Generic, address, sizeof(T), lane, Use::Read);
+  Cell cell = locate(warp, Space::Generic, address, sizeof(T), lane, reading);
   checkDefined(warp, cell, address, sizeof(T), lane);
   T value;
   std::memcpy(&value, cell.bytes, sizeof value);

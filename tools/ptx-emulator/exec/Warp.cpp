@@ -357,6 +357,8 @@ void Warp::complete(size_t meeting) {
     met.kind->bring(*this, *step, values);
   });
   met.kind->compute(values);
+  if (met.kind->ordersMemory && block.races)
+    block.races->clocks.synchronise(index, values.lanes);
   forWaiting(Wait::Lanes, met.number, [&](Group &group) {
     met.kind->take(*this, kernel.steps[group.pc], values);
     ++group.pc;
@@ -417,6 +419,8 @@ void Warp::exchange(const Step &step, const Row *masks, const Exchange &kind) {
     kind.bring(*this, step, values);
     kind.compute(values);
     kind.take(*this, step, values);
+    if (kind.ordersMemory && block.races)
+      block.races->clocks.synchronise(index, values.lanes);
   }
   if (groups[running].lanes)
     return advance();

@@ -32,6 +32,7 @@ static void copy(Warp &warp, const Step &step) {
   Grid &grid = warp.block.grid;
   forLanes(warp.active, [&](unsigned lane) {
     AsyncCopy copy;
+    copy.pc = warp.currentPc();
     copy.bytes = uint8_t(bytes);
     uint32_t size = sizes ? sizes[0][lane] : bytes;
     if (size > bytes)
@@ -41,14 +42,14 @@ static void copy(Warp &warp, const Step &step) {
                   int(lane));
     copy.read = ignoring >> lane & 1 ? 0 : uint8_t(size);
     copy.to = locate(warp, to.space, warp.address(to, toBase, lane), bytes,
-                     lane, Use::Write);
+                     lane, writing);
     uint64_t source = warp.address(from, fromBase, lane);
     if (source % bytes)
-      throw misaligned(from.space, source, bytes, lane, Use::Read);
+      throw misaligned(from.space, source, bytes, lane, reading);
     // Of what is not read nothing is asked.
     if (copy.read)
       copy.from =
-          locatePart(warp, from.space, source, copy.read, lane, Use::Read);
+          locatePart(warp, from.space, source, copy.read, lane, reading);
     bool now = movesNow(grid);
     if (!now)
       fillWithGarbage(copy.to.bytes, bytes, grid.options.seed);
@@ -61,11 +62,21 @@ static void copy(Warp &warp, const Step &step) {
 static constexpr uint32_t waitsForAll = 1;
 
 static void wait(Warp &warp, const Step &step) {
+  BlockRaces *races = warp.block.races.get();
   forLanes(warp.active, [&](unsigned lane) {
+    // It is now that the thread has written.
+    auto completed = [&](const AsyncCopy &copy) {
+      if (!races || copy.to.space != Space::Shared)
+        return;
+      Touch touch = {warp.index, lane, copy.pc, 15, true, false};
+      uint64_t first = uint64_t(copy.to.bytes - warp.block.shared.data()) / 4;
+      for (unsigned i = 0; i < copy.bytes / 4u; ++i)
+        races->shared.restamp(first + i, touch, races->clocks);
+    };
     CopyQueue &queue = warp.copies(lane);
     if (step.setting & waitsForAll)
       queue.commit();
-    queue.wait(step.setting & waitsForAll ? 0 : step.numbers[0]);
+    queue.wait(step.setting & waitsForAll ? 0 : step.numbers[0], completed);
   });
 }
 

@@ -1,7 +1,6 @@
 //===- Atomics.cpp - atom and red -----------------------------------------===//
-#include "tools/ptx-emulator/exec/Access.h"
-#include "tools/ptx-emulator/exec/Block.h"
 #include "tools/ptx-emulator/exec/ops/Compute.h"
+#include "tools/ptx-emulator/exec/ops/Order.h"
 #include "tools/ptx-emulator/num/Single.h"
 
 #include <algorithm>
@@ -23,8 +22,10 @@ static void atomically(Warp &warp, const Step &step) {
   bool hasChanged = false;
   forLanes(warp.active, [&](unsigned lane) {
     uint64_t address = warp.address(ref, base, lane);
-    Cell cell = locate(warp, ref.space, address, sizeof(T), lane, Use::Write);
+    Cell cell =
+        locate(warp, ref.space, address, sizeof(T), lane, useOf(step, true));
     checkDefined(warp, cell, address, sizeof(T), lane);
+    synchroniseBy(warp, step, cell, address, lane, true, true);
     T left = get<T>(b, lane), right = get<T>(c, lane), old, value;
     if constexpr (sizeof(T) == 16) {
       // No host instruction that every machine has: blocks that have such
@@ -188,14 +189,17 @@ Selection select_atom(const Modifiers &m) {
     types = {type, type, Type::b64}; // a cache policy
   else
     types.push_back(Type::b64);
-  return Selection{operation<false>(m), types}.withBytes(bitsOf(type) / 8);
+  return Selection{operation<false>(m), types}
+      .withBytes(bitsOf(type) / 8)
+      .withSetting(orderOf(m, true));
 }
 
 Selection select_red(const Modifiers &m) {
   if (m.has("async"))
     return {};
-  return Selection{operation<true>(m), {m.type(), Type::b64}}.withBytes(
-      bitsOf(m.type()) / 8);
+  return Selection{operation<true>(m), {m.type(), Type::b64}}
+      .withBytes(bitsOf(m.type()) / 8)
+      .withSetting(orderOf(m, true));
 }
 
 } // namespace ptx

@@ -333,7 +333,7 @@ static void loadMatrices(Warp &warp, const Step &step) {
   // Row r of matrix i is where lane 8i + r says.
   for (unsigned lane = 0; lane < 8 * to.count; ++lane) {
     uint64_t address = warp.address(ref, base, lane);
-    Cell cell = locate(warp, ref.space, address, 16, lane, Use::Read);
+    Cell cell = locate(warp, ref.space, address, 16, lane, reading);
     checkDefined(warp, cell, address, 16, lane);
     std::memcpy(matrices[lane / 8][lane % 8], cell.bytes, 16);
   }
@@ -365,7 +365,7 @@ static void storeMatrices(Warp &warp, const Step &step) {
   }
   for (unsigned lane = 0; lane < 8 * from.count; ++lane) {
     uint64_t address = warp.address(ref, base, lane);
-    Cell cell = locate(warp, ref.space, address, 16, lane, Use::Write);
+    Cell cell = locate(warp, ref.space, address, 16, lane, writing);
     std::memcpy(cell.bytes, matrices[lane / 8][lane % 8], 16);
     markDefined(cell, 16);
   }

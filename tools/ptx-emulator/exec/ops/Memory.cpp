@@ -1,7 +1,7 @@
 //===- Memory.cpp - loads and stores --------------------------------------===//
 #include "tools/ptx-emulator/exec/Access.h"
-#include "tools/ptx-emulator/exec/Block.h"
 #include "tools/ptx-emulator/exec/ops/Compute.h"
+#include "tools/ptx-emulator/exec/ops/Order.h"
 
 namespace ptx {
 
@@ -14,8 +14,10 @@ template <class T> static void load(Warp &warp, const Step &step) {
   forLanes(warp.active, [&](unsigned lane) {
     uint64_t address = warp.address(ref, base, lane);
     unsigned bytes = unsigned(sizeof(T)) * to.count;
-    Cell cell = locate(warp, ref.space, address, bytes, lane, Use::Read);
+    Cell cell =
+        locate(warp, ref.space, address, bytes, lane, useOf(step, false));
     checkDefined(warp, cell, address, bytes, lane);
+    synchroniseBy(warp, step, cell, address, lane, true, false);
     for (uint32_t i = 0; i < to.count; ++i) {
       Row *rows = warp.destination(warp.kernel.refs[to.first + i]);
       const uint8_t *from = cell.bytes + i * sizeof(T);
@@ -41,16 +43,20 @@ template <class T> static void store(Warp &warp, const Step &step) {
   forLanes(warp.active, [&](unsigned lane) {
     uint64_t address = warp.address(ref, base, lane);
     unsigned bytes = unsigned(sizeof(T)) * from.count;
-    Cell cell = locate(warp, ref.space, address, bytes, lane, Use::Write);
+    T values[4];
+    for (uint32_t i = 0; i < from.count; ++i)
+      values[i] = get<T>(warp.source(warp.kernel.refs[from.first + i]), lane);
+    Use use = useOf(step, true);
+    use.value = values;
+    Cell cell = locate(warp, ref.space, address, bytes, lane, use);
+    synchroniseBy(warp, step, cell, address, lane, false, true);
     for (uint32_t i = 0; i < from.count; ++i) {
-      const Row *rows = warp.source(warp.kernel.refs[from.first + i]);
       uint8_t *to = cell.bytes + i * sizeof(T);
       if constexpr (sizeof(T) == 16) {
-        Wide value = get<Wide>(rows, lane);
-        storeAtomically(to, value.low);
-        storeAtomically(to + 8, value.high);
+        storeAtomically(to, values[i].low);
+        storeAtomically(to + 8, values[i].high);
       } else {
-        storeAtomically(to, get<T>(rows, lane));
+        storeAtomically(to, values[i]);
       }
     }
     markDefined(cell, bytes);
@@ -106,6 +112,7 @@ static Selection memorySelection(Handler handler, const Modifiers &m) {
   return Selection{handler, {type, Type::b64}}
       .wider()
       .withBytes(bitsOf(type) / 8)
+      .withSetting(orderOf(m, false))
       .withCounts({m.vectorSize()});
 }
 
@@ -143,7 +150,7 @@ Selection select_discard(const Modifiers &) {
             forLanes(warp.active, [&](unsigned lane) {
               uint64_t address = warp.address(ref, base, lane);
               Cell cell =
-                  locate(warp, ref.space, address, bytes, lane, Use::Write);
+                  locate(warp, ref.space, address, bytes, lane, writing);
               if (cell.defined)
                 std::memset(cell.defined, neverWritten, bytes);
             });
@@ -161,10 +168,11 @@ Selection select_createpolicy(const Modifiers &) {
           {Type::b64, Type::f32}};
 }
 
-/// Fences order what is already in order here: blocks that run on other
-/// threads of the host see stores of this one as late as hardware would.
-static void fence(Warp &, const Step &) {
+/// Memory is in order here; what a fence means is what it lets threads rely on.
+static void fence(Warp &warp, const Step &) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (BlockRaces *races = warp.block.races.get())
+    races->fence(warp.index, warp.active);
 }
 
 Selection select_membar(const Modifiers &) { return {&fence, {Type::b32}}; }

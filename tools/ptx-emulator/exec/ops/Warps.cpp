@@ -252,7 +252,8 @@ Selection select_elect(const Modifiers &) {
 /// bar.warp.sync.
 static constexpr Exchange meeting = {
     [](Warp &, const Step &, ExchangeValues &) {}, [](ExchangeValues &) {},
-    [](Warp &, const Step &, const ExchangeValues &) {}};
+    [](Warp &, const Step &, const ExchangeValues &) {},
+    /*ordersMemory=*/true};
 
 Selection warpBarrierSelection() {
   return selectionOf<meeting, 0>({Type::b32});

@@ -1,0 +1,88 @@
+//===- SharedShadow.cpp - who touched shared memory last ------------------===//
+#include "tools/ptx-emulator/races/SharedShadow.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace ptx {
+
+std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
+                                            const Clocks &clocks) {
+  Word &word = words[number];
+  // Two strong accesses do not race, whatever they do.
+  bool writeMatters = word.writtenBytes & touch.bytes &&
+                      !(word.isStrongWrite && touch.isStrong);
+  if (writeMatters &&
+      !clocks.knows(touch.warp, touch.lane, word.writer, word.writeTime))
+    return Conflict{clocks.block(), word.writer / warpSize,
+                    word.writer % warpSize, word.writePc, true};
+  uint32_t time = clocks.now();
+  if (!touch.writes) {
+    Reads *mine = nullptr;
+    for (uint32_t i = 0; i < word.readCount; ++i) {
+      Reads &each = word.reads[i];
+      if (each.warp == touch.warp && each.time == time &&
+          each.pc == (touch.pc & 0x3fffff) && each.bytes == touch.bytes) {
+        each.lanes |= uint32_t(1) << touch.lane;
+        return std::nullopt;
+      }
+      // Which of the known ones this read makes needless.
+      bool isNeedless = (each.bytes & ~touch.bytes) == 0 &&
+                        (each.isStrong || !touch.isStrong);
+      for (uint32_t lanes = each.lanes; isNeedless && lanes; lanes &= lanes - 1)
+        isNeedless =
+            clocks.knows(touch.warp, touch.lane,
+                         ThreadNumber(each.warp * warpSize +
+                                      uint32_t(std::countr_zero(lanes))),
+                         each.time);
+      if (isNeedless)
+        mine = &each;
+    }
+    if (!mine) {
+      // Of more than four the first is forgotten.
+      if (word.readCount == std::size(word.reads)) {
+        std::rotate(word.reads, word.reads + 1, std::end(word.reads));
+        --word.readCount;
+      }
+      mine = &word.reads[word.readCount++];
+    }
+    mine->time = time;
+    mine->lanes = uint32_t(1) << touch.lane;
+    mine->pc = touch.pc & 0x3fffff;
+    mine->warp = touch.warp & 31;
+    mine->bytes = touch.bytes & 15;
+    mine->isStrong = touch.isStrong;
+    return std::nullopt;
+  }
+  for (uint32_t i = 0; i < word.readCount; ++i) {
+    const Reads &each = word.reads[i];
+    if (!(each.bytes & touch.bytes) || (each.isStrong && touch.isStrong))
+      continue;
+    for (uint32_t lanes = each.lanes; lanes; lanes &= lanes - 1) {
+      unsigned lane = unsigned(std::countr_zero(lanes));
+      if (!clocks.knows(touch.warp, touch.lane,
+                        ThreadNumber(each.warp * warpSize + lane), each.time))
+        return Conflict{clocks.block(), each.warp, lane, each.pc, false};
+    }
+  }
+  // Reads of bytes that were not written remain.
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < word.readCount; ++i)
+    if (word.reads[i].bytes & ~touch.bytes)
+      word.reads[kept++] = word.reads[i];
+  word.readCount = kept;
+  restamp(number, touch, clocks);
+  return std::nullopt;
+}
+
+void SharedShadow::restamp(uint64_t number, const Touch &touch,
+                           const Clocks &clocks) {
+  Word &word = words[number];
+  word.writeTime = clocks.now();
+  word.writePc = touch.pc;
+  word.writer = ThreadNumber(touch.warp * warpSize + touch.lane);
+  word.writtenBytes = touch.bytes;
+  word.isStrongWrite = touch.isStrong;
+}
+
+} // namespace ptx
