@@ -55,6 +55,8 @@ public:
 
   uint32_t block() const { return number; }
   uint32_t now() const { return time; }
+  /// Whether all know what all did until then.
+  bool isKnownToAll(uint32_t when) const { return when <= all; }
 
   /// Whether a lane of a warp knows of `thread` up to `when`.
   bool knows(uint32_t warp, unsigned lane, ThreadNumber thread,

@@ -67,6 +67,12 @@ std::optional<Conflict> GlobalShadow::touch(uint64_t address,
     if ((word.readBytes & ~touch.bytes) == 0)
       word.read = 0;
   }
+  // An atomic operation does not end what must be ordered behind a store that
+  // not all know of.
+  const Event &before = events[word.write];
+  if (word.write && touch.isStrong && !before.isStrong &&
+      before.block == clocks.block() && !clocks.isKnownToAll(before.time))
+    return std::nullopt;
   word.write = eventFor(touch, isBlockScope, clocks);
   word.writeLane = uint8_t(touch.lane);
   word.writtenBytes = touch.bytes;

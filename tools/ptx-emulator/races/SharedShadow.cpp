@@ -10,12 +10,12 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
                                             const Clocks &clocks) {
   Word &word = words[number];
   // Two strong accesses do not race, whatever they do.
-  bool writeMatters = word.writtenBytes & touch.bytes &&
-                      !(word.isStrongWrite && touch.isStrong);
-  if (writeMatters &&
-      !clocks.knows(touch.warp, touch.lane, word.writer, word.writeTime))
-    return Conflict{clocks.block(), word.writer / warpSize,
-                    word.writer % warpSize, word.writePc, true};
+  for (const Write *each : {&word.weak, &word.strong})
+    if (each->bytes & touch.bytes &&
+        !(each == &word.strong && touch.isStrong) &&
+        !clocks.knows(touch.warp, touch.lane, each->thread, each->time))
+      return Conflict{clocks.block(), each->thread / warpSize,
+                      each->thread % warpSize, each->pc, true};
   uint32_t time = clocks.now();
   if (!touch.writes) {
     Reads *mine = nullptr;
@@ -39,7 +39,7 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
         mine = &each;
     }
     if (!mine) {
-      // Of more than four the first is forgotten.
+      // Of more the first is forgotten.
       if (word.readCount == std::size(word.reads)) {
         std::rotate(word.reads, word.reads + 1, std::end(word.reads));
         --word.readCount;
@@ -78,11 +78,14 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
 void SharedShadow::restamp(uint64_t number, const Touch &touch,
                            const Clocks &clocks) {
   Word &word = words[number];
-  word.writeTime = clocks.now();
-  word.writePc = touch.pc;
-  word.writer = ThreadNumber(touch.warp * warpSize + touch.lane);
-  word.writtenBytes = touch.bytes;
-  word.isStrongWrite = touch.isStrong;
+  Write write = {clocks.now(), touch.pc,
+                 ThreadNumber(touch.warp * warpSize + touch.lane), touch.bytes};
+  if (touch.isStrong) {
+    word.strong = write;
+    return;
+  }
+  word.weak = write;
+  word.strong.bytes &= uint8_t(~touch.bytes);
 }
 
 } // namespace ptx

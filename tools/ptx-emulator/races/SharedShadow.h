@@ -1,9 +1,9 @@
 //===- SharedShadow.h - who touched shared memory last --------*- C++ -*-===//
 //
-// 64 bytes for each word of 4: the last write, and the last reads of up to four
-// warps since. Of more the earliest are forgotten; what happened before a later
-// read of another warp need not be kept, since whoever is ordered behind the
-// later one is behind both.
+// 64 bytes for each word of 4: the last writes, weak and strong, and the last
+// reads of three warps. Of more the earliest are forgotten; what happened
+// before a later read of another warp need not be kept, since whoever is
+// ordered behind the later one is behind both.
 //
 //===----------------------------------------------------------------------===//
 #ifndef TOOLS_PTX_EMULATOR_RACES_SHAREDSHADOW_H
@@ -46,17 +46,21 @@ public:
   void restamp(uint64_t word, const Touch &touch, const Clocks &clocks);
 
 private:
+  struct Write {
+    uint32_t time = 0, pc = 0;
+    ThreadNumber thread = 0;
+    uint8_t bytes = 0;
+  };
   struct Reads {
     uint32_t time = 0, lanes = 0;
     uint32_t pc : 22 = 0, warp : 5 = 0, bytes : 4 = 0, isStrong : 1 = 0;
   };
   struct Word {
-    uint32_t writeTime = 0, writePc = 0;
-    ThreadNumber writer = 0;
-    uint8_t writtenBytes = 0;
-    bool isStrongWrite = false;
+    /// An atomic operation does not end what must be ordered behind the store
+    /// before it: both are kept.
+    Write weak, strong;
+    Reads reads[3];
     uint32_t readCount = 0;
-    Reads reads[4];
   };
   static_assert(sizeof(Word) <= 64);
 
