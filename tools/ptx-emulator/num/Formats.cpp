@@ -104,8 +104,10 @@ double widen(const Format &format, uint64_t bits) {
                (format.hasInfinities
                     ? fraction != 0
                     : fraction + 1 == uint64_t(1) << format.fractionBits);
+  // Its sign counts: .xorsign looks at it.
   if (isNaN)
-    return std::numeric_limits<double>::quiet_NaN();
+    return std::copysign(std::numeric_limits<double>::quiet_NaN(),
+                         isNegative ? -1 : 1);
   double magnitude;
   if (exponent == 0) {
     magnitude = std::ldexp(double(fraction),
