@@ -83,9 +83,10 @@ template <auto apply> static double coarse(double value) {
   auto cut = [](double value) {
     return std::bit_cast<double>(std::bit_cast<uint64_t>(value) & highWord);
   };
-  if (std::isnan(value))
+  double result = std::isnan(value) ? value : apply(flushed(cut(value)));
+  if (std::isnan(result))
     return std::bit_cast<double>(uint64_t(0x7fffffff) << 32);
-  return flushed(cut(apply(flushed(cut(value)))));
+  return flushed(cut(result));
 }
 
 static constexpr auto reciprocal = [](auto value) { return 1 / value; };
