@@ -81,6 +81,7 @@ script onnx-node "$python" test/onnx-node/run_node_tests.py "$bin/ds-compile" do
 script onnx-mutations "$python" test/onnx-node/run_mutations.py "$bin/ds-compile"
 script onnx-hostile "$python" test/onnx-import/run_hostile.py "$bin/ds-compile"
 script onnx-oracle "$python" test/onnx-import/run_oracle.py "$bin/ds-compile" test/e2e/golden
+script ptx-micro "$python" test/ptx-emulator/run_micro.py "$bin/ds-ptx-run"
 script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
 script attention "$python" test/e2e/run_attention.py "$bin/ds-compile"
 script sensitivity "$python" test/e2e/run_sensitivity.py "$bin/ds-compile" test/e2e/golden --once
