@@ -127,7 +127,7 @@ int main(int argc, char **argv) {
   app.add_option("--entry", command.launch.entry,
                  "the entry to run (default: the only one of the file)")
       ->type_name("NAME");
-  std::string grid = "1", block = "1";
+  std::string grid = "1", block = "1", cluster = "1";
   auto dimensions = [](ptx::Dimensions &result) {
     return [&result](const std::string &text) {
       return parseDimensions(text, result);
@@ -140,6 +140,10 @@ int main(int argc, char **argv) {
   app.add_option("--block", block, "threads of a block (default: 1)")
       ->type_name("X[,Y[,Z]]")
       ->check(dimensions(shape.block));
+  app.add_option("--cluster", cluster,
+                 "blocks of a cluster (default: what the entry requires, or 1)")
+      ->type_name("X[,Y[,Z]]")
+      ->check(dimensions(shape.cluster));
   app.add_option("--smem", shape.dynamicShared,
                  "bytes of dynamic shared memory (default: 0)")
       ->type_name("BYTES");

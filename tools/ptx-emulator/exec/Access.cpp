@@ -101,21 +101,32 @@ static Space resolve(Space space, uint64_t &address) {
 static Fault race(Warp &warp, const Conflict &conflict, bool writes,
                   bool isShared, unsigned lane, std::string where) {
   const Grid &grid = warp.block.grid;
+  const Cluster &cluster = warp.block.cluster;
+  uint32_t warps = cluster.races->clocks.warpsOfBlock();
+  bool isEngine = conflict.warp / warps >= cluster.blocks.size();
+  uint32_t rank = isEngine ? warp.block.rank : conflict.warp / warps;
+  bool isSameBlock =
+      conflict.cluster == cluster.number && rank == warp.block.rank;
   std::string other = "conflicts with ";
-  if (conflict.block != warp.block.number)
-    other += "block " + textOf(grid.indexOf(conflict.block)) + ", ";
+  if (!isSameBlock)
+    other += "block " + textOf(grid.indexOf(conflict.cluster, rank)) + ", ";
+  if (isEngine)
+    other += "an asynchronous copy of ";
+  else
+    other += "warp " + std::to_string(conflict.warp % warps) + " lane " +
+             std::to_string(conflict.lane) + ", ";
   int line = warp.kernel.steps[conflict.pc].line;
-  other += "warp " + std::to_string(conflict.warp) + " lane " +
-           std::to_string(conflict.lane) + ", PTX line " +
-           std::to_string(line) + ": " +
+  other += "PTX line " + std::to_string(line) + ": " +
            std::string(warp.kernel.module->lineOfSource(line));
-  bool isSameWarp =
-      conflict.block == warp.block.number && conflict.warp == warp.index;
+  bool isSameWarp = isSameBlock && conflict.warp == warp.numberInCluster;
   std::string missing =
-      isSameWarp ? "bar.warp.sync or a barrier between the two"
-      : conflict.block != warp.block.number
-          ? "a release and an acquire between the two blocks, with .gpu or .sys"
-          : "a barrier between the two";
+      isEngine      ? "a wait for the copy"
+      : isSameWarp  ? "bar.warp.sync or a barrier between the two"
+      : isSameBlock ? "a barrier between the two"
+      : conflict.cluster == cluster.number
+          ? "barrier.cluster between the two, or a release and an acquire"
+          : "a release and an acquire between the two blocks, with .gpu or "
+            ".sys";
   return Fault(FaultKind::LaunchFailure,
                std::string(isShared ? "shared" : "global") + "-memory race (" +
                    (conflict.wrote ? "write/" : "read/") +
@@ -129,10 +140,10 @@ static Fault race(Warp &warp, const Conflict &conflict, bool writes,
 /// Notes an access to shared or global memory, and throws Fault if it races.
 static void order(Warp &warp, const Cell &cell, uint64_t address,
                   unsigned bytes, unsigned lane, const Use &use) {
-  BlockRaces &races = *warp.block.races;
+  ClusterRaces &races = *warp.block.cluster.races;
   bool isShared = cell.space == Space::Shared;
-  Touch touch = {warp.index, lane,       warp.currentPc(),
-                 0,          use.writes, use.isStrong};
+  Touch touch = {warp.numberInCluster, lane,        warp.currentPc(), 0,
+                 use.writes,           use.isStrong};
   uint64_t at = isShared ? address - sharedBase : address, end = at + bytes;
   for (uint64_t word = at / 4 * 4; word < end; word += 4) {
     touch.bytes = 15;
@@ -141,13 +152,13 @@ static void order(Warp &warp, const Cell &cell, uint64_t address,
     if (word + 4 > end)
       touch.bytes &= uint8_t(15 >> (word + 4 - end));
     std::optional<Conflict> conflict =
-        isShared ? races.shared.touch(word / 4, touch, races.clocks)
+        isShared ? cell.block->shadow->touch(word / 4, touch, races.clocks)
                  : races.grid.shadow.touch(word, touch, use.isBlockScope,
                                            races.clocks);
     if (!conflict)
       continue;
-    bool isSameInstruction = conflict->block == warp.block.number &&
-                             conflict->warp == warp.index &&
+    bool isSameInstruction = conflict->cluster == races.clocks.cluster() &&
+                             conflict->warp == warp.numberInCluster &&
                              conflict->pc == touch.pc && conflict->wrote;
     if (isSameInstruction && use.value &&
         std::memcmp(use.value, cell.bytes, bytes) == 0)
@@ -156,6 +167,38 @@ static void order(Warp &warp, const Cell &cell, uint64_t address,
                isShared ? placeInShared(warp.block, address)
                         : warp.block.grid.memory.describe(address));
   }
+}
+
+/// The block whose shared memory an address is in. Throws Fault if the cluster
+/// has none of that rank, or if it may not have begun, or has exited.
+static Block &blockAt(Warp &warp, uint64_t address, unsigned lane) {
+  Block &block = warp.block;
+  uint64_t rank = address >> rankShift;
+  // Addresses far outside are said to be so by whoever asks.
+  if (rank == 0 || rank > 16)
+    return block;
+  --rank;
+  const Cluster &cluster = block.cluster;
+  if (rank >= cluster.blocks.size())
+    throw Fault(FaultKind::IllegalAddress,
+                "shared memory of block " + std::to_string(rank) +
+                    " of a cluster of " + std::to_string(cluster.blocks.size()),
+                int(lane));
+  Block &owner = *cluster.blocks[rank];
+  if (cluster.races &&
+      !cluster.races->clocks.knowsBegun(warp.numberInCluster, uint32_t(rank)))
+    throw Fault(FaultKind::LaunchFailure,
+                "shared memory of another block of the cluster, which may not "
+                "have begun",
+                int(lane))
+        .with("missing: barrier.cluster before the first access");
+  if (&owner != &block && owner.hasExited())
+    throw Fault(FaultKind::LaunchFailure,
+                "shared memory of another block of the cluster, which has "
+                "exited",
+                int(lane))
+        .with("missing: barrier.cluster before the block exits");
+  return owner;
 }
 
 Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
@@ -181,16 +224,18 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
   };
   switch (space) {
   case Space::Shared: {
-    uint64_t offset = address - sharedBase;
-    if (!isInside(offset, block.shared.size()))
-      outOfBounds(space, bytes, lane, use, placeInShared(block, address));
-    uint8_t *defined = &block.sharedDefined[offset];
-    if (use.writes && block.asyncCopies &&
+    Block &owner = blockAt(warp, address, lane);
+    uint64_t local = address & ((uint64_t(1) << rankShift) - 1);
+    uint64_t offset = local - sharedBase;
+    if (address >> rankShift > 16 || !isInside(offset, owner.shared.size()))
+      outOfBounds(space, bytes, lane, use, placeInShared(owner, address));
+    uint8_t *defined = &owner.sharedDefined[offset];
+    if (use.writes && owner.asyncCopies &&
         std::memchr(defined, inFlight, bytes))
       touchesCopy(use, bytes, lane);
-    Cell cell = {&block.shared[offset], defined, space};
-    if (block.races)
-      order(warp, cell, address, bytes, lane, use);
+    Cell cell = {&owner.shared[offset], defined, space, &owner};
+    if (owner.shadow)
+      order(warp, cell, local, bytes, lane, use);
     return cell;
   }
   case Space::Local: {
@@ -201,7 +246,7 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
                   hexadecimal(address) + ": local memory is " +
                       hexadecimal(localBase) + " to " +
                       hexadecimal(localBase + local.bytes.size()));
-    return {&local.bytes[offset], &local.defined[offset], space};
+    return {&local.bytes[offset], &local.defined[offset], space, nullptr};
   }
   case Space::Parameter: {
     const std::vector<uint8_t> &parameters = block.grid.parameters;
@@ -210,7 +255,8 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
                   hexadecimal(address) + ": parameters are " +
                       std::to_string(parameters.size()) + " bytes");
     // Nothing writes there, as was checked.
-    return {const_cast<uint8_t *>(&parameters[address]), nullptr, space};
+    return {const_cast<uint8_t *>(&parameters[address]), nullptr, space,
+            nullptr};
   }
   default:
     break;
@@ -236,8 +282,9 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
   }
   uint64_t offset = generic - found->base;
   Cell cell = {found->data + offset,
-               found->defined ? found->defined + offset : nullptr, space};
-  if (block.races && space == Space::Global)
+               found->defined ? found->defined + offset : nullptr, space,
+               nullptr};
+  if (block.cluster.races && space == Space::Global)
     order(warp, cell, generic, bytes, lane, use);
   return cell;
 }

@@ -25,6 +25,8 @@ constexpr Use reading = {false}, writing = {true};
 struct Cell {
   uint8_t *bytes = nullptr, *defined = nullptr;
   Space space = Space::Generic;
+  /// Whose shared memory it is; null elsewhere.
+  Block *block = nullptr;
 };
 
 /// What a lane finds at an address of a space. Throws Fault: where nothing is

@@ -5,16 +5,16 @@
 
 namespace ptx {
 
-Block::Block(Grid &grid, Dimensions index, uint32_t number)
-    : grid(grid), index(index), number(number) {
+Block::Block(Cluster &cluster, Dimensions index, uint32_t rank)
+    : cluster(cluster), grid(cluster.grid), index(index), rank(rank) {
   const Kernel &kernel = grid.kernel;
   uint64_t bytes = kernel.staticShared + grid.shape.dynamicShared;
   shared.resize(bytes);
   sharedDefined.resize(bytes);
   fillWithGarbage(shared.data(), bytes, grid.options.seed);
   uint32_t threads = uint32_t(grid.shape.block.count());
-  if (grid.races)
-    races = std::make_unique<BlockRaces>(*grid.races, number, threads, bytes);
+  if (cluster.races)
+    shadow = std::make_unique<SharedShadow>(bytes);
   for (uint32_t first = 0; first < threads; first += warpSize) {
     uint32_t count = std::min(threads - first, warpSize);
     warps.push_back(std::make_unique<Warp>(*this, kernel, first / warpSize,
@@ -98,8 +98,10 @@ void Block::arrive(Warp &warp, const Arrival &arrival) {
   barrier.trues += uint32_t(std::popcount(arrival.predicate & warp.active));
   barrier.falses += uint32_t(std::popcount(~arrival.predicate & warp.active));
   // A barrier of all needs no clocks: when it is complete all know all.
+  ClusterRaces *races = cluster.races.get();
   if (races && !barrier.wantsAll)
-    barrier.clock.join(races->clocks.release(warp.index, warp.active));
+    barrier.clock.join(
+        races->clocks.release(warp.numberInCluster, warp.active));
   if (arrival.waits)
     warp.wait(Wait::Barrier, number);
   else
@@ -133,8 +135,9 @@ void Block::completeIfDone(Barrier &barrier, uint32_t number) {
   Barrier done = barrier;
   barrier.isUsed = false;
   barrier.clock = {};
+  ClusterRaces *races = cluster.races.get();
   if (races && done.wantsAll)
-    races->clocks.synchroniseAll();
+    races->clocks.synchroniseBlock(rank);
   barrier.arrived = barrier.trues = barrier.falses = 0;
   grid.progressAt = grid.executed;
   uint32_t result = 0;
@@ -154,7 +157,7 @@ void Block::completeIfDone(Barrier &barrier, uint32_t number) {
   for (const auto &warp : warps)
     warp->wake(Wait::Barrier, number, [&](Warp &each, const Step &step) {
       if (races && !done.wantsAll)
-        races->clocks.acquire(each.index, each.active, done.clock);
+        races->clocks.acquire(each.numberInCluster, each.active, done.clock);
       if (done.reduction == Reduction::Count)
         forLanes(each.active, [&](unsigned lane) {
           put(each.destination(step.operands[0]), lane, result);

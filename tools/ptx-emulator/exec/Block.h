@@ -2,9 +2,8 @@
 #ifndef TOOLS_PTX_EMULATOR_EXEC_BLOCK_H
 #define TOOLS_PTX_EMULATOR_EXEC_BLOCK_H
 
-#include "tools/ptx-emulator/exec/Grid.h"
+#include "tools/ptx-emulator/exec/Cluster.h"
 #include "tools/ptx-emulator/exec/Warp.h"
-#include "tools/ptx-emulator/races/BlockRaces.h"
 
 namespace ptx {
 
@@ -28,7 +27,7 @@ struct Arrival {
 
 class Block {
 public:
-  Block(Grid &grid, Dimensions index, uint32_t number);
+  Block(Cluster &cluster, Dimensions index, uint32_t rank);
 
   /// Lets each warp that can go on execute up to `quantum` instructions.
   /// Returns how many were executed: 0 if all wait or have exited.
@@ -42,17 +41,19 @@ public:
   void lanesExited(Warp &warp);
 
   uint64_t seed() const { return grid.options.seed; }
+  const std::vector<std::unique_ptr<Warp>> &allWarps() const { return warps; }
   /// States of warps and barriers, for a report that all wait.
   std::vector<std::string> whatWaits() const;
 
+  Cluster &cluster;
   Grid &grid;
-  const Dimensions index;
-  const uint32_t number; // of the grid's blocks, x first
+  const Dimensions index; // in the grid
+  const uint32_t rank;    // in the cluster
   std::vector<uint8_t> shared, sharedDefined;
+  /// Null: races are not looked for.
+  std::unique_ptr<SharedShadow> shadow;
   /// Asynchronous copies into shared memory that were ever made.
   uint64_t asyncCopies = 0;
-  /// Null: races are not looked for.
-  std::unique_ptr<BlockRaces> races;
 
 private:
   struct Barrier {

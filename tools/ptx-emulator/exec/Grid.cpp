@@ -26,15 +26,18 @@ Grid::Grid(const Kernel &kernel, const LaunchShape &shape,
 
 Grid::~Grid() = default;
 
-Dimensions Grid::indexOf(uint32_t number) const {
-  return {number % shape.grid.x, number / shape.grid.x % shape.grid.y,
-          number / shape.grid.x / shape.grid.y};
+Dimensions Grid::indexOf(uint32_t cluster, uint32_t rank) const {
+  const Dimensions &size = shape.cluster;
+  uint32_t x = shape.grid.x / size.x, y = shape.grid.y / size.y;
+  return {cluster % x * size.x + rank % size.x,
+          cluster / x % y * size.y + rank / size.x % size.y,
+          cluster / x / y * size.z + rank / size.x / size.y};
 }
 
-/// Order in which blocks begin: as they are numbered, backward or shuffled.
-static std::vector<uint32_t> orderOf(uint64_t blocks, uint64_t seed,
+/// Order in which clusters begin: as they are numbered, backward or shuffled.
+static std::vector<uint32_t> orderOf(uint64_t clusters, uint64_t seed,
                                      std::mt19937_64 &random) {
-  std::vector<uint32_t> order(blocks);
+  std::vector<uint32_t> order(clusters);
   std::iota(order.begin(), order.end(), 0);
   if (seed % 3 == 1)
     std::ranges::reverse(order);
@@ -55,23 +58,20 @@ void Grid::run() {
   } restore{environment};
 
   std::vector<uint32_t> order =
-      orderOf(shape.grid.count(), options.seed, random);
+      orderOf(shape.grid.count() / shape.cluster.count(), options.seed, random);
   size_t next = 0, window = shape.isCooperative ? order.size() : 1;
   uint64_t admittedAt = 0;
   try {
     while (next < order.size() || !resident.empty()) {
-      while (resident.size() < window && next < order.size()) {
-        uint32_t number = order[next++];
-        resident.push_back(
-            std::make_unique<Block>(*this, indexOf(number), number));
-      }
+      while (resident.size() < window && next < order.size())
+        resident.push_back(std::make_unique<Cluster>(*this, order[next++]));
       uint64_t before = executed;
-      for (const auto &block : resident)
-        block->run(quantum);
+      for (const auto &cluster : resident)
+        cluster->run(quantum);
       if (executed == before)
         reportDeadlock();
       if (std::erase_if(resident,
-                        [](const auto &block) { return block->hasExited(); })) {
+                        [](const auto &each) { return each->hasExited(); })) {
         progressAt = executed;
         window = shape.isCooperative ? window : 1;
       }
@@ -129,15 +129,16 @@ void Grid::reportDeadlock() const {
   text += "\nkernel " + kernel.entry->name;
   // Of a grid whose blocks all wait the first says enough.
   size_t shown = 0;
-  for (const auto &block : resident) {
-    if (++shown > 4) {
-      text += "\nand " + std::to_string(resident.size() - 4) + " more blocks";
-      break;
+  for (const auto &cluster : resident)
+    for (const auto &block : cluster->blocks) {
+      if (block->hasExited() || ++shown > 4)
+        continue;
+      text += "\nblock " + textOf(block->index);
+      for (const std::string &each : block->whatWaits())
+        text += "\n  " + each;
     }
-    text += "\nblock " + textOf(block->index);
-    for (const std::string &each : block->whatWaits())
-      text += "\n  " + each;
-  }
+  if (shown > 4)
+    text += "\nand " + std::to_string(shown - 4) + " more blocks";
   text += replay();
   throw Report(FaultKind::LaunchTimeout, text);
 }

@@ -14,7 +14,7 @@
 
 namespace ptx {
 
-class Block;
+class Cluster;
 class Warp;
 struct GridRaces;
 
@@ -49,8 +49,9 @@ public:
        const DeviceLimits &limits, const Options &options);
   ~Grid();
 
-  /// Where the block of a number is, x first.
-  Dimensions indexOf(uint32_t number) const;
+  /// Where the block of a rank in a cluster is; clusters are numbered x first,
+  /// and so are ranks.
+  Dimensions indexOf(uint32_t cluster, uint32_t rank) const;
 
   /// Executes all blocks. Throws Report for what stops the kernel.
   void run();
@@ -76,7 +77,7 @@ private:
   /// How to get the same report again.
   std::string replay() const;
 
-  std::vector<std::unique_ptr<Block>> resident;
+  std::vector<std::unique_ptr<Cluster>> resident;
 };
 
 } // namespace ptx

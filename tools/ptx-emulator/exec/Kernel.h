@@ -143,6 +143,13 @@ struct Kernel {
 /// Address of the first byte of shared memory: sm_90 keeps the first KiB, and
 /// zero is no valid address.
 constexpr uint64_t sharedBase = 1024;
+/// An address of shared::cluster names the block by its rank; without a rank it
+/// is one of the own block.
+constexpr unsigned rankShift = 24;
+constexpr uint64_t clusterAddress(uint32_t rank, uint64_t address) {
+  return (uint64_t(rank) + 1) << rankShift |
+         (address & ((uint64_t(1) << rankShift) - 1));
+}
 /// Of the first byte of a thread's local memory.
 constexpr uint64_t localBase = 1024;
 

@@ -11,8 +11,8 @@ static constexpr uint64_t mostBlocks = 32, reservedShared = 1024;
 
 DeviceLimits limitsOf(unsigned architecture) {
   if (architecture >= 90)
-    return {132, 2048, 1024, 233472, 232448};
-  return {108, 2048, 1024, 167936, 166912};
+    return {132, 2048, 1024, 16, 233472, 232448};
+  return {108, 2048, 1024, 1, 167936, 166912};
 }
 
 uint64_t residentBlocks(const Kernel &kernel, const LaunchShape &shape,
@@ -53,6 +53,22 @@ std::string whyNotLaunched(const Kernel &kernel, const LaunchShape &shape,
     return "entry '" + entry.name + "' takes at most " + std::to_string(most) +
            " threads in a block (.maxntid), not " +
            std::to_string(block.count());
+  const Dimensions &cluster = shape.cluster;
+  if (cluster.count() > 1 && limits.mostBlocksOfCluster == 1)
+    return "clusters need sm_90";
+  if (cluster.count() == 0 || grid.x % cluster.x || grid.y % cluster.y ||
+      grid.z % cluster.z)
+    return "a grid that is no whole number of clusters";
+  if (cluster.count() > limits.mostBlocksOfCluster)
+    return "a cluster of " + std::to_string(cluster.count()) +
+           " blocks, at most " + std::to_string(limits.mostBlocksOfCluster) +
+           " are possible";
+  const uint32_t askedCluster[] = {cluster.x, cluster.y, cluster.z};
+  if (entry.requiredCluster[0] &&
+      !std::ranges::equal(entry.requiredCluster, askedCluster))
+    return "entry '" + entry.name + "' requires clusters of " +
+           sizes(entry.requiredCluster) + " blocks (.reqnctapercluster), not " +
+           sizes(askedCluster);
   uint64_t shared = kernel.staticShared + shape.dynamicShared;
   if (shared > limits.sharedPerBlock)
     return "a block needs " + std::to_string(shared) +

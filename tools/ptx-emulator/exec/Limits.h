@@ -14,7 +14,7 @@ struct Dimensions {
 };
 
 struct LaunchShape {
-  Dimensions grid, block;
+  Dimensions grid, block, cluster;
   uint64_t dynamicShared = 0; // bytes
   /// All blocks are there at once, and may wait for each other.
   bool isCooperative = false;
@@ -23,6 +23,8 @@ struct LaunchShape {
 struct DeviceLimits {
   uint32_t multiprocessors;
   uint32_t threadsPerMultiprocessor, threadsPerBlock;
+  /// 16 are more than every device has, 8 are portable; 1: no clusters.
+  uint32_t mostBlocksOfCluster;
   /// Bytes; of a block the most that it can opt in to.
   uint64_t sharedPerMultiprocessor, sharedPerBlock;
 };

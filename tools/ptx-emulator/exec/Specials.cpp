@@ -38,8 +38,7 @@ bool isClock(Special special) {
   }
 }
 
-/// What is the same for all threads of a warp; of blocks without clusters, of
-/// which each is one.
+/// What is the same for all threads of a warp.
 static uint64_t uniform(Special special, const Warp &warp) {
   const Block &block = warp.block;
   const Grid &grid = block.grid;
@@ -52,34 +51,52 @@ static uint64_t uniform(Special special, const Warp &warp) {
   case Special::NtidZ:
     return shape.block.z;
   case Special::CtaidX:
-  case Special::ClusteridX:
     return block.index.x;
   case Special::CtaidY:
-  case Special::ClusteridY:
     return block.index.y;
   case Special::CtaidZ:
-  case Special::ClusteridZ:
     return block.index.z;
+  case Special::ClusteridX:
+    return block.index.x / shape.cluster.x;
+  case Special::ClusteridY:
+    return block.index.y / shape.cluster.y;
+  case Special::ClusteridZ:
+    return block.index.z / shape.cluster.z;
   case Special::NctaidX:
-  case Special::NclusteridX:
     return shape.grid.x;
   case Special::NctaidY:
-  case Special::NclusteridY:
     return shape.grid.y;
   case Special::NctaidZ:
-  case Special::NclusteridZ:
     return shape.grid.z;
+  case Special::NclusteridX:
+    return shape.grid.x / shape.cluster.x;
+  case Special::NclusteridY:
+    return shape.grid.y / shape.cluster.y;
+  case Special::NclusteridZ:
+    return shape.grid.z / shape.cluster.z;
+  case Special::ClusterCtaidX:
+    return block.index.x % shape.cluster.x;
+  case Special::ClusterCtaidY:
+    return block.index.y % shape.cluster.y;
+  case Special::ClusterCtaidZ:
+    return block.index.z % shape.cluster.z;
   case Special::ClusterNctaidX:
+    return shape.cluster.x;
   case Special::ClusterNctaidY:
+    return shape.cluster.y;
   case Special::ClusterNctaidZ:
+    return shape.cluster.z;
+  case Special::ClusterCtarank:
+    return block.rank;
   case Special::ClusterNctarank:
-    return 1;
+    return shape.cluster.count();
   case Special::Warpid:
     return warp.index;
   case Special::Nwarpid:
     return grid.limits.threadsPerMultiprocessor / warpSize;
   case Special::Smid:
-    return block.number % grid.limits.multiprocessors;
+    return (block.cluster.number * shape.cluster.count() + block.rank) %
+           grid.limits.multiprocessors;
   case Special::Nsmid:
     return grid.limits.multiprocessors;
   // A clock ticks once an instruction, a nanosecond each.

@@ -19,6 +19,8 @@ static constexpr uint32_t patienceOfLoops = 256;
 
 Warp::Warp(Block &block, const Kernel &kernel, uint32_t index, uint32_t lanes)
     : block(block), kernel(kernel), index(index), lanesAtStart(lanes),
+      numberInCluster(uint32_t(
+          block.rank * ((block.grid.shape.block.count() + 31) / 32) + index)),
       patience(patienceOfLoops) {
   locals.resize(warpSize);
   auto frame = std::make_shared<Frame>();
@@ -66,7 +68,8 @@ uint64_t Warp::run(uint64_t budget) {
     mustChoose = false;
     do {
       const Group &group = groups[running];
-      const Step &step = kernel.steps[group.pc];
+      pc = group.pc;
+      const Step &step = kernel.steps[pc];
       active = group.lanes & predicate(step.guard);
       if (step.isControl) {
         step.handler(*this, step);
@@ -357,8 +360,8 @@ void Warp::complete(size_t meeting) {
     met.kind->bring(*this, *step, values);
   });
   met.kind->compute(values);
-  if (met.kind->ordersMemory && block.races)
-    block.races->clocks.synchronise(index, values.lanes);
+  if (met.kind->ordersMemory && block.cluster.races)
+    block.cluster.races->clocks.synchronise(numberInCluster, values.lanes);
   forWaiting(Wait::Lanes, met.number, [&](Group &group) {
     met.kind->take(*this, kernel.steps[group.pc], values);
     ++group.pc;
@@ -419,8 +422,8 @@ void Warp::exchange(const Step &step, const Row *masks, const Exchange &kind) {
     kind.bring(*this, step, values);
     kind.compute(values);
     kind.take(*this, step, values);
-    if (kind.ordersMemory && block.races)
-      block.races->clocks.synchronise(index, values.lanes);
+    if (kind.ordersMemory && block.cluster.races)
+      block.cluster.races->clocks.synchronise(numberInCluster, values.lanes);
   }
   if (groups[running].lanes)
     return advance();

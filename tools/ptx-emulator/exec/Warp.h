@@ -135,9 +135,12 @@ public:
   Block &block;
   const Kernel &kernel;
   const uint32_t index, lanesAtStart;
+  /// Among the warps of all blocks of its cluster.
+  const uint32_t numberInCluster;
   /// Where the last access went: the next one mostly goes there, too.
   Allocation *lastAllocation = nullptr;
-  uint32_t currentPc() const { return groups[running].pc; }
+  /// Of the instruction at hand, or the last one.
+  uint32_t currentPc() const { return pc; }
   const std::vector<Group> &allGroups() const { return groups; }
 
 private:
@@ -168,6 +171,7 @@ private:
   std::vector<Group> groups;
   size_t running = 0;
   bool mustChoose = false;
+  uint32_t pc = 0;
   /// The running group must let others run at this pc.
   uint32_t limit = ~uint32_t(0);
   uint32_t patience;

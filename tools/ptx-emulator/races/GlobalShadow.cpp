@@ -5,7 +5,7 @@ namespace ptx {
 
 uint32_t GlobalShadow::eventFor(const Touch &touch, bool isBlockScope,
                                 const Clocks &clocks) {
-  Event event = {clocks.block(),       clocks.now(),   touch.pc,
+  Event event = {clocks.cluster(),     clocks.now(),   touch.pc,
                  uint16_t(touch.warp), touch.isStrong, isBlockScope};
   // The lanes of an instruction, its words, and loops around it without a
   // release are one event.
@@ -22,20 +22,21 @@ uint32_t GlobalShadow::eventFor(const Touch &touch, bool isBlockScope,
 bool GlobalShadow::isOrdered(const Event &event, unsigned lane,
                              const Touch &touch, bool isBlockScope,
                              const Clocks &clocks) const {
-  bool isSameBlock = event.block == clocks.block();
+  bool isSameCluster = event.cluster == clocks.cluster();
   // Of different blocks only what is strong for both of them.
   if (event.isStrong && touch.isStrong &&
-      (isSameBlock || !(event.isBlockScope || isBlockScope)))
+      (isSameCluster || !(event.isBlockScope || isBlockScope)))
     return true;
   auto thread = ThreadNumber(event.warp * warpSize + lane);
-  return isSameBlock ? clocks.knows(touch.warp, touch.lane, thread, event.time)
-                     : clocks.knows(touch.warp, touch.lane, event.block, thread,
-                                    event.time);
+  return isSameCluster
+             ? clocks.knows(touch.warp, touch.lane, thread, event.time)
+             : clocks.knows(touch.warp, touch.lane, event.cluster, thread,
+                            event.time);
 }
 
 Conflict GlobalShadow::conflict(const Event &event, unsigned lane,
                                 bool wrote) const {
-  return {event.block, event.warp, lane, event.pc, wrote};
+  return {event.cluster, event.warp, lane, event.pc, wrote};
 }
 
 std::optional<Conflict> GlobalShadow::touch(uint64_t address,
@@ -71,7 +72,7 @@ std::optional<Conflict> GlobalShadow::touch(uint64_t address,
   // not all know of.
   const Event &before = events[word.write];
   if (word.write && touch.isStrong && !before.isStrong &&
-      before.block == clocks.block() && !clocks.isKnownToAll(before.time))
+      before.cluster == clocks.cluster() && !clocks.isKnownToAll(before.time))
     return std::nullopt;
   word.write = eventFor(touch, isBlockScope, clocks);
   word.writeLane = uint8_t(touch.lane);

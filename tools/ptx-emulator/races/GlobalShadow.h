@@ -2,7 +2,7 @@
 //
 // 12 bytes for each word of 4, in pages that a launch makes when it touches
 // them: the last write and a read since. Accesses are numbers of events, which
-// say block, warp, instruction and time once for all words that they touched.
+// say cluster, warp, instruction and time once for all words that they touched.
 //
 //===----------------------------------------------------------------------===//
 #ifndef TOOLS_PTX_EMULATOR_RACES_GLOBALSHADOW_H
@@ -22,7 +22,7 @@ public:
 
 private:
   struct Event {
-    uint32_t block, time, pc;
+    uint32_t cluster, time, pc;
     uint16_t warp;
     bool isStrong, isBlockScope;
     bool operator==(const Event &) const = default;

@@ -14,7 +14,7 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
     if (each->bytes & touch.bytes &&
         !(each == &word.strong && touch.isStrong) &&
         !clocks.knows(touch.warp, touch.lane, each->thread, each->time))
-      return Conflict{clocks.block(), each->thread / warpSize,
+      return Conflict{clocks.cluster(), each->thread / warpSize,
                       each->thread % warpSize, each->pc, true};
   uint32_t time = clocks.now();
   if (!touch.writes) {
@@ -22,7 +22,7 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
     for (uint32_t i = 0; i < word.readCount; ++i) {
       Reads &each = word.reads[i];
       if (each.warp == touch.warp && each.time == time &&
-          each.pc == (touch.pc & 0x3fffff) && each.bytes == touch.bytes) {
+          each.pc == (touch.pc & 0x3ffff) && each.bytes == touch.bytes) {
         each.lanes |= uint32_t(1) << touch.lane;
         return std::nullopt;
       }
@@ -48,8 +48,8 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
     }
     mine->time = time;
     mine->lanes = uint32_t(1) << touch.lane;
-    mine->pc = touch.pc & 0x3fffff;
-    mine->warp = touch.warp & 31;
+    mine->pc = touch.pc & 0x3ffff;
+    mine->warp = touch.warp & 511;
     mine->bytes = touch.bytes & 15;
     mine->isStrong = touch.isStrong;
     return std::nullopt;
@@ -62,7 +62,7 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
       unsigned lane = unsigned(std::countr_zero(lanes));
       if (!clocks.knows(touch.warp, touch.lane,
                         ThreadNumber(each.warp * warpSize + lane), each.time))
-        return Conflict{clocks.block(), each.warp, lane, each.pc, false};
+        return Conflict{clocks.cluster(), each.warp, lane, each.pc, false};
     }
   }
   // Reads of bytes that were not written remain.

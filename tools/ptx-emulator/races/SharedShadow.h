@@ -17,7 +17,7 @@ namespace ptx {
 
 /// One thread's access to one word.
 struct Touch {
-  uint32_t warp;
+  uint32_t warp; // of the cluster (ThreadNumber)
   unsigned lane;
   uint32_t pc;
   uint8_t bytes; // a bit for each of the four
@@ -28,7 +28,7 @@ struct Touch {
 
 /// The other party of a race.
 struct Conflict {
-  uint32_t block, warp;
+  uint32_t cluster, warp; // as in Touch
   unsigned lane;
   uint32_t pc;
   bool wrote;
@@ -53,7 +53,7 @@ private:
   };
   struct Reads {
     uint32_t time = 0, lanes = 0;
-    uint32_t pc : 22 = 0, warp : 5 = 0, bytes : 4 = 0, isStrong : 1 = 0;
+    uint32_t pc : 18 = 0, warp : 9 = 0, bytes : 4 = 0, isStrong : 1 = 0;
   };
   struct Word {
     /// An atomic operation does not end what must be ordered behind the store

@@ -150,11 +150,15 @@ void launch(const LaunchRequest &request) {
                 value.size());
   }
 
+  // What an entry requires need not be said again.
+  LaunchShape shape = request.shape;
+  const uint32_t (&required)[3] = kernel->entry->requiredCluster;
+  if (required[0] && shape.cluster.count() == 1)
+    shape.cluster = {required[0], required[1], required[2]};
   DeviceLimits limits = limitsOf(kernel->module->architecture >= 90 ? 90 : 80);
-  if (std::string why = whyNotLaunched(*kernel, request.shape, limits);
-      !why.empty())
+  if (std::string why = whyNotLaunched(*kernel, shape, limits); !why.empty())
     throw std::runtime_error(why);
-  Grid(*kernel, request.shape, bytes, memory, limits, request.options).run();
+  Grid(*kernel, shape, bytes, memory, limits, request.options).run();
   for (const Dump &each : dumps)
     write(each, arguments[each.argument], *buffers[each.argument]);
 }

@@ -62,16 +62,16 @@ static void copy(Warp &warp, const Step &step) {
 static constexpr uint32_t waitsForAll = 1;
 
 static void wait(Warp &warp, const Step &step) {
-  BlockRaces *races = warp.block.races.get();
+  ClusterRaces *races = warp.block.cluster.races.get();
   forLanes(warp.active, [&](unsigned lane) {
     // It is now that the thread has written.
     auto completed = [&](const AsyncCopy &copy) {
       if (!races || copy.to.space != Space::Shared)
         return;
-      Touch touch = {warp.index, lane, copy.pc, 15, true, false};
+      Touch touch = {warp.numberInCluster, lane, copy.pc, 15, true, false};
       uint64_t first = uint64_t(copy.to.bytes - warp.block.shared.data()) / 4;
       for (unsigned i = 0; i < copy.bytes / 4u; ++i)
-        races->shared.restamp(first + i, touch, races->clocks);
+        warp.block.shadow->restamp(first + i, touch, races->clocks);
     };
     CopyQueue &queue = warp.copies(lane);
     if (step.setting & waitsForAll)

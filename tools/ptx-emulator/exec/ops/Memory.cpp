@@ -171,8 +171,8 @@ Selection select_createpolicy(const Modifiers &) {
 /// Memory is in order here; what a fence means is what it lets threads rely on.
 static void fence(Warp &warp, const Step &) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  if (BlockRaces *races = warp.block.races.get())
-    races->fence(warp.index, warp.active);
+  if (ClusterRaces *races = warp.block.cluster.races.get())
+    races->fence(warp.numberInCluster, warp.active);
 }
 
 Selection select_membar(const Modifiers &) { return {&fence, {Type::b32}}; }

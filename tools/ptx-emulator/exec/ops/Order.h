@@ -42,18 +42,18 @@ inline Use useOf(const Step &step, bool writes) {
 inline void synchroniseBy(Warp &warp, const Step &step, const Cell &cell,
                           uint64_t address, unsigned lane, bool reads,
                           bool writes) {
-  BlockRaces *races = warp.block.races.get();
+  ClusterRaces *races = warp.block.cluster.races.get();
   bool isCommon = cell.space == Space::Shared || cell.space == Space::Global;
   if (!races || !isCommon || !(step.setting & isStrong))
     return;
   if (cell.space == Space::Shared)
-    address = windows::shared + address % windows::size;
+    address = windows::shared + clusterAddress(cell.block->rank, address);
   Order order = {bool(step.setting & acquires), bool(step.setting & releases),
                  reads && writes};
   if (reads)
-    races->strongRead(address, warp.index, lane, order);
+    races->strongRead(address, warp.numberInCluster, lane, order);
   if (writes)
-    races->strongWrite(address, warp.index, lane, order);
+    races->strongWrite(address, warp.numberInCluster, lane, order);
 }
 
 } // namespace ptx

@@ -1,18 +1,18 @@
-//===- BlockRaces.h - order of accesses of a block ------------*- C++ -*-===//
+//===- ClusterRaces.h - order of accesses of a cluster --------*- C++ -*-===//
 //
 // What synchronises by memory: a release in an address, or a fence before a
 // strong store to it, hands on what a thread knows; an acquire of the address,
 // or a strong load and a fence behind it, takes it.
 //
 //===----------------------------------------------------------------------===//
-#ifndef TOOLS_PTX_EMULATOR_RACES_BLOCKRACES_H
-#define TOOLS_PTX_EMULATOR_RACES_BLOCKRACES_H
+#ifndef TOOLS_PTX_EMULATOR_RACES_CLUSTERRACES_H
+#define TOOLS_PTX_EMULATOR_RACES_CLUSTERRACES_H
 
 #include "tools/ptx-emulator/races/GlobalShadow.h"
 
 namespace ptx {
 
-/// What releases left at an address, by the block that they were of.
+/// What releases left at an address, by the cluster that they were of.
 using Messages = std::map<uint32_t, std::shared_ptr<const Message>>;
 
 /// Of a launch.
@@ -28,22 +28,21 @@ struct Order {
   bool isAtomic = false;
 };
 
-class BlockRaces {
+class ClusterRaces {
 public:
-  BlockRaces(GridRaces &grid, uint32_t block, uint32_t threads,
-             uint64_t sharedBytes)
-      : grid(grid), clocks(block, threads), shared(sharedBytes),
-        lanes(threads) {}
+  ClusterRaces(GridRaces &grid, uint32_t cluster, uint32_t blocks,
+               uint32_t threadsOfBlock)
+      : grid(grid), clocks(cluster, blocks, threadsOfBlock),
+        lanes(blocks * clocks.warpsOfBlock() * warpSize) {}
 
-  /// Strong accesses to `address`, generic, or of shared memory with its
-  /// window: after loads, and before stores.
+  /// Strong accesses to `address`, generic, with the rank of the block in
+  /// shared memory: after loads, and before stores.
   void strongRead(uint64_t address, uint32_t warp, unsigned lane, Order order);
   void strongWrite(uint64_t address, uint32_t warp, unsigned lane, Order order);
   void fence(uint32_t warp, uint32_t lanes);
 
   GridRaces &grid;
   Clocks clocks;
-  SharedShadow shared;
 
 private:
   struct LaneState {
@@ -59,4 +58,4 @@ private:
 
 } // namespace ptx
 
-#endif // TOOLS_PTX_EMULATOR_RACES_BLOCKRACES_H
+#endif // TOOLS_PTX_EMULATOR_RACES_CLUSTERRACES_H

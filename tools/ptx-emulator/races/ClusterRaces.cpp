@@ -1,5 +1,6 @@
-//===- BlockRaces.cpp - order of accesses of a block ----------------------===//
-#include "tools/ptx-emulator/races/BlockRaces.h"
+//===- ClusterRaces.cpp - order of accesses of a cluster
+//----------------------===//
+#include "tools/ptx-emulator/races/ClusterRaces.h"
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
 
 #include <algorithm>
@@ -13,14 +14,14 @@ static bool isShared(uint64_t address) {
   return address / windows::size == windows::shared / windows::size;
 }
 
-void BlockRaces::strongRead(uint64_t address, uint32_t warp, unsigned lane,
-                            Order order) {
+void ClusterRaces::strongRead(uint64_t address, uint32_t warp, unsigned lane,
+                              Order order) {
   auto &messages = isShared(address) ? sharedMessages : grid.messages;
   auto found = messages.find(address);
   if (found == messages.end())
     return;
   auto &mine = lanes[warp * warpSize + lane].found;
-  for (const auto &[block, message] : found->second) {
+  for (const auto &[cluster, message] : found->second) {
     if (order.acquires)
       clocks.acquire(warp, uint32_t(1) << lane, *message);
     else if (std::ranges::find(mine, message) == mine.end())
@@ -30,8 +31,8 @@ void BlockRaces::strongRead(uint64_t address, uint32_t warp, unsigned lane,
     mine.erase(mine.begin(), mine.end() - mostFound);
 }
 
-void BlockRaces::strongWrite(uint64_t address, uint32_t warp, unsigned lane,
-                             Order order) {
+void ClusterRaces::strongWrite(uint64_t address, uint32_t warp, unsigned lane,
+                               Order order) {
   LaneState &state = lanes[warp * warpSize + lane];
   bool isShared = ptx::isShared(address);
   auto &messages = isShared ? sharedMessages : grid.messages;
@@ -46,13 +47,13 @@ void BlockRaces::strongWrite(uint64_t address, uint32_t warp, unsigned lane,
   Messages &at = messages[address];
   if (!order.isAtomic)
     at.clear();
-  std::shared_ptr<const Message> &mine = at[clocks.block()];
+  std::shared_ptr<const Message> &mine = at[clocks.cluster()];
   if (mine)
     clock.join(mine->clock);
   mine = std::make_shared<Message>(clocks.message(std::move(clock)));
 }
 
-void BlockRaces::fence(uint32_t warp, uint32_t active) {
+void ClusterRaces::fence(uint32_t warp, uint32_t active) {
   uint32_t time = clocks.now();
   clocks.tick();
   forLanes(active, [&](unsigned lane) {

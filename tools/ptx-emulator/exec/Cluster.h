@@ -1,0 +1,31 @@
+//===- Cluster.h - blocks that reach each other's memory ------*- C++ -*-===//
+#ifndef TOOLS_PTX_EMULATOR_EXEC_CLUSTER_H
+#define TOOLS_PTX_EMULATOR_EXEC_CLUSTER_H
+
+#include "tools/ptx-emulator/exec/Grid.h"
+#include "tools/ptx-emulator/races/ClusterRaces.h"
+
+namespace ptx {
+
+class Block;
+
+/// The blocks of a cluster; of a launch without clusters one block.
+class Cluster {
+public:
+  Cluster(Grid &grid, uint32_t number);
+  ~Cluster();
+
+  /// Lets each warp that can go on execute up to `quantum` instructions.
+  void run(uint64_t quantum);
+  bool hasExited() const;
+
+  Grid &grid;
+  const uint32_t number;                      // of the grid's clusters, x first
+  std::vector<std::unique_ptr<Block>> blocks; // by rank
+  /// Null: races are not looked for.
+  std::unique_ptr<ClusterRaces> races;
+};
+
+} // namespace ptx
+
+#endif // TOOLS_PTX_EMULATOR_EXEC_CLUSTER_H
