@@ -70,8 +70,14 @@ Fault misaligned(Space space, uint64_t address, unsigned bytes, unsigned lane,
             std::to_string(bytes));
 }
 
-/// The bytes are the destination of a copy that nobody has waited for.
-[[noreturn]] static void touchesCopy(Use use, unsigned bytes, unsigned lane) {
+/// The bytes are the destination of a copy that nobody has waited for, or of an
+/// mbarrier.
+[[noreturn]] static void touchesMarked(uint8_t mark, Use use, unsigned bytes,
+                                       unsigned lane) {
+  if (mark == isBarrier)
+    throw Fault(FaultKind::LaunchFailure,
+                access(use, bytes) + " of a live mbarrier", int(lane))
+        .with("missing: mbarrier.inval before its memory is used otherwise");
   throw Fault(FaultKind::LaunchFailure,
               "in flight: " + access(use, bytes) +
                   " that an asynchronous copy is still writing",
@@ -230,9 +236,11 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
     if (address >> rankShift > 16 || !isInside(offset, owner.shared.size()))
       outOfBounds(space, bytes, lane, use, placeInShared(owner, address));
     uint8_t *defined = &owner.sharedDefined[offset];
-    if (use.writes && owner.asyncCopies &&
-        std::memchr(defined, inFlight, bytes))
-      touchesCopy(use, bytes, lane);
+    bool hasMarks = owner.asyncCopies || owner.mbarriers.areAny();
+    if (use.writes && hasMarks && !use.isOfBarrier)
+      for (unsigned i = 0; i < bytes; ++i)
+        if (defined[i] >= inFlight)
+          touchesMarked(defined[i], use, bytes, lane);
     Cell cell = {&owner.shared[offset], defined, space, &owner};
     if (owner.shadow)
       order(warp, cell, local, bytes, lane, use);
@@ -294,8 +302,8 @@ void checkDefined(Warp &warp, const Cell &cell, uint64_t address,
   if (!cell.defined)
     return;
   for (unsigned i = 0; i < bytes; ++i) {
-    if (cell.defined[i] == inFlight)
-      touchesCopy(reading, bytes, lane);
+    if (cell.defined[i] >= inFlight)
+      touchesMarked(cell.defined[i], reading, bytes, lane);
     if (cell.defined[i] == neverWritten &&
         warp.block.grid.options.checksDefined)
       throw Fault(FaultKind::LaunchFailure,

@@ -17,6 +17,8 @@ struct Use {
   /// The bytes that are written, where they are known: lanes of one instruction
   /// may write the same.
   const void *value = nullptr;
+  /// An operation on an mbarrier, whose bytes nothing else may touch.
+  bool isOfBarrier = false;
 };
 constexpr Use reading = {false}, writing = {true};
 

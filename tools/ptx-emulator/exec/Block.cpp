@@ -1,5 +1,6 @@
 //===- Block.cpp - threads that share memory and barriers -----------------===//
 #include "tools/ptx-emulator/exec/Block.h"
+#include "tools/ptx-emulator/exec/ops/Mbarriers.h"
 
 #include <algorithm>
 
@@ -175,14 +176,20 @@ void Block::lanesExited(Warp &warp) {
       barriers[i].lanes[warp.index] = 0;
     completeIfDone(barriers[i], i);
   }
+  cluster.barrier.lanesExited();
+}
+
+void Block::phaseEnded(const Mbarrier &barrier) {
+  for (const auto &warp : warps)
+    warp->wake(Wait::Mbarrier, barrier.number, testAgain);
 }
 
 std::vector<std::string> Block::whatWaits() const {
   std::vector<std::string> result;
   for (const auto &warp : warps)
     for (const Group &each : warp->allGroups()) {
-      // A barrier's waiters stand behind it.
-      uint32_t pc = each.pc - (each.wait == Wait::Barrier);
+      // All but lanes that wait for others stand behind the instruction.
+      uint32_t pc = each.pc - (each.wait != Wait::Lanes);
       char lanes[16];
       std::snprintf(lanes, sizeof lanes, "0x%08x", each.lanes);
       std::string text = "warp " + std::to_string(warp->index) + " lanes " +
@@ -195,6 +202,16 @@ std::vector<std::string> Block::whatWaits() const {
             std::to_string(barrier.arrived) + " of " +
             std::to_string(barrier.wantsAll ? liveThreads() : barrier.threads) +
             " threads came";
+      } else if (each.wait == Wait::Mbarrier) {
+        text += "waits for an mbarrier";
+        if (const Mbarrier *barrier = mbarriers.numbered(each.waitsFor))
+          text += " at shared + " + std::to_string(barrier->offset) +
+                  ", phase " + std::to_string(barrier->phase) + ", " +
+                  std::to_string(barrier->pending) + " of " +
+                  std::to_string(barrier->expected) + " arrivals and " +
+                  std::to_string(barrier->bytes) + " bytes pending";
+      } else if (each.wait == Wait::Cluster) {
+        text += "waits at barrier.cluster";
       } else {
         text += "waits for other lanes of its warp";
       }

@@ -3,6 +3,7 @@
 #define TOOLS_PTX_EMULATOR_EXEC_BLOCK_H
 
 #include "tools/ptx-emulator/exec/Cluster.h"
+#include "tools/ptx-emulator/exec/Mbarrier.h"
 #include "tools/ptx-emulator/exec/Warp.h"
 
 namespace ptx {
@@ -42,6 +43,8 @@ public:
 
   uint64_t seed() const { return grid.options.seed; }
   const std::vector<std::unique_ptr<Warp>> &allWarps() const { return warps; }
+  /// Who waited for the phase goes on.
+  void phaseEnded(const Mbarrier &barrier);
   /// States of warps and barriers, for a report that all wait.
   std::vector<std::string> whatWaits() const;
 
@@ -54,6 +57,7 @@ public:
   std::unique_ptr<SharedShadow> shadow;
   /// Asynchronous copies into shared memory that were ever made.
   uint64_t asyncCopies = 0;
+  Mbarriers mbarriers{*this};
 
 private:
   struct Barrier {

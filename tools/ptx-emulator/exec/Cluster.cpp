@@ -6,7 +6,9 @@
 
 namespace ptx {
 
-Cluster::Cluster(Grid &grid, uint32_t number) : grid(grid), number(number) {
+Cluster::Cluster(Grid &grid, uint32_t number)
+    : grid(grid), number(number),
+      operations(grid.options.asynchrony, grid.random) {
   const Dimensions &shape = grid.shape.cluster;
   if (grid.races)
     races = std::make_unique<ClusterRaces>(*grid.races, number,
@@ -20,8 +22,19 @@ Cluster::Cluster(Grid &grid, uint32_t number) : grid(grid), number(number) {
 Cluster::~Cluster() = default;
 
 void Cluster::run(uint64_t quantum) {
+  operations.proceed();
+  uint64_t executed = 0;
   for (const auto &block : blocks)
-    block->run(quantum);
+    executed += block->run(quantum);
+  // Whoever waits, waits for what goes on beside.
+  if (executed == 0 && operations.completeOne())
+    ++grid.executed;
+}
+
+void Cluster::polled() {
+  constexpr uint32_t patience = 64;
+  if (++polls % patience == 0)
+    operations.completeOne();
 }
 
 bool Cluster::hasExited() const {

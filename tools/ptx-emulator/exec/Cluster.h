@@ -2,6 +2,8 @@
 #ifndef TOOLS_PTX_EMULATOR_EXEC_CLUSTER_H
 #define TOOLS_PTX_EMULATOR_EXEC_CLUSTER_H
 
+#include "tools/ptx-emulator/exec/AsyncOperations.h"
+#include "tools/ptx-emulator/exec/ClusterBarrier.h"
 #include "tools/ptx-emulator/exec/Grid.h"
 #include "tools/ptx-emulator/races/ClusterRaces.h"
 
@@ -18,12 +20,19 @@ public:
   /// Lets each warp that can go on execute up to `quantum` instructions.
   void run(uint64_t quantum);
   bool hasExited() const;
+  /// A thread asked whether something is over, and it was not.
+  void polled();
 
   Grid &grid;
   const uint32_t number;                      // of the grid's clusters, x first
   std::vector<std::unique_ptr<Block>> blocks; // by rank
   /// Null: races are not looked for.
   std::unique_ptr<ClusterRaces> races;
+  AsyncOperations operations;
+  ClusterBarrier barrier{*this};
+
+private:
+  uint32_t polls = 0;
 };
 
 } // namespace ptx

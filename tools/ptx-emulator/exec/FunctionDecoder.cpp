@@ -102,7 +102,7 @@ void FunctionDecoder::instruction(const Instruction &instruction) {
   if (instruction.guard >= 0)
     prototype.guard = {registers[size_t(instruction.guard)],
                        instruction.isGuardNegated};
-  Modifiers modifiers(instruction.modifiers);
+  Modifiers modifiers(instruction.modifiers, instruction.form->operands);
   if (instruction.form->opcode == "call")
     return decodeCall(instruction, prototype);
   Selection selection = selectorOf(*instruction.form)(modifiers);

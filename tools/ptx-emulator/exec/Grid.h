@@ -3,6 +3,7 @@
 #define TOOLS_PTX_EMULATOR_EXEC_GRID_H
 
 #include "tools/ptx-emulator/diag/Fault.h"
+#include "tools/ptx-emulator/exec/AsyncOperations.h"
 #include "tools/ptx-emulator/exec/Limits.h"
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
 
@@ -17,10 +18,6 @@ namespace ptx {
 class Cluster;
 class Warp;
 struct GridRaces;
-
-/// When the bytes of asynchronous copies move: as soon as they can, as late as
-/// they can, or each by chance.
-enum class Asynchrony : uint8_t { Early, Late, Random };
 
 /// How a launch is executed and what is checked.
 struct Options {

@@ -32,7 +32,9 @@ namespace ptx {
 /// The modifiers of an instruction, asked by name.
 class Modifiers {
 public:
-  explicit Modifiers(const std::vector<std::string> &names) : names(names) {}
+  explicit Modifiers(const std::vector<std::string> &names,
+                     std::string_view operands = {})
+      : names(names), letters(operands) {}
 
   bool has(std::string_view name) const;
   /// The first of these that is there; empty: none.
@@ -48,9 +50,13 @@ public:
   /// Of .v2 and .v4; 1 without.
   unsigned vectorSize() const;
   const std::vector<std::string> &all() const { return names; }
+  /// The letters of the form's operands, for opcodes whose forms differ by
+  /// them.
+  std::string_view operands() const { return letters; }
 
 private:
   const std::vector<std::string> &names;
+  std::string_view letters;
 };
 
 /// A bit of Step::setting that the decoder sets.

@@ -33,14 +33,14 @@ struct Frame {
 };
 
 /// What a group waits for: nothing, lanes of its warp that execute the same, a
-/// barrier of its block.
-enum class Wait : uint8_t { None, Lanes, Barrier };
+/// barrier of its block, the phase of an mbarrier, the barrier of its cluster.
+enum class Wait : uint8_t { None, Lanes, Barrier, Mbarrier, Cluster };
 
 struct Group {
   uint32_t pc = 0, lanes = 0;
   std::shared_ptr<const Frame> frame;
   Wait wait = Wait::None;
-  /// Of Barrier: its number.
+  /// The number of what it waits for.
   uint32_t waitsFor = 0;
   uint64_t lastRun = 0;
 };

@@ -28,7 +28,8 @@ constexpr uint64_t deviceBase = 32 * windows::size, deviceSize = windows::size;
 enum Definedness : uint8_t {
   neverWritten,
   written,
-  inFlight // an asynchronous copy may write it at any time
+  inFlight, // an asynchronous copy may write it at any time
+  isBarrier // part of an mbarrier
 };
 
 struct Allocation {

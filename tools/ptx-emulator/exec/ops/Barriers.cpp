@@ -63,7 +63,7 @@ Selection select_bar(const Modifiers &m) {
 
 Selection select_barrier(const Modifiers &m) {
   if (m.has("cluster"))
-    return {};
+    return clusterBarrierSelection(m);
   return barrierSelection(m, m.has("aligned"));
 }
 

@@ -8,6 +8,8 @@ namespace ptx {
 
 /// bar.warp.sync.
 Selection warpBarrierSelection();
+/// barrier.cluster.
+Selection clusterBarrierSelection(const Modifiers &modifiers);
 
 } // namespace ptx
 

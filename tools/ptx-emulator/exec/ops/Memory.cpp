@@ -130,7 +130,8 @@ Selection select_st(const Modifiers &m) {
   return memorySelection(storeOf(m.type()), m);
 }
 
-/// Hints to caches, which there are none of.
+/// What means nothing here: hints to caches, fences of proxies that there are
+/// none of.
 static void nothing(Warp &, const Step &) {}
 
 Selection select_prefetch(const Modifiers &) { return {&nothing, {Type::b64}}; }
@@ -175,10 +176,24 @@ static void fence(Warp &warp, const Step &) {
     races->fence(warp.numberInCluster, warp.active);
 }
 
+/// fence.mbarrier_init and fence.proxy.async: what the lanes know is known to
+/// asynchronous operations from now on.
+static void fenceProxy(Warp &warp, const Step &step) {
+  for (const auto &block : warp.block.cluster.blocks)
+    block->mbarriers.makeKnown(warp.numberInCluster);
+  ClusterRaces *races = warp.block.cluster.races.get();
+  if (races && step.setting)
+    races->clocks.fenceProxy(warp.numberInCluster, warp.active);
+}
+
 Selection select_membar(const Modifiers &) { return {&fence, {Type::b32}}; }
 Selection select_fence(const Modifiers &m) {
-  if (m.has("proxy") || m.has("mbarrier_init"))
-    return {};
+  if (m.has("mbarrier_init"))
+    return {&fenceProxy, {Type::b32}};
+  if (m.has("proxy") && m.has("async"))
+    return Selection{&fenceProxy, {Type::b32}}.withSetting(1);
+  if (m.has("proxy"))
+    return {&nothing, {Type::b64}};
   return {&fence, {Type::b32}};
 }
 

@@ -10,10 +10,7 @@ namespace ptx {
 #define NOT_YET(opcode)                                                        \
   Selection select_##opcode(const Modifiers &) { return {}; }
 
-NOT_YET(getctarank)
 NOT_YET(griddepcontrol)
-NOT_YET(mapa)
-NOT_YET(mbarrier)
 NOT_YET(setmaxnreg)
 NOT_YET(wgmma)
 
