@@ -97,6 +97,7 @@ script shapes "$python" test/e2e/run_shapes.py "$bin/ds-compile" tools/bench/lla
 script rewrites "$python" test/e2e/run_rewrites.py "$bin/ds-compile" test/e2e/golden --seconds 100
 script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/golden examples/kjv-v1
 script ptx-matrices "$python" test/ptx-emulator/run_matrices.py "$bin/ds-ptx-run"
+script ptx-wgmma "$python" test/ptx-emulator/run_wgmma.py "$bin/ds-ptx-run"
 script ptx-negative "$python" test/ptx-emulator/run_negative.py "$bin/ds-ptx-run"
 script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
 # The same in tiles, and attention carried from one block of keys to the next.

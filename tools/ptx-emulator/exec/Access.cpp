@@ -86,6 +86,45 @@ Fault misaligned(Space space, uint64_t address, unsigned bytes, unsigned lane,
             "barrier if that is another one");
 }
 
+static std::string lineAt(const Warp &warp, uint32_t pc) {
+  int line = warp.kernel.steps[pc].line;
+  return "PTX line " + std::to_string(line) + ": " +
+         std::string(warp.kernel.module->lineOfSource(line));
+}
+
+/// An asynchronous operation still reads the bytes.
+[[noreturn]] static void overwritesSource(const Warp &warp, const Block &owner,
+                                          Use use, unsigned bytes,
+                                          unsigned lane) {
+  throw Fault(FaultKind::LaunchFailure,
+              "in flight: " + access(use, bytes) +
+                  " that an asynchronous operation is still reading",
+              int(lane))
+      .with("read by " + lineAt(warp, owner.lastReaderPc))
+      .with("missing: a wait for the operation, and what tells the thread that "
+            "writes");
+}
+
+void beginReading(const Cell &cell, unsigned bytes, uint32_t pc) {
+  if (!cell.block)
+    return;
+  Block &block = *cell.block;
+  if (block.readers.empty())
+    block.readers.resize(block.shared.size() / 16 + 1);
+  block.lastReaderPc = pc;
+  uint64_t offset = uint64_t(cell.bytes - block.shared.data());
+  for (uint64_t i = offset / 16; i <= (offset + bytes - 1) / 16; ++i)
+    ++block.readers[i];
+}
+
+void endReading(const Cell &cell, unsigned bytes) {
+  if (!cell.block)
+    return;
+  uint64_t offset = uint64_t(cell.bytes - cell.block->shared.data());
+  for (uint64_t i = offset / 16; i <= (offset + bytes - 1) / 16; ++i)
+    --cell.block->readers[i];
+}
+
 /// What is known of an address: the space of a generic one, and the address in
 /// it.
 static Space resolve(Space space, uint64_t &address) {
@@ -117,13 +156,11 @@ static Fault race(Warp &warp, const Conflict &conflict, bool writes,
   if (!isSameBlock)
     other += "block " + textOf(grid.indexOf(conflict.cluster, rank)) + ", ";
   if (isEngine)
-    other += "an asynchronous copy of ";
+    other += "the asynchronous operation of ";
   else
     other += "warp " + std::to_string(conflict.warp % warps) + " lane " +
              std::to_string(conflict.lane) + ", ";
-  int line = warp.kernel.steps[conflict.pc].line;
-  other += "PTX line " + std::to_string(line) + ": " +
-           std::string(warp.kernel.module->lineOfSource(line));
+  other += lineAt(warp, conflict.pc);
   bool isSameWarp = isSameBlock && conflict.warp == warp.numberInCluster;
   std::string missing =
       isEngine      ? "a wait for the copy"
@@ -133,6 +170,15 @@ static Fault race(Warp &warp, const Conflict &conflict, bool writes,
           ? "barrier.cluster between the two, or a release and an acquire"
           : "a release and an acquire between the two blocks, with .gpu or "
             ".sys";
+  if (conflict.lacksProxyFence)
+    return Fault(FaultKind::LaunchFailure,
+                 "missing fence.proxy.async: an asynchronous operation " +
+                     std::string(writes ? "writes" : "reads") +
+                     " what was written before",
+                 int(lane))
+        .with(std::move(where))
+        .with(std::move(other))
+        .with("missing: " + missing);
   return Fault(FaultKind::LaunchFailure,
                std::string(isShared ? "shared" : "global") + "-memory race (" +
                    (conflict.wrote ? "write/" : "read/") +
@@ -241,6 +287,11 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
       for (unsigned i = 0; i < bytes; ++i)
         if (defined[i] >= inFlight)
           touchesMarked(defined[i], use, bytes, lane);
+    if (use.writes && !owner.readers.empty())
+      for (uint64_t chunk = offset / 16; chunk <= (offset + bytes - 1) / 16;
+           ++chunk)
+        if (owner.readers[chunk])
+          overwritesSource(warp, owner, use, bytes, lane);
     Cell cell = {&owner.shared[offset], defined, space, &owner};
     if (owner.shadow)
       order(warp, cell, local, bytes, lane, use);

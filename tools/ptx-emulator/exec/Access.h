@@ -19,6 +19,9 @@ struct Use {
   const void *value = nullptr;
   /// An operation on an mbarrier, whose bytes nothing else may touch.
   bool isOfBarrier = false;
+  /// An asynchronous operation, done by this engine (Clocks.h).
+  bool isAsync = false;
+  uint16_t engine = 0;
 };
 constexpr Use reading = {false}, writing = {true};
 
@@ -62,6 +65,11 @@ template <class T> T loadAtomically(const uint8_t *bytes) {
 template <class T> void storeAtomically(uint8_t *bytes, T value) {
   __atomic_store(reinterpret_cast<T *>(bytes), &value, __ATOMIC_RELAXED);
 }
+
+/// Says that an asynchronous operation reads bytes of shared memory until it
+/// says that it no longer does: writing them is a fault.
+void beginReading(const Cell &cell, unsigned bytes, uint32_t pc);
+void endReading(const Cell &cell, unsigned bytes);
 
 inline void markDefined(const Cell &cell, unsigned bytes) {
   if (cell.defined)

@@ -58,6 +58,10 @@ public:
   /// Asynchronous copies into shared memory that were ever made.
   uint64_t asyncCopies = 0;
   Mbarriers mbarriers{*this};
+  /// Asynchronous operations that read 16 bytes of shared memory, of each 16;
+  /// empty before the first.
+  std::vector<uint16_t> readers;
+  uint32_t lastReaderPc = 0;
 
 private:
   struct Barrier {

@@ -111,6 +111,7 @@ void FunctionDecoder::instruction(const Instruction &instruction) {
   Step step = prototype;
   step.handler = selection.handler;
   step.isControl = selection.isControl;
+  step.usesMatrices = instruction.form->opcode == "wgmma";
   step.setting = selection.setting;
   step.bytes = uint8_t(selection.bytes);
   step.operandCount = uint8_t(instruction.operands.size());
@@ -146,11 +147,14 @@ void FunctionDecoder::decodeOperands(const Instruction &instruction,
       Type type = nextType();
       bool isDestination = letter == 'D' || letter == 'W';
       size_t number = types - 1;
+      if (operand.kind == OperandKind::Vector && selection.vectorType)
+        type = *selection.vectorType;
       Step::Vector vector =
           this->vector(operand, type, mayBeWider, isDestination);
       unsigned count =
           number < selection.counts.size() ? selection.counts[number] : 1;
-      if (vector.count != count && instruction.form->opcode != "mov")
+      if (count != anyCount && vector.count != count &&
+          instruction.form->opcode != "mov")
         refuse(std::to_string(vector.count) +
                (vector.count == 1 ? " register" : " registers") + " where " +
                std::to_string(count) + " are wanted");
@@ -159,6 +163,7 @@ void FunctionDecoder::decodeOperands(const Instruction &instruction,
       if (vector.count && i < step.operands.size())
         step.operands[i] = kernel.refs[vector.first];
       if (isDestination && i == 0) {
+        step.hasDestination = true;
         step.isSigned = type == Type::s8 || type == Type::s16 ||
                         type == Type::s32 || type == Type::s64;
         const Operand &first =

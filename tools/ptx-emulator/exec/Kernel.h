@@ -80,6 +80,10 @@ struct Step {
   /// its sign, if its type has one.
   uint8_t rows = 1;
   bool isSigned = false;
+  /// operands[0] or vectors[0] is written.
+  bool hasDestination = false;
+  /// wgmma, which keeps track of registers itself.
+  bool usesMatrices = false;
   /// Branches, calls, returns, what waits: they move the group themselves.
   bool isControl = false;
   /// While it is decoded: target is the index of an instruction.

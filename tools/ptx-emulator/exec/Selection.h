@@ -25,6 +25,7 @@
 #include "tools/ptx-emulator/num/Formats.h"
 
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 
 namespace ptx {
@@ -62,6 +63,9 @@ private:
 /// A bit of Step::setting that the decoder sets.
 constexpr uint32_t sourceIsPredicate = uint32_t(1) << 31;
 
+/// As many registers as there are.
+constexpr unsigned anyCount = 0;
+
 struct Selection {
   /// Null: not executed yet.
   Handler handler = nullptr;
@@ -71,6 +75,8 @@ struct Selection {
   /// Registers that those operands are of, in the same order: 1 where it is not
   /// said.
   std::vector<unsigned> counts = {};
+  /// Of the elements of vectors, where a single register has another type.
+  std::optional<Type> vectorType = {};
   /// Registers may be wider than their types: ld, st and cvt.
   bool mayBeWider = false;
   /// Bytes of an element in memory.
@@ -90,6 +96,10 @@ struct Selection {
   }
   Selection &&withCounts(std::vector<unsigned> list) && {
     counts = std::move(list);
+    return std::move(*this);
+  }
+  Selection &&withVectorsOf(Type type) && {
+    vectorType = type;
     return std::move(*this);
   }
   Selection &&wider() && {

@@ -3,6 +3,7 @@
 #include "tools/ptx-emulator/exec/Block.h"
 #include "tools/ptx-emulator/exec/CopyQueue.h"
 #include "tools/ptx-emulator/exec/Exchange.h"
+#include "tools/ptx-emulator/exec/MatrixQueue.h"
 #include "tools/ptx-emulator/exec/Specials.h"
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
 
@@ -41,6 +42,12 @@ CopyQueue &Warp::copies(unsigned lane) {
   return queues[lane];
 }
 
+MatrixQueue &Warp::matrices() {
+  if (!products)
+    products = std::make_unique<MatrixQueue>(*this);
+  return *products;
+}
+
 void Warp::fillSpecials() {
   specials.resize(kernel.specialRows);
   uint32_t row = 0;
@@ -71,6 +78,8 @@ uint64_t Warp::run(uint64_t budget) {
       pc = group.pc;
       const Step &step = kernel.steps[pc];
       active = group.lanes & predicate(step.guard);
+      if (products && products->isBusy())
+        products->check(step);
       if (step.isControl) {
         step.handler(*this, step);
       } else {

@@ -20,6 +20,7 @@ namespace ptx {
 
 class Block;
 class CopyQueue;
+class MatrixQueue;
 struct Allocation;
 
 /// A call that has not returned, or the entry.
@@ -129,6 +130,16 @@ public:
   Local &local(unsigned lane) { return locals[lane]; }
   /// Copies of a lane that it has not waited for.
   CopyQueue &copies(unsigned lane);
+  /// Matrix products that it has not waited for.
+  MatrixQueue &matrices();
+  /// Rows of registers by their number in the warp, not in the frame.
+  Row *rowsAt(uint32_t number) {
+    return reinterpret_cast<Row *>(rows.data() + number);
+  }
+  uint32_t numberOf(Ref ref) const {
+    return groups[running].frame->rows + ref.row;
+  }
+  size_t rowCount() const { return rows.size(); }
   /// The rows of a special register, to be set anew.
   Row *specialRow(Special special);
 
@@ -185,6 +196,7 @@ private:
   std::vector<Local> locals;
   /// Of all lanes; none before the first copy.
   std::vector<CopyQueue> queues;
+  std::unique_ptr<MatrixQueue> products;
 };
 
 } // namespace ptx

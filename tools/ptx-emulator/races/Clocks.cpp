@@ -239,7 +239,13 @@ void Clocks::fenceProxy(uint32_t warp, uint32_t lanes) {
 
 ThreadNumber Clocks::engineFor(uint64_t address) const {
   // mbarriers of stages stand side by side, 8 bytes each.
-  return ThreadNumber(warps.size() * warpSize + address / 8 % engineCount);
+  return ThreadNumber(warps.size() * warpSize +
+                      address / 8 % (engineCount / 2));
+}
+
+ThreadNumber Clocks::engineOfWarp(uint32_t warp) const {
+  return ThreadNumber(warps.size() * warpSize + engineCount / 2 +
+                      warp % (engineCount / 2));
 }
 
 void Clocks::engineReleases(ThreadNumber engine, Clock &clock) {

@@ -23,9 +23,10 @@
 namespace ptx {
 
 /// A thread of a cluster: 32 times the number of its warp, and its lane. Warps
-/// are numbered through all blocks of the cluster; engines come behind them.
+/// are numbered through all blocks of the cluster; engines come behind them:
+/// half of them for mbarriers, half for warps.
 using ThreadNumber = uint16_t;
-constexpr uint32_t engineCount = 16;
+constexpr uint32_t engineCount = 64;
 
 /// What is known of another cluster: all of it up to `all`, some threads
 /// further.
@@ -96,6 +97,8 @@ public:
 
   /// The engine that works for the mbarrier at an address.
   ThreadNumber engineFor(uint64_t address) const;
+  /// The engine that works for the matrices, or the bulk groups, of a warp.
+  ThreadNumber engineOfWarp(uint32_t warp) const;
   /// The engine has done something now: hands it on to `clock`.
   void engineReleases(ThreadNumber engine, Clock &clock);
 

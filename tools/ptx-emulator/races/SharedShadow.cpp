@@ -10,20 +10,32 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
                                             const Clocks &clocks) {
   Word &word = words[number];
   // Two strong accesses do not race, whatever they do.
-  for (const Write *each : {&word.weak, &word.strong})
-    if (each->bytes & touch.bytes &&
-        !(each == &word.strong && touch.isStrong) &&
-        !clocks.knows(touch.warp, touch.lane, each->thread, each->time))
-      return Conflict{clocks.cluster(), each->thread / warpSize,
-                      each->thread % warpSize, each->pc, true};
+  for (const Write *each : {&word.weak, &word.strong}) {
+    if (!(each->bytes & touch.bytes) ||
+        (each == &word.strong && touch.isStrong))
+      continue;
+    bool isOrdered =
+        clocks.knows(touch.warp, touch.lane, each->thread, each->time);
+    if (isOrdered &&
+        (!touch.isAsync ||
+         clocks.knowsFenced(touch.warp, touch.lane, each->thread, each->time)))
+      continue;
+    return Conflict{clocks.cluster(),
+                    each->thread / warpSize,
+                    each->thread % warpSize,
+                    each->pc,
+                    true,
+                    isOrdered};
+  }
+  uint32_t warp = touch.thread() / warpSize, lane = touch.thread() % warpSize;
   uint32_t time = clocks.now();
   if (!touch.writes) {
     Reads *mine = nullptr;
     for (uint32_t i = 0; i < word.readCount; ++i) {
       Reads &each = word.reads[i];
-      if (each.warp == touch.warp && each.time == time &&
-          each.pc == (touch.pc & 0x3ffff) && each.bytes == touch.bytes) {
-        each.lanes |= uint32_t(1) << touch.lane;
+      if (each.warp == warp && each.time == time &&
+          each.pc == (touch.pc & 0x1ffff) && each.bytes == touch.bytes) {
+        each.lanes |= uint32_t(1) << lane;
         return std::nullopt;
       }
       // Which of the known ones this read makes needless.
@@ -47,9 +59,9 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
       mine = &word.reads[word.readCount++];
     }
     mine->time = time;
-    mine->lanes = uint32_t(1) << touch.lane;
-    mine->pc = touch.pc & 0x3ffff;
-    mine->warp = touch.warp & 511;
+    mine->lanes = uint32_t(1) << lane;
+    mine->pc = touch.pc & 0x1ffff;
+    mine->warp = warp & 1023;
     mine->bytes = touch.bytes & 15;
     mine->isStrong = touch.isStrong;
     return std::nullopt;
@@ -71,15 +83,14 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
     if (word.reads[i].bytes & ~touch.bytes)
       word.reads[kept++] = word.reads[i];
   word.readCount = kept;
-  restamp(number, touch, clocks);
+  rewrite(number, touch, clocks);
   return std::nullopt;
 }
 
-void SharedShadow::restamp(uint64_t number, const Touch &touch,
+void SharedShadow::rewrite(uint64_t number, const Touch &touch,
                            const Clocks &clocks) {
   Word &word = words[number];
-  Write write = {clocks.now(), touch.pc,
-                 ThreadNumber(touch.warp * warpSize + touch.lane), touch.bytes};
+  Write write = {clocks.now(), touch.pc, touch.thread(), touch.bytes};
   if (touch.isStrong) {
     word.strong = write;
     return;

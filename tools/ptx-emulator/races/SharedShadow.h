@@ -24,6 +24,14 @@ struct Touch {
   bool writes;
   /// Atomic, volatile or with an order: two such do not race.
   bool isStrong;
+  /// By an asynchronous operation that the lane began: it must be behind a
+  /// proxy fence of what other threads wrote, and counts as done by an engine.
+  bool isAsync = false;
+  ThreadNumber engine = 0;
+
+  ThreadNumber thread() const {
+    return isAsync ? engine : ThreadNumber(warp * warpSize + lane);
+  }
 };
 
 /// The other party of a race.
@@ -32,6 +40,8 @@ struct Conflict {
   unsigned lane;
   uint32_t pc;
   bool wrote;
+  /// It is in order, but for the fence of the proxy.
+  bool lacksProxyFence = false;
 };
 
 class SharedShadow {
@@ -43,7 +53,7 @@ public:
   std::optional<Conflict> touch(uint64_t word, const Touch &touch,
                                 const Clocks &clocks);
   /// A write that an earlier instruction began is done now.
-  void restamp(uint64_t word, const Touch &touch, const Clocks &clocks);
+  void rewrite(uint64_t word, const Touch &touch, const Clocks &clocks);
 
 private:
   struct Write {
@@ -53,7 +63,7 @@ private:
   };
   struct Reads {
     uint32_t time = 0, lanes = 0;
-    uint32_t pc : 18 = 0, warp : 9 = 0, bytes : 4 = 0, isStrong : 1 = 0;
+    uint32_t pc : 17 = 0, warp : 10 = 0, bytes : 4 = 0, isStrong : 1 = 0;
   };
   struct Word {
     /// An atomic operation does not end what must be ordered behind the store

@@ -71,7 +71,7 @@ static void wait(Warp &warp, const Step &step) {
       Touch touch = {warp.numberInCluster, lane, copy.pc, 15, true, false};
       uint64_t first = uint64_t(copy.to.bytes - warp.block.shared.data()) / 4;
       for (unsigned i = 0; i < copy.bytes / 4u; ++i)
-        warp.block.shadow->restamp(first + i, touch, races->clocks);
+        warp.block.shadow->rewrite(first + i, touch, races->clocks);
     };
     CopyQueue &queue = warp.copies(lane);
     if (step.setting & waitsForAll)

@@ -3,94 +3,16 @@
 #include "tools/ptx-emulator/exec/Block.h"
 #include "tools/ptx-emulator/exec/ops/Compute.h"
 #include "tools/ptx-emulator/exec/ops/Fragments.h"
+#include "tools/ptx-emulator/exec/ops/MatrixElements.h"
 #include "tools/ptx-emulator/num/Single.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace ptx {
 
 using namespace formats;
 
-/// Whether all 32 lanes execute the instruction. Throws Fault if some have
-/// exited: matrices are in the registers of all.
-static bool allAreHere(Warp &warp) {
-  if (!warp.gather())
-    return false;
-  if (warp.active != allLanes)
-    throw Fault(FaultKind::LaunchFailure,
-                "lanes of the warp have exited, whose registers are part of "
-                "the matrix",
-                std::countr_zero(~warp.active));
-  return true;
-}
-
 //===-- mma ---------------------------------------------------------------===//
-
-/// What an element is. Whole numbers are exact in double.
-enum class ElementType : uint8_t {
-  F16,
-  BF16,
-  TF32,
-  E4M3,
-  E5M2,
-  F64,
-  S8,
-  U8,
-  S4,
-  U4
-};
-
-static unsigned bitsOf(ElementType type) {
-  switch (type) {
-  case ElementType::F64:
-    return 64;
-  case ElementType::TF32:
-    return 32;
-  case ElementType::F16:
-  case ElementType::BF16:
-    return 16;
-  case ElementType::S4:
-  case ElementType::U4:
-    return 4;
-  default:
-    return 8;
-  }
-}
-
-static double decoded(ElementType type, uint32_t bits) {
-  switch (type) {
-  case ElementType::F16:
-    return widen(f16, bits & 0xffff);
-  case ElementType::BF16:
-    return std::bit_cast<float>(bits << 16);
-  case ElementType::TF32:
-    // The low 13 bits are not looked at.
-    return std::bit_cast<float>(bits & ~uint32_t(0x1fff));
-  case ElementType::E4M3:
-    return widen(e4m3, bits & 0xff);
-  case ElementType::E5M2:
-    return widen(e5m2, bits & 0xff);
-  case ElementType::S8:
-    return int8_t(bits);
-  case ElementType::U8:
-    return uint8_t(bits);
-  case ElementType::S4:
-    return int32_t(bits << 28) >> 28;
-  case ElementType::U4:
-    return bits & 15;
-  case ElementType::F64:
-    break;
-  }
-  return 0;
-}
-
-/// Of C and D.
-enum class Accumulator : uint8_t { F32, F16, F64, S32, SaturatedS32 };
-
-struct MatrixShape {
-  unsigned m, n, k;
-};
 
 /// Setting: m, k, types of A and B, of C and of D.
 static uint32_t packed(const MatrixShape &shape, ElementType a, ElementType b,
@@ -104,55 +26,6 @@ static double read(ElementType type, const Row *rows, unsigned lane,
   if (type == ElementType::F64)
     return get<double>(rows, lane);
   return decoded(type, rows[0][lane] >> i * bitsOf(type) % 32);
-}
-
-static double readAccumulator(Accumulator type, Warp &warp,
-                              const Step::Vector &vector, unsigned lane,
-                              unsigned i) {
-  auto rows = [&](unsigned number) {
-    return warp.source(warp.kernel.refs[vector.first + number]);
-  };
-  switch (type) {
-  case Accumulator::F16:
-    return widen(f16, rows(i / 2)[0][lane] >> 16 * (i % 2) & 0xffff);
-  case Accumulator::F32:
-    return get<float>(rows(i), lane);
-  case Accumulator::F64:
-    return get<double>(rows(i), lane);
-  default:
-    return get<int32_t>(rows(i), lane);
-  }
-}
-
-static void writeAccumulator(Accumulator type, Warp &warp,
-                             const Step::Vector &vector, unsigned lane,
-                             unsigned i, double value) {
-  auto rows = [&](unsigned number) {
-    return warp.destination(warp.kernel.refs[vector.first + number]);
-  };
-  switch (type) {
-  case Accumulator::F16: {
-    uint32_t bits = uint32_t(narrow(f16, value, Rounding::Nearest));
-    uint32_t &word = rows(i / 2)[0][lane];
-    unsigned shift = 16 * (i % 2);
-    word = (word & ~(0xffffu << shift)) | bits << shift;
-    break;
-  }
-  case Accumulator::F32:
-    put(rows(i), lane, canonical(float(value)));
-    break;
-  case Accumulator::F64:
-    put(rows(i), lane, value);
-    break;
-  case Accumulator::S32:
-    // A sum of whole numbers wraps; doubles hold it exactly.
-    put(rows(i), lane, uint32_t(int64_t(value)));
-    break;
-  case Accumulator::SaturatedS32:
-    put(rows(i), lane,
-        int32_t(std::clamp(value, double(INT32_MIN), double(INT32_MAX))));
-    break;
-  }
 }
 
 /// D = A · B + C. Products are exact; the sum is of doubles, from the first k
@@ -170,6 +43,12 @@ static void multiply(Warp &warp, const Step &step) {
   // By columns of k, so that a dot product walks both.
   double a[16][mostK], b[n][mostK], c[16][n];
   const std::vector<Ref> &refs = warp.kernel.refs;
+  auto rowsOf = [&](const Step::Vector &vector) {
+    // Sources may be constants; destinations never are.
+    return [&](unsigned number) {
+      return const_cast<Row *>(warp.source(refs[vector.first + number]));
+    };
+  };
   const Step::Vector &registersA = step.vectors[1],
                      &registersB = step.vectors[2];
   for (unsigned lane = 0; lane < warpSize; ++lane) {
@@ -188,7 +67,7 @@ static void multiply(Warp &warp, const Step &step) {
     for (unsigned i = 0; i < m / 4; ++i) {
       Element at = elementOfC(m, lane, i);
       c[at.row][at.column] =
-          readAccumulator(typeC, warp, step.vectors[3], lane, i);
+          readElement(typeC, rowsOf(step.vectors[3]), lane, i);
     }
   }
   for (unsigned row = 0; row < m; ++row)
@@ -209,49 +88,10 @@ static void multiply(Warp &warp, const Step &step) {
   for (unsigned lane = 0; lane < warpSize; ++lane)
     for (unsigned i = 0; i < m / 4; ++i) {
       Element at = elementOfC(m, lane, i);
-      writeAccumulator(typeD, warp, step.vectors[0], lane, i,
-                       c[at.row][at.column]);
+      writeElement(typeD, rowsOf(step.vectors[0]), lane, i,
+                   c[at.row][at.column]);
     }
   warp.advance();
-}
-
-/// "m16n8k16".
-static MatrixShape shapeOf(const Modifiers &modifiers) {
-  MatrixShape shape = {0, 0, 0};
-  for (const std::string &each : modifiers.all()) {
-    if (each[0] != 'm' || each.find('n') == std::string::npos)
-      continue;
-    const char *end = each.data() + each.size();
-    const char *at = std::from_chars(each.data() + 1, end, shape.m).ptr;
-    at = std::from_chars(at + 1, end, shape.n).ptr;
-    std::from_chars(at + 1, end, shape.k);
-  }
-  return shape;
-}
-
-static ElementType elementType(Type type) {
-  switch (type) {
-  case Type::f16:
-    return ElementType::F16;
-  case Type::bf16:
-    return ElementType::BF16;
-  case Type::tf32:
-    return ElementType::TF32;
-  case Type::e4m3:
-    return ElementType::E4M3;
-  case Type::e5m2:
-    return ElementType::E5M2;
-  case Type::s8:
-    return ElementType::S8;
-  case Type::u8:
-    return ElementType::U8;
-  case Type::s4:
-    return ElementType::S4;
-  case Type::u4:
-    return ElementType::U4;
-  default:
-    return ElementType::F64;
-  }
 }
 
 /// Whether the ISA has mma of this shape; m8n8k4 of f16, which is of older
@@ -268,19 +108,6 @@ static bool isKnown(const MatrixShape &shape, ElementType type) {
            return each.bits == bitsOf(type) && each.m == shape.m &&
                   each.k == shape.k;
          });
-}
-
-static Accumulator accumulator(Type type, bool saturates) {
-  switch (type) {
-  case Type::f16:
-    return Accumulator::F16;
-  case Type::f64:
-    return Accumulator::F64;
-  case Type::s32:
-    return saturates ? Accumulator::SaturatedS32 : Accumulator::S32;
-  default:
-    return Accumulator::F32;
-  }
 }
 
 Selection select_mma(const Modifiers &m) {

@@ -12,7 +12,6 @@ namespace ptx {
 
 NOT_YET(griddepcontrol)
 NOT_YET(setmaxnreg)
-NOT_YET(wgmma)
 
 #undef NOT_YET
 
