@@ -1,6 +1,7 @@
 //===- DeviceMemory.cpp - global and constant memory ----------------------===//
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -18,10 +19,8 @@ uint32_t garbageWord(uint64_t seed) {
 void fillWithGarbage(void *bytes, uint64_t count, uint64_t seed) {
   uint32_t word = garbageWord(seed);
   auto *to = static_cast<uint8_t *>(bytes);
-  uint64_t i = 0;
-  for (; i + 4 <= count; i += 4)
-    std::memcpy(to + i, &word, 4);
-  std::memcpy(to + i, &word, count - i);
+  for (uint64_t i = 0; i < count; i += 4)
+    std::memcpy(to + i, &word, std::min<uint64_t>(4, count - i));
 }
 
 static uint64_t alignedTo(uint64_t value, uint64_t alignment) {
