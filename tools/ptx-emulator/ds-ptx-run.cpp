@@ -119,7 +119,10 @@ int main(int argc, char **argv) {
       "contents, or with =iota (0, 1, 2, ...), =VALUE for all\nelements, "
       "=V0,V1,... or =@FILE for the bytes of a file. Types are u8 to u64, s8 "
       "to s64, b8 to b64,\nf16, bf16, f32, f64, e4m3 and e5m2; 0x... are the "
-      "bits of any of them.\n\n"
+      "bits of any of them. tma(N; TYPE; dims=...; box=...) is the map of a "
+      "tensor in the buffer of\nargument N, the innermost dimension first; "
+      "swizzle=32|64|128, strides=... (bytes), steps=..., nan\nas "
+      "cuTensorMapEncodeTiled takes them.\n\n"
       "Exit codes: 0 done, 1 a file was refused or a kernel stopped, 2 wrong "
       "usage.",
       "ds-ptx-run"};
@@ -152,7 +155,7 @@ int main(int argc, char **argv) {
                "other");
   app.add_option("--arg", command.launch.arguments,
                  "an argument; once for each parameter")
-      ->type_name("TYPE=VALUE|TYPE[COUNT][=CONTENTS]")
+      ->type_name("TYPE=VALUE|TYPE[COUNT][=CONTENTS]|tma(...)")
       ->allow_extra_args(false);
   app.add_option("--dump", command.launch.dumps,
                  "print the buffer of argument N (from 0) when the kernel has "

@@ -196,8 +196,16 @@ void FunctionDecoder::decodeOperands(const Instruction &instruction,
       step.predicates[sources++] = predicate(operand);
       break;
     case 'A':
-      step.addresses[addresses] = address(operand, modifiers, addresses);
+      step.addresses[addresses] =
+          address(operand, modifiers, selection.spaces, addresses);
       ++addresses;
+      if (operand.parts.size() > 1) {
+        Operand coordinates;
+        coordinates.kind = OperandKind::Vector;
+        coordinates.parts.assign(operand.parts.begin() + 1,
+                                 operand.parts.end());
+        step.vectors[3] = vector(coordinates, Type::s32, false, false);
+      }
       break;
     case 'N':
       step.numbers[numbers++] = operand.bits;
@@ -377,6 +385,7 @@ Step::Vector FunctionDecoder::vector(const Operand &operand, Type type,
 
 AddressRef FunctionDecoder::address(const Operand &operand,
                                     const Modifiers &modifiers,
+                                    const std::vector<Space> &given,
                                     unsigned number) const {
   AddressRef result;
   result.offset = operand.bits;
@@ -395,7 +404,9 @@ AddressRef FunctionDecoder::address(const Operand &operand,
       if (name == text)
         spaces.push_back(space);
   }
-  if (!spaces.empty())
+  if (number < given.size())
+    result.space = given[number];
+  else if (!spaces.empty())
     result.space = spaces[std::min<size_t>(number, spaces.size() - 1)];
   const Operand &base = operand.parts[0];
   if (base.kind == OperandKind::Integer) {

@@ -44,7 +44,7 @@ private:
                       const Selection &selection, Step &step);
   void decodeCall(const Instruction &instruction, Step step);
   AddressRef address(const Operand &operand, const Modifiers &modifiers,
-                     unsigned number) const;
+                     const std::vector<Space> &given, unsigned number) const;
   Ref source(const Operand &operand, Type type, bool mayBeWider);
   Ref destination(const Operand &operand, Type type, bool mayBeWider);
   Ref registerRows(const Operand &operand, Type type, bool mayBeWider) const;

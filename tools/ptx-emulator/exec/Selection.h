@@ -10,6 +10,7 @@
 //             predicates[0]; of p|q predicates[0] and [1]
 //   Q         predicates[2], the next predicates[3]
 //   A         addresses[0], the next addresses[1]
+//             coordinates of a tensor vectors[3]
 //   N         numbers[0], the next numbers[1]
 //   X         operands[i], or, of a predicate, predicates[2], which the setting
 //             says by sourceIsPredicate
@@ -77,6 +78,8 @@ struct Selection {
   std::vector<unsigned> counts = {};
   /// Of the elements of vectors, where a single register has another type.
   std::optional<Type> vectorType = {};
+  /// Of the addresses, where their modifiers do not say it.
+  std::vector<Space> spaces = {};
   /// Registers may be wider than their types: ld, st and cvt.
   bool mayBeWider = false;
   /// Bytes of an element in memory.
@@ -100,6 +103,10 @@ struct Selection {
   }
   Selection &&withVectorsOf(Type type) && {
     vectorType = type;
+    return std::move(*this);
+  }
+  Selection &&withSpaces(std::vector<Space> list) && {
+    spaces = std::move(list);
     return std::move(*this);
   }
   Selection &&wider() && {

@@ -1,6 +1,7 @@
 //===- Warp.cpp - 32 threads that execute together ------------------------===//
 #include "tools/ptx-emulator/exec/Warp.h"
 #include "tools/ptx-emulator/exec/Block.h"
+#include "tools/ptx-emulator/exec/BulkTransfer.h"
 #include "tools/ptx-emulator/exec/CopyQueue.h"
 #include "tools/ptx-emulator/exec/Exchange.h"
 #include "tools/ptx-emulator/exec/MatrixQueue.h"
@@ -40,6 +41,12 @@ CopyQueue &Warp::copies(unsigned lane) {
   if (queues.empty())
     queues.resize(warpSize);
   return queues[lane];
+}
+
+BulkQueue &Warp::bulk(unsigned lane) {
+  if (bulkQueues.empty())
+    bulkQueues.resize(warpSize);
+  return bulkQueues[lane];
 }
 
 MatrixQueue &Warp::matrices() {
@@ -302,6 +309,8 @@ void Warp::leave() {
 void Warp::exit() {
   if (!active)
     return advance();
+  if (!bulkQueues.empty())
+    forLanes(active, [&](unsigned lane) { bulkQueues[lane].exit(lane); });
   splitOff();
   groups.erase(groups.begin() + ptrdiff_t(running));
   running = 0;

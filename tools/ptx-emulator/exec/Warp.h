@@ -19,6 +19,7 @@
 namespace ptx {
 
 class Block;
+class BulkQueue;
 class CopyQueue;
 class MatrixQueue;
 struct Allocation;
@@ -130,6 +131,8 @@ public:
   Local &local(unsigned lane) { return locals[lane]; }
   /// Copies of a lane that it has not waited for.
   CopyQueue &copies(unsigned lane);
+  /// Bulk copies out of shared memory of a lane.
+  BulkQueue &bulk(unsigned lane);
   /// Matrix products that it has not waited for.
   MatrixQueue &matrices();
   /// Rows of registers by their number in the warp, not in the frame.
@@ -196,6 +199,7 @@ private:
   std::vector<Local> locals;
   /// Of all lanes; none before the first copy.
   std::vector<CopyQueue> queues;
+  std::vector<BulkQueue> bulkQueues;
   std::unique_ptr<MatrixQueue> products;
 };
 

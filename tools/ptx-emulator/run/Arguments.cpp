@@ -2,6 +2,7 @@
 #include "tools/ptx-emulator/run/Arguments.h"
 #include "tools/ptx-emulator/num/Formats.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -112,13 +113,79 @@ static void fill(Argument &argument, std::string_view text) {
     set(i, values[values.size() == 1 ? 0 : i]);
 }
 
+/// "64,32".
+template <class T> static std::vector<T> parseList(std::string_view text) {
+  std::vector<T> list;
+  for (bool isLast = false; !isLast;) {
+    size_t end = text.find(',');
+    isLast = end == std::string_view::npos;
+    list.push_back(T(parseNumber(Type::u64, text.substr(0, end))));
+    text.remove_prefix(isLast ? text.size() : end + 1);
+  }
+  return list;
+}
+
+/// What is between "tma(" and ")".
+static Argument parseTensor(std::string_view text) {
+  TensorArgument tensor;
+  bool hasType = false;
+  for (bool isFirst = true; !text.empty(); isFirst = false) {
+    size_t end = std::min(text.find(';'), text.size());
+    std::string_view part = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    while (part.starts_with(' '))
+      part.remove_prefix(1);
+    size_t equals = std::min(part.find('='), part.size());
+    std::string_view name = part.substr(0, equals);
+    std::string_view value = part.substr(std::min(equals + 1, part.size()));
+    constexpr std::string_view types[] = {"u8",  "u16", "u32", "s32", "u64",
+                                          "s64", "f16", "f32", "f64", "bf16"};
+    auto type = std::find(std::begin(types), std::end(types), part);
+    if (isFirst) {
+      tensor.buffer = parseNumber(Type::u64, part);
+    } else if (type != std::end(types)) {
+      tensor.type = unsigned(type - types);
+      hasType = true;
+    } else if (name == "dims") {
+      tensor.dims = parseList<uint64_t>(value);
+    } else if (name == "strides") {
+      tensor.strides = parseList<uint64_t>(value);
+    } else if (name == "box") {
+      tensor.box = parseList<uint32_t>(value);
+    } else if (name == "steps") {
+      tensor.elementStrides = parseList<uint32_t>(value);
+    } else if (name == "swizzle") {
+      constexpr std::string_view widths[] = {"0", "32", "64", "128"};
+      auto width = std::find(std::begin(widths), std::end(widths), value);
+      if (width == std::end(widths))
+        throw std::runtime_error("swizzle is 0, 32, 64 or 128");
+      tensor.swizzle = unsigned(width - widths);
+    } else if (part == "nan") {
+      tensor.fill = 1;
+    } else {
+      throw std::runtime_error("'" + std::string(part) +
+                               "' says nothing about a tensor");
+    }
+  }
+  size_t rank = tensor.dims.size();
+  if (!hasType || rank == 0 || tensor.box.size() != rank ||
+      (!tensor.strides.empty() && tensor.strides.size() + 1 != rank) ||
+      (!tensor.elementStrides.empty() && tensor.elementStrides.size() != rank))
+    throw std::runtime_error("a tensor has a type, and dims and box of one "
+                             "length");
+  tensor.elementStrides.resize(rank, 1);
+  return {Type::b8, false, tensor, 1, {}};
+}
+
 Argument parseArgument(const std::string &text) {
+  if (text.starts_with("tma(") && text.ends_with(')'))
+    return parseTensor(std::string_view(text).substr(4, text.size() - 5));
   std::string_view rest = text;
   size_t nameEnd = rest.find_first_of("[=");
   std::optional<Type> type = typeNamed(rest.substr(0, nameEnd));
   if (!type || bitsOf(*type) % 8 || bitsOf(*type) > 64)
     throw std::runtime_error("expected a type, as in u32=7 or f32[64]=iota");
-  Argument argument = {*type, false, 1, {}};
+  Argument argument = {*type, false, {}, 1, {}};
   rest.remove_prefix(std::min(nameEnd, rest.size()));
   if (rest.starts_with('[')) {
     argument.isBuffer = true;

@@ -4,22 +4,34 @@
 
 #include "tools/ptx-emulator/ptx/Types.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace ptx {
 
-/// A number, or a buffer whose address is the argument.
+/// A tensor in a buffer, for a map of 128 bytes. Dimension 0 is the innermost
+/// one; lists are in that order.
+struct TensorArgument {
+  size_t buffer = 0;                   // number of the argument
+  std::vector<uint64_t> dims, strides; // elements; bytes of dimension 1 on
+  std::vector<uint32_t> box, elementStrides;
+  unsigned type = 0, swizzle = 0, fill = 0; // as cuTensorMapEncodeTiled takes
+};
+
+/// A number, or a buffer whose address is the argument, or the map of a tensor.
 struct Argument {
   Type type; // of the number, of the buffer's elements
   bool isBuffer = false;
+  std::optional<TensorArgument> tensor = {};
   uint64_t count = 1;
   /// Contents; empty of a buffer that nothing was written to.
   std::vector<uint8_t> bytes;
 };
 
 /// Reads "u32=7", "f32[64]", "f32[64]=iota", "b32[4]=1,2,3,4",
-/// "b8[64]=@file". Throws std::runtime_error, which names what is wrong.
+/// "b8[64]=@file", "tma(0; f16; dims=64,32; box=16,8; swizzle=32)". Throws
+/// std::runtime_error, which names what is wrong.
 Argument parseArgument(const std::string &text);
 
 /// An element as text: floats as decimals that read back as the same bits,

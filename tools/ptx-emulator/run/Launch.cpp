@@ -1,6 +1,7 @@
 //===- Launch.cpp - a kernel run from the command line --------------------===//
 #include "tools/ptx-emulator/run/Launch.h"
 #include "tools/ptx-emulator/exec/LoadedModule.h"
+#include "tools/ptx-emulator/mem/TensorMap.h"
 #include "tools/ptx-emulator/ptx/Lexer.h"
 #include "tools/ptx-emulator/run/Arguments.h"
 
@@ -94,6 +95,30 @@ static void write(const Dump &dump, const Argument &argument,
   std::printf("\n");
 }
 
+/// The 128 bytes of a map.
+static std::vector<uint8_t>
+encode(const TensorArgument &tensor,
+       const std::vector<const Allocation *> &buffers) {
+  if (tensor.buffer >= buffers.size() || !buffers[tensor.buffer])
+    throw std::runtime_error("argument " + std::to_string(tensor.buffer) +
+                             " is no buffer before this one");
+  std::vector<uint64_t> strides = tensor.strides;
+  uint64_t next = tensorElementBytes(tensor.type);
+  for (size_t i = 0; tensor.strides.empty() && i + 1 < tensor.dims.size(); ++i)
+    strides.push_back(next *= tensor.dims[i]);
+  TensorMap map;
+  TensorMapRefusal refusal = encodeTensorMap(
+      {tensor.type, unsigned(tensor.dims.size()), buffers[tensor.buffer]->base,
+       tensor.dims.data(), strides.data(), tensor.box.data(),
+       tensor.elementStrides.data(), 0, tensor.swizzle, 0, tensor.fill},
+      map);
+  if (!refusal.why.empty())
+    throw std::runtime_error(refusal.why);
+  std::vector<uint8_t> bytes(sizeof map);
+  std::memcpy(bytes.data(), &map, sizeof map);
+  return bytes;
+}
+
 void launch(const LaunchRequest &request) {
   std::vector<Argument> arguments;
   for (const std::string &each : request.arguments) {
@@ -130,6 +155,14 @@ void launch(const LaunchRequest &request) {
     const Argument &each = arguments[i];
     uint64_t width = bitsOf(each.type) / 8;
     std::vector<uint8_t> value = each.bytes;
+    if (each.tensor) {
+      try {
+        value = encode(*each.tensor, buffers);
+      } catch (const std::runtime_error &error) {
+        throw std::runtime_error("--arg " + request.arguments[i] + ": " +
+                                 error.what());
+      }
+    }
     if (each.isBuffer) {
       Allocation &buffer =
           memory.allocate(each.count * width, "argument " + std::to_string(i));

@@ -1,24 +1,14 @@
 //===- AsyncCopies.cpp - cp.async -----------------------------------------===//
 #include "tools/ptx-emulator/exec/Block.h"
 #include "tools/ptx-emulator/exec/CopyQueue.h"
+#include "tools/ptx-emulator/exec/ops/BulkCopies.h"
 #include "tools/ptx-emulator/exec/ops/Compute.h"
+#include "tools/ptx-emulator/exec/ops/Mbarriers.h"
 
 namespace ptx {
 
 /// Setting: whether the fourth operand is a cache policy.
 static constexpr uint32_t hasPolicy = 1;
-
-static bool movesNow(Grid &grid) {
-  switch (grid.options.asynchrony) {
-  case Asynchrony::Early:
-    return true;
-  case Asynchrony::Late:
-    return false;
-  case Asynchrony::Random:
-    break;
-  }
-  return grid.random() % 2;
-}
 
 static void copy(Warp &warp, const Step &step) {
   const AddressRef &to = step.addresses[0], &from = step.addresses[1];
@@ -80,9 +70,54 @@ static void wait(Warp &warp, const Step &step) {
   });
 }
 
+/// An arrival of the thread when all copies that it made are done. Without
+/// .noinc (the setting) it is one more than the phase expects.
+static void arriveWhenCopied(Warp &warp, const Step &step) {
+  const AddressRef &ref = step.addresses[0];
+  ClusterRaces *races = warp.block.cluster.races.get();
+  forLanes(warp.active, [&](unsigned lane) {
+    Located at = barrierAt(
+        warp, ref, warp.address(ref, warp.source(ref.base), lane), lane);
+    Block *block = at.block;
+    uint64_t offset = at.barrier->offset;
+    if (!step.setting)
+      ++at.barrier->pending;
+    // What it copied is known by the barrier, as what an engine wrote.
+    CopyQueue copies = std::move(warp.copies(lane));
+    warp.copies(lane) = {};
+    uint32_t warpNumber = warp.numberInCluster;
+    warp.block.cluster.operations.add([=]() mutable {
+      Mbarrier *barrier = block->mbarriers.find(offset);
+      if (!barrier)
+        throw Fault(FaultKind::LaunchFailure,
+                    "cp.async arrives at an mbarrier that was made invalid");
+      ThreadNumber engine = races ? races->clocks.engineFor(offset) : 0;
+      copies.commit();
+      copies.wait(0, [&](const AsyncCopy &copy) {
+        if (!races || copy.to.space != Space::Shared)
+          return;
+        Touch touch = {warpNumber, lane,  copy.pc, 15,
+                       true,       false, true,    engine};
+        uint64_t first =
+            uint64_t(copy.to.bytes - copy.to.block->shared.data()) / 4;
+        for (unsigned i = 0; i < copy.bytes / 4u; ++i)
+          copy.to.block->shadow->rewrite(first + i, touch, races->clocks);
+      });
+      if (races)
+        races->clocks.engineReleases(engine, barrier->coming);
+      block->mbarriers.arrive(*barrier, 1);
+    });
+  });
+}
+
 Selection select_cp(const Modifiers &m) {
-  if (m.has("bulk") || m.has("mbarrier") || m.has("reduce"))
-    return {};
+  if (m.has("tensor"))
+    return tensorSelection(m);
+  if (m.has("bulk"))
+    return bulkSelection(m);
+  if (m.has("mbarrier"))
+    return Selection{&arriveWhenCopied, {Type::b64}}.withSetting(
+        m.has("noinc"));
   if (m.has("commit_group"))
     return {[](Warp &warp, const Step &) {
               forLanes(warp.active,

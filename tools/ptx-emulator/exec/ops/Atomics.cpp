@@ -1,4 +1,5 @@
 //===- Atomics.cpp - atom and red -----------------------------------------===//
+#include "tools/ptx-emulator/exec/ops/BulkCopies.h"
 #include "tools/ptx-emulator/exec/ops/Compute.h"
 #include "tools/ptx-emulator/exec/ops/Order.h"
 #include "tools/ptx-emulator/num/Single.h"
@@ -196,7 +197,7 @@ Selection select_atom(const Modifiers &m) {
 
 Selection select_red(const Modifiers &m) {
   if (m.has("async"))
-    return {};
+    return asyncStoreSelection(m);
   return Selection{operation<true>(m), {m.type(), Type::b64}}
       .withBytes(bitsOf(m.type()) / 8)
       .withSetting(orderOf(m, true));

@@ -1,5 +1,6 @@
 //===- Memory.cpp - loads and stores --------------------------------------===//
 #include "tools/ptx-emulator/exec/Access.h"
+#include "tools/ptx-emulator/exec/ops/BulkCopies.h"
 #include "tools/ptx-emulator/exec/ops/Compute.h"
 #include "tools/ptx-emulator/exec/ops/Order.h"
 
@@ -126,7 +127,7 @@ Selection select_ldu(const Modifiers &m) {
 
 Selection select_st(const Modifiers &m) {
   if (m.has("async"))
-    return {};
+    return asyncStoreSelection(m);
   return memorySelection(storeOf(m.type()), m);
 }
 

@@ -1,0 +1,260 @@
+//===- BulkTransfer.cpp - bulk copies and what they complete --------------===//
+#include "tools/ptx-emulator/exec/BulkTransfer.h"
+#include "tools/ptx-emulator/exec/Block.h"
+#include "tools/ptx-emulator/num/Single.h"
+
+#include <algorithm>
+
+namespace ptx {
+
+//===-- Combining ---------------------------------------------------------===//
+
+template <class T> static T combined(Combination operation, T old, T value) {
+  switch (operation) {
+  case Combination::Add:
+    return T(std::make_unsigned_t<T>(old) + std::make_unsigned_t<T>(value));
+  case Combination::Min:
+    return std::min(old, value);
+  case Combination::Max:
+    return std::max(old, value);
+  case Combination::Inc:
+    return old >= value ? T(0) : T(old + 1);
+  case Combination::Dec:
+    return old == 0 || old > value ? value : T(old - 1);
+  case Combination::And:
+    return old & value;
+  case Combination::Or:
+    return old | value;
+  case Combination::Xor:
+    return old ^ value;
+  case Combination::Copy:
+    break;
+  }
+  return value;
+}
+
+static double combinedFloats(Combination operation, double old, double value) {
+  if (operation == Combination::Add)
+    return old + value;
+  if (std::isnan(old))
+    return value;
+  if (std::isnan(value))
+    return old;
+  bool takesOld = operation == Combination::Min
+                      ? old < value || (old == value && std::signbit(old))
+                      : old > value || (old == value && std::signbit(value));
+  return takesOld ? old : value;
+}
+
+template <class T, class Apply>
+static void forElements(std::span<uint8_t> to, const uint8_t *from,
+                        Apply apply) {
+  for (size_t i = 0; i + sizeof(T) <= to.size(); i += sizeof(T)) {
+    T old, value;
+    std::memcpy(&old, to.data() + i, sizeof(T));
+    std::memcpy(&value, from + i, sizeof(T));
+    value = apply(old, value);
+    std::memcpy(to.data() + i, &value, sizeof(T));
+  }
+}
+
+void combine(Combination operation, Type type, std::span<uint8_t> to,
+             const uint8_t *from) {
+  auto integers = [&](auto zero) {
+    using T = decltype(zero);
+    forElements<T>(to, from, [&](T old, T value) {
+      return combined(operation, old, value);
+    });
+  };
+  auto halves = [&](const Format &format) {
+    forElements<uint16_t>(to, from, [&](uint16_t old, uint16_t value) {
+      return uint16_t(narrow(
+          format,
+          combinedFloats(operation, widen(format, old), widen(format, value)),
+          Rounding::Nearest));
+    });
+  };
+  switch (type) {
+  case Type::f16:
+    return halves(formats::f16);
+  case Type::bf16:
+    return halves(formats::bf16);
+  case Type::f32:
+    return forElements<float>(to, from, [&](float old, float value) {
+      return canonical(
+          float(combinedFloats(operation, double(old), double(value))));
+    });
+  case Type::f64:
+    return forElements<double>(to, from, [&](double old, double value) {
+      return combinedFloats(operation, old, value);
+    });
+  case Type::s32:
+    return integers(int32_t(0));
+  case Type::s64:
+    return integers(int64_t(0));
+  case Type::b64:
+  case Type::u64:
+    return integers(uint64_t(0));
+  default:
+    return integers(uint32_t(0));
+  }
+}
+
+//===-- Transfers ---------------------------------------------------------===//
+
+void BulkTransfer::read() {
+  if (!immediate.empty()) {
+    bytes = immediate;
+    defined.assign(bytes.size(), written);
+    return;
+  }
+  for (const Piece &each : pieces) {
+    size_t at = bytes.size();
+    bytes.resize(at + each.bytes);
+    defined.resize(at + each.bytes, written);
+    for (uint32_t i = 0; i < each.bytes; ++i)
+      bytes[at + i] = uint8_t(fill >> 8 * (i % 2));
+    if (!each.count)
+      continue;
+    std::memcpy(&bytes[at + each.first], each.from.bytes, each.count);
+    if (each.from.defined)
+      std::memcpy(&defined[at + each.first], each.from.defined, each.count);
+  }
+}
+
+void BulkTransfer::write() {
+  size_t at = 0;
+  for (const Piece &each : pieces) {
+    if (operation == Combination::Copy)
+      std::memcpy(each.to.bytes, &bytes[at], each.bytes);
+    else
+      combine(operation, type, {each.to.bytes, each.bytes}, &bytes[at]);
+    if (each.to.defined)
+      std::memcpy(each.to.defined, &defined[at], each.bytes);
+    at += each.bytes;
+  }
+}
+
+static void forWords(const Cell &cell, uint32_t bytes, auto visit) {
+  uint64_t offset = uint64_t(cell.bytes - cell.block->shared.data());
+  for (uint64_t word = offset / 4; word < (offset + bytes + 3) / 4; ++word)
+    visit(word);
+}
+
+void beginTransfer(Warp &warp, BulkTransfer transfer,
+                   std::vector<BytesAt> completes) {
+  for (const Piece &each : transfer.pieces) {
+    each.to.block->asyncCopies = 1;
+    std::memset(each.to.defined, inFlight, each.bytes);
+  }
+  Cluster &cluster = warp.block.cluster;
+  cluster.operations.add([&cluster, transfer = std::move(transfer),
+                          completes = std::move(completes)]() mutable {
+    transfer.read();
+    transfer.write();
+    ClusterRaces *races = cluster.races.get();
+    for (const BytesAt &each : completes) {
+      Mbarrier *barrier = each.block->mbarriers.find(each.barrier);
+      if (!barrier)
+        throw Fault(FaultKind::LaunchFailure,
+                    "an asynchronous copy completes at an mbarrier that was "
+                    "made invalid");
+      if (races) {
+        ThreadNumber engine = races->clocks.engineFor(each.barrier);
+        Touch touch = {transfer.warp, transfer.lane, transfer.pc, 15,
+                       true,          false,         true,        engine};
+        for (const Piece &piece : transfer.pieces)
+          if (piece.to.block == each.block)
+            forWords(piece.to, piece.bytes, [&](uint64_t word) {
+              piece.to.block->shadow->rewrite(word, touch, races->clocks);
+            });
+        races->clocks.engineReleases(engine, barrier->coming);
+      }
+      each.block->mbarriers.expectBytes(*barrier, -each.bytes);
+    }
+  });
+}
+
+//===-- Groups ------------------------------------------------------------===//
+
+void BulkQueue::add(BulkTransfer transfer, bool movesNow) {
+  for (const Piece &each : transfer.pieces)
+    beginReading(each.from, each.count, transfer.pc);
+  Entry entry = {std::move(transfer)};
+  if (movesNow) {
+    entry.transfer.read();
+    entry.transfer.write();
+    entry.hasRead = entry.hasWritten = true;
+  }
+  entries.push_back(std::move(entry));
+  ++open;
+}
+
+void BulkQueue::commit() {
+  groups.push_back(open);
+  open = 0;
+}
+
+void BulkQueue::finishReading(Warp &warp, Entry &entry) {
+  if (entry.isKnownToHaveRead)
+    return;
+  BulkTransfer &transfer = entry.transfer;
+  if (!entry.hasRead)
+    transfer.read();
+  entry.hasRead = entry.isKnownToHaveRead = true;
+  ClusterRaces *races = warp.block.cluster.races.get();
+  for (const Piece &each : transfer.pieces) {
+    endReading(each.from, each.count);
+    if (!races || !each.from.block)
+      continue;
+    Touch touch = {transfer.warp, transfer.lane,
+                   transfer.pc,   15,
+                   false,         false,
+                   true,          races->clocks.engineOfWarp(transfer.warp)};
+    forWords(each.from, each.count, [&](uint64_t word) {
+      each.from.block->shadow->touch(word, touch, races->clocks);
+    });
+  }
+  if (races) {
+    Clock clock;
+    races->clocks.engineReleases(races->clocks.engineOfWarp(transfer.warp),
+                                 clock);
+    races->clocks.acquire(transfer.warp, uint32_t(1) << transfer.lane, clock);
+  }
+}
+
+void BulkQueue::wait(Warp &warp, size_t pending, bool onlyReads) {
+  size_t left = groups.size(), at = 0;
+  for (size_t i = 0; left > pending; --left, ++i)
+    for (uint32_t j = 0; j < groups[i]; ++j) {
+      Entry &entry = entries[at++];
+      finishReading(warp, entry);
+      if (onlyReads || entry.hasWritten)
+        continue;
+      entry.transfer.write();
+      entry.hasWritten = true;
+    }
+  if (onlyReads)
+    return;
+  for (; groups.size() > pending; groups.pop_front())
+    for (uint32_t j = 0; j < groups.front(); ++j)
+      entries.pop_front();
+}
+
+void BulkQueue::exit(unsigned lane) {
+  for (Entry &each : entries) {
+    if (!each.isKnownToHaveRead)
+      throw Fault(FaultKind::LaunchFailure,
+                  "a thread exits while its bulk copy may still read shared "
+                  "memory",
+                  int(lane))
+          .with("missing: cp.async.bulk.wait_group");
+    if (!each.hasWritten)
+      each.transfer.write();
+  }
+  entries.clear();
+  groups.clear();
+  open = 0;
+}
+
+} // namespace ptx
