@@ -179,6 +179,37 @@ void Block::lanesExited(Warp &warp) {
   cluster.barrier.lanesExited();
 }
 
+uint32_t Block::registersAtStart() const {
+  constexpr uint32_t ofMultiprocessor = 65536, mostOfThread = 255;
+  if (uint32_t given = grid.kernel.entry->maxRegisters)
+    return given;
+  uint32_t threads = uint32_t(grid.shape.block.count());
+  return std::min(ofMultiprocessor / threads, mostOfThread) / 8 * 8;
+}
+
+void Block::setRegisters(Warp &warp, uint32_t count, bool increases) {
+  auto wrong = [&](const char *what) {
+    return Fault(FaultKind::IllegalInstruction,
+                 std::string("setmaxnreg: ") + what + " " +
+                     std::to_string(count) + " registers, the warp has " +
+                     std::to_string(warp.registers));
+  };
+  if (count % 8 || count < 24 || count > 256)
+    throw wrong("24 to 256 in steps of 8 are possible, not");
+  if (increases ? count < warp.registers : count > warp.registers)
+    throw wrong(increases ? "an increase to" : "a decrease to");
+  uint32_t change =
+      (increases ? count - warp.registers : warp.registers - count) * warpSize;
+  if (increases && change > freeRegisters)
+    return warp.waitToTry(Wait::Registers);
+  freeRegisters = increases ? freeRegisters - change : freeRegisters + change;
+  warp.registers = count;
+  warp.advance();
+  if (!increases)
+    for (const auto &each : warps)
+      each->wake(Wait::Registers, 0);
+}
+
 void Block::phaseEnded(const Mbarrier &barrier) {
   for (const auto &warp : warps)
     warp->wake(Wait::Mbarrier, barrier.number, testAgain);
@@ -189,7 +220,7 @@ std::vector<std::string> Block::whatWaits() const {
   for (const auto &warp : warps)
     for (const Group &each : warp->allGroups()) {
       // All but lanes that wait for others stand behind the instruction.
-      uint32_t pc = each.pc - (each.wait != Wait::Lanes);
+      uint32_t pc = each.pc - !triesAgain(each.wait);
       char lanes[16];
       std::snprintf(lanes, sizeof lanes, "0x%08x", each.lanes);
       std::string text = "warp " + std::to_string(warp->index) + " lanes " +
@@ -210,6 +241,10 @@ std::vector<std::string> Block::whatWaits() const {
                   std::to_string(barrier->pending) + " of " +
                   std::to_string(barrier->expected) + " arrivals and " +
                   std::to_string(barrier->bytes) + " bytes pending";
+      } else if (each.wait == Wait::Registers) {
+        text += "waits for registers: it has " +
+                std::to_string(warp->registers) + " a thread, " +
+                std::to_string(freeRegisters) + " are free for all";
       } else if (each.wait == Wait::Cluster) {
         text += "waits at barrier.cluster";
       } else {

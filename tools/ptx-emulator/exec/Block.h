@@ -45,6 +45,11 @@ public:
   const std::vector<std::unique_ptr<Warp>> &allWarps() const { return warps; }
   /// Who waited for the phase goes on.
   void phaseEnded(const Mbarrier &barrier);
+  /// Of each thread, by .maxnreg or what is there for all.
+  uint32_t registersAtStart() const;
+  /// setmaxnreg of a warp. Throws Fault: more or fewer than it says it has. To
+  /// get more than others have given back it waits.
+  void setRegisters(Warp &warp, uint32_t count, bool increases);
   /// States of warps and barriers, for a report that all wait.
   std::vector<std::string> whatWaits() const;
 
@@ -80,6 +85,8 @@ private:
   uint32_t liveThreads() const;
 
   Barrier barriers[barrierCount];
+  /// Registers that warps gave back.
+  uint32_t freeRegisters = 0;
   std::vector<std::unique_ptr<Warp>> warps;
 };
 

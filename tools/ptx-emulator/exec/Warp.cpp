@@ -23,7 +23,7 @@ Warp::Warp(Block &block, const Kernel &kernel, uint32_t index, uint32_t lanes)
     : block(block), kernel(kernel), index(index), lanesAtStart(lanes),
       numberInCluster(uint32_t(
           block.rank * ((block.grid.shape.block.count() + 31) / 32) + index)),
-      patience(patienceOfLoops) {
+      registers(block.registersAtStart()), patience(patienceOfLoops) {
   locals.resize(warpSize);
   auto frame = std::make_shared<Frame>();
   growFor(*frame);
@@ -329,6 +329,14 @@ void Warp::wait(Wait reason, uint32_t number) {
   mustChoose = true;
 }
 
+void Warp::waitToTry(Wait reason) {
+  splitOff();
+  Group &group = groups[running];
+  group.wait = reason;
+  group.waitsFor = 0;
+  mustChoose = true;
+}
+
 template <class Each>
 void Warp::forWaiting(Wait reason, uint32_t number, Each visit) {
   size_t runningBefore = running;
@@ -350,7 +358,7 @@ void Warp::forWaiting(Wait reason, uint32_t number, Each visit) {
 void Warp::wake(Wait reason, uint32_t number, const Visit &visit) {
   forWaiting(reason, number, [&](Group &group) {
     if (visit)
-      visit(*this, kernel.steps[group.pc - 1]);
+      visit(*this, kernel.steps[group.pc - !triesAgain(reason)]);
     group.wait = Wait::None;
   });
   mustChoose = true;

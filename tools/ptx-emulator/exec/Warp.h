@@ -35,8 +35,20 @@ struct Frame {
 };
 
 /// What a group waits for: nothing, lanes of its warp that execute the same, a
-/// barrier of its block, the phase of an mbarrier, the barrier of its cluster.
-enum class Wait : uint8_t { None, Lanes, Barrier, Mbarrier, Cluster };
+/// barrier of its block, the phase of an mbarrier, the barrier of its cluster,
+/// registers.
+enum class Wait : uint8_t {
+  None,
+  Lanes,
+  Barrier,
+  Mbarrier,
+  Cluster,
+  Registers
+};
+/// Whether who waits so executes the instruction again, or is behind it.
+constexpr bool triesAgain(Wait wait) {
+  return wait == Wait::Lanes || wait == Wait::Registers;
+}
 
 struct Group {
   uint32_t pc = 0, lanes = 0;
@@ -109,6 +121,8 @@ public:
   void exit();
   /// The active lanes wait behind this instruction.
   void wait(Wait reason, uint32_t number);
+  /// They wait, and then execute it again.
+  void waitToTry(Wait reason);
   /// Groups that wait so go on, after `visit`, if there is one, has seen each
   /// and the step that it waits behind.
   using Visit = std::function<void(Warp &, const Step &)>;
@@ -151,6 +165,8 @@ public:
   const uint32_t index, lanesAtStart;
   /// Among the warps of all blocks of its cluster.
   const uint32_t numberInCluster;
+  /// Registers of a thread (setmaxnreg).
+  uint32_t registers;
   /// Where the last access went: the next one mostly goes there, too.
   Allocation *lastAllocation = nullptr;
   /// Of the instruction at hand, or the last one.

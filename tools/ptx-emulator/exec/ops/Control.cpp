@@ -52,6 +52,23 @@ Selection select_pmevent(const Modifiers &) {
   return {[](Warp &, const Step &) {}, {Type::b32}};
 }
 
+Selection select_setmaxnreg(const Modifiers &m) {
+  return Selection{[](Warp &warp, const Step &step) {
+                     if (warp.gather())
+                       warp.block.setRegisters(warp, uint32_t(step.numbers[0]),
+                                               step.setting);
+                   },
+                   {Type::u32}}
+      .withSetting(m.has("inc"))
+      .control();
+}
+
+/// Grids run after each other here: the one before has completed, and the one
+/// behind begins when this one has.
+Selection select_griddepcontrol(const Modifiers &) {
+  return {[](Warp &, const Step &) {}, {Type::b32}};
+}
+
 /// Lets others run.
 Selection select_nanosleep(const Modifiers &) {
   return {[](Warp &warp, const Step &) { warp.yield(); }, {Type::u32}};
