@@ -18,6 +18,8 @@ struct LaunchShape {
   uint64_t dynamicShared = 0; // bytes
   /// All blocks are there at once, and may wait for each other.
   bool isCooperative = false;
+  /// Clusters may be of more blocks than every device with clusters has.
+  bool allowsLargeClusters = false;
 };
 
 struct DeviceLimits {
@@ -29,6 +31,10 @@ struct DeviceLimits {
   uint64_t sharedPerMultiprocessor, sharedPerBlock;
 };
 
+/// A multiprocessor has at most so many blocks, and keeps so many bytes of
+/// shared memory of each for itself.
+constexpr uint64_t blocksPerMultiprocessor = 32, reservedShared = 1024;
+
 /// Of an A100 (80) or an H200 (90).
 DeviceLimits limitsOf(unsigned architecture);
 
@@ -36,9 +42,26 @@ DeviceLimits limitsOf(unsigned architecture);
 uint64_t residentBlocks(const Kernel &kernel, const LaunchShape &shape,
                         const DeviceLimits &limits);
 
-/// What is wrong with a launch; empty: nothing.
-std::string whyNotLaunched(const Kernel &kernel, const LaunchShape &shape,
-                           const DeviceLimits &limits);
+/// Blocks of a cluster: what an entry requires need not be said again.
+Dimensions clusterOf(const Function &entry, const LaunchShape &shape);
+
+/// What a driver would return for a launch, as numbers of CUresult.
+enum class RefusalKind : int {
+  None = 0,
+  InvalidValue = 1,
+  TooLargeCooperative = 720,
+  InvalidCluster = 912
+};
+
+struct Refusal {
+  RefusalKind kind = RefusalKind::None;
+  std::string why;
+  explicit operator bool() const { return kind != RefusalKind::None; }
+};
+
+/// What is wrong with a launch.
+Refusal refusalOf(const Kernel &kernel, const LaunchShape &shape,
+                  const DeviceLimits &limits);
 
 } // namespace ptx
 

@@ -14,13 +14,18 @@
 
 namespace ptx {
 
+/// Whether a text is no PTX that is known, or is PTX of a version or for a
+/// target that is not.
+enum class ErrorKind : uint8_t { Invalid, Version, Target };
+
 /// What is wrong with a text, and in which of its lines (from 1).
 class Error : public std::runtime_error {
 public:
-  Error(int line, const std::string &what)
+  Error(int line, const std::string &what, ErrorKind kind = ErrorKind::Invalid)
       : std::runtime_error("line " + std::to_string(line) + ": " + what),
-        line(line) {}
+        line(line), kind(kind) {}
   int line;
+  ErrorKind kind;
 };
 
 enum class TokenKind : uint8_t {

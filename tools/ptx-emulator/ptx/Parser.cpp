@@ -64,8 +64,10 @@ void ModuleParser::parseVersion() {
   module.minor = unsigned(token.text[2] - '0');
   unsigned version = module.major * 10 + module.minor;
   if (version < 80 || version > 90)
-    throw Error(token.line, ".version is " + std::string(token.text) +
-                                ", known are 8.0 to 9.0");
+    throw Error(token.line,
+                ".version is " + std::string(token.text) +
+                    ", known are 8.0 to 9.0",
+                ErrorKind::Version);
 }
 
 void ModuleParser::parseTarget() {
@@ -74,9 +76,11 @@ void ModuleParser::parseTarget() {
   constexpr std::string_view known[] = {"sm_80", "sm_86", "sm_87",
                                         "sm_89", "sm_90", "sm_90a"};
   if (std::ranges::find(known, name) == std::end(known))
-    throw Error(line, ".target is " + name +
-                          ", known are sm_80, sm_86, sm_87, sm_89, sm_90 and "
-                          "sm_90a");
+    throw Error(line,
+                ".target is " + name +
+                    ", known are sm_80, sm_86, sm_87, sm_89, sm_90 and "
+                    "sm_90a",
+                ErrorKind::Target);
   module.architecture = unsigned(std::stoul(name.substr(3)));
   module.isArchitectureSpecific = name.back() == 'a';
   while (tokens.takeIf(','))

@@ -183,14 +183,12 @@ void launch(const LaunchRequest &request) {
                 value.size());
   }
 
-  // What an entry requires need not be said again.
   LaunchShape shape = request.shape;
-  const uint32_t (&required)[3] = kernel->entry->requiredCluster;
-  if (required[0] && shape.cluster.count() == 1)
-    shape.cluster = {required[0], required[1], required[2]};
+  shape.cluster = clusterOf(*kernel->entry, shape);
+  shape.allowsLargeClusters = true;
   DeviceLimits limits = limitsOf(kernel->module->architecture >= 90 ? 90 : 80);
-  if (std::string why = whyNotLaunched(*kernel, shape, limits); !why.empty())
-    throw std::runtime_error(why);
+  if (Refusal refusal = refusalOf(*kernel, shape, limits))
+    throw std::runtime_error(refusal.why);
   Grid(*kernel, shape, bytes, memory, limits, request.options).run();
   for (const Dump &each : dumps)
     write(each, arguments[each.argument], *buffers[each.argument]);
