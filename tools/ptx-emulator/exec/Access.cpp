@@ -2,6 +2,7 @@
 #include "tools/ptx-emulator/exec/Access.h"
 #include "tools/ptx-emulator/exec/Block.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace ptx {
@@ -352,20 +353,28 @@ void checkDefined(Warp &warp, const Cell &cell, uint64_t address,
                   unsigned bytes, unsigned lane) {
   if (!cell.defined)
     return;
+  const Grid &grid = warp.block.grid;
   for (unsigned i = 0; i < bytes; ++i) {
     if (cell.defined[i] >= inFlight)
       touchesMarked(cell.defined[i], reading, bytes, lane);
-    if (cell.defined[i] == neverWritten &&
-        warp.block.grid.options.checksDefined)
-      throw Fault(FaultKind::LaunchFailure,
-                  "uninitialised: " + access(reading, bytes) +
-                      " of which nobody wrote byte " + std::to_string(i),
-                  int(lane))
-          .with(cell.space == Space::Shared
-                    ? placeInShared(warp.block, address % windows::size)
-                : cell.space == Space::Global
-                    ? warp.block.grid.memory.describe(address)
-                    : hexadecimal(address));
+    if (cell.defined[i] != neverWritten || !grid.options.checksDefined)
+      continue;
+    Fault fault =
+        Fault(FaultKind::LaunchFailure,
+              "uninitialised: " + access(reading, bytes) +
+                  " of which nobody wrote byte " + std::to_string(i),
+              int(lane))
+            .with(cell.space == Space::Shared
+                      ? placeInShared(warp.block, address % windows::size)
+                  : cell.space == Space::Global
+                      ? warp.block.grid.memory.describe(address)
+                      : hexadecimal(address));
+    if (!grid.options.warn)
+      throw fault;
+    grid.warn(fault);
+    std::replace(cell.defined, cell.defined + bytes, uint8_t(neverWritten),
+                 uint8_t(written));
+    return;
   }
 }
 

@@ -85,7 +85,7 @@ void Grid::run() {
       }
     }
   } catch (const Fault &fault) {
-    report(fault);
+    throw Report(fault.kind, placed(fault));
   }
 }
 
@@ -100,7 +100,9 @@ std::string Grid::replay() const {
          " DS_EMU_ASYNC=" + modes[size_t(options.asynchrony)];
 }
 
-void Grid::report(const Fault &fault) const {
+void Grid::warn(const Fault &fault) const { options.warn(placed(fault)); }
+
+std::string Grid::placed(const Fault &fault) const {
   std::string text = fault.what();
   const Step &step = kernel.steps[running->currentPc()];
   int lane = fault.lane;
@@ -120,8 +122,7 @@ void Grid::report(const Fault &fault) const {
             ")";
   for (const std::string &each : fault.details)
     text += "\n" + each;
-  text += replay();
-  throw Report(fault.kind, text);
+  return text + replay();
 }
 
 void Grid::reportDeadlock() const {

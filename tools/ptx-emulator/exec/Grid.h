@@ -31,6 +31,9 @@ struct Options {
   bool checksDefined = true;
   /// Accesses to shared and global memory that nothing orders are faults.
   bool checksRaces = true;
+  /// Takes reports of such reads, which then do not stop the kernel; each byte
+  /// is reported once. Null: they stop it.
+  std::function<void(const std::string &)> warn;
   /// Takes what kernels print.
   std::function<void(std::string_view)> print;
 };
@@ -49,6 +52,9 @@ public:
   /// Where the block of a rank in a cluster is; clusters are numbered x first,
   /// and so are ranks.
   Dimensions indexOf(uint32_t cluster, uint32_t rank) const;
+
+  /// Gives a fault that does not stop the kernel to Options::warn.
+  void warn(const Fault &fault) const;
 
   /// Executes all blocks. Throws Report for what stops the kernel.
   void run();
@@ -69,7 +75,8 @@ public:
   Warp *running = nullptr;
 
 private:
-  [[noreturn]] void report(const Fault &fault) const;
+  /// A fault and where the warp that executes is.
+  std::string placed(const Fault &fault) const;
   [[noreturn]] void reportDeadlock() const;
   /// How to get the same report again.
   std::string replay() const;
