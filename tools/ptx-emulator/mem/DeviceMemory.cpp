@@ -99,6 +99,17 @@ Allocation *DeviceMemory::find(uint64_t address, uint64_t bytes) {
   return isInside && !each.isFreed ? &each : nullptr;
 }
 
+bool DeviceMemory::overlaps(uint64_t address, uint64_t bytes) const {
+  // Those that are not freed are apart from each other.
+  auto next = allocations.lower_bound(address);
+  if (next != allocations.end() && next->first - address < bytes)
+    return !next->second.isFreed;
+  if (next == allocations.begin())
+    return false;
+  const Allocation &before = std::prev(next)->second;
+  return !before.isFreed && address - before.base < before.size;
+}
+
 std::string DeviceMemory::describe(uint64_t address) const {
   char text[64];
   std::snprintf(text, sizeof text, "address 0x%llx",

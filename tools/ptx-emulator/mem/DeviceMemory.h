@@ -66,6 +66,8 @@ public:
 
   /// The allocation that holds `bytes` bytes from `address` on; null: none.
   Allocation *find(uint64_t address, uint64_t bytes);
+  /// Whether an allocation that is not freed has one of these bytes.
+  bool overlaps(uint64_t address, uint64_t bytes) const;
   /// For reports: what is at or near an address.
   std::string describe(uint64_t address) const;
   uint64_t bytesInUse() const { return inUse; }
