@@ -120,7 +120,8 @@ int main(int argc, char **argv) {
       "=V0,V1,... or =@FILE for the bytes of a file. Types are u8 to u64, s8 "
       "to s64, b8 to b64,\nf16, bf16, f32, f64, e4m3 and e5m2; 0x... are the "
       "bits of any of them. tma(N; TYPE; dims=...; box=...) is the map of a "
-      "tensor in the buffer of\nargument N, the innermost dimension first; "
+      "tensor in the buffer of\nargument N (bN: of --buffer), the innermost "
+      "dimension first; "
       "swizzle=32|64|128, strides=... (bytes), steps=..., nan\nas "
       "cuTensorMapEncodeTiled takes them.\n\n"
       "Exit codes: 0 done, 1 a file was refused or a kernel stopped, 2 wrong "
@@ -157,11 +158,16 @@ int main(int argc, char **argv) {
                  "an argument; once for each parameter")
       ->type_name("TYPE=VALUE|TYPE[COUNT][=CONTENTS]|tma(...)")
       ->allow_extra_args(false);
+  app.add_option("--buffer", command.launch.buffers,
+                 "a buffer that is no argument itself, b0, b1, ... in maps of "
+                 "tensors and --dump")
+      ->type_name("TYPE[COUNT][=CONTENTS]")
+      ->allow_extra_args(false);
   app.add_option("--dump", command.launch.dumps,
                  "print the buffer of argument N (from 0) when the kernel has "
                  "ended, or write its bytes to a file; elements that nobody "
                  "wrote are printed as ?")
-      ->type_name("N[=FILE]")
+      ->type_name("N|bN[=FILE]")
       ->allow_extra_args(false);
   app.add_option("--seed", command.launch.options.seed,
                  "order of blocks and warps, and contents of memory that "

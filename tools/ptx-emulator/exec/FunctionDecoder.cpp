@@ -204,7 +204,7 @@ void FunctionDecoder::decodeOperands(const Instruction &instruction,
         coordinates.kind = OperandKind::Vector;
         coordinates.parts.assign(operand.parts.begin() + 1,
                                  operand.parts.end());
-        step.vectors[3] = vector(coordinates, Type::s32, false, false);
+        step.coordinates = vector(coordinates, Type::s32, false, false);
       }
       break;
     case 'N':

@@ -66,6 +66,8 @@ struct Step {
     uint32_t first = 0, count = 0;
   };
   std::array<Vector, 4> vectors;
+  /// Of a tensor's address.
+  Vector coordinates;
   std::array<uint64_t, 4> numbers = {};
   /// pc of a branch; of a call the number in Kernel::calls; of brx.idx the
   /// number in Kernel::targets.

@@ -10,7 +10,7 @@
 //             predicates[0]; of p|q predicates[0] and [1]
 //   Q         predicates[2], the next predicates[3]
 //   A         addresses[0], the next addresses[1]
-//             coordinates of a tensor vectors[3]
+//             coordinates of a tensor in coordinates
 //   N         numbers[0], the next numbers[1]
 //   X         operands[i], or, of a predicate, predicates[2], which the setting
 //             says by sourceIsPredicate

@@ -142,7 +142,8 @@ static Argument parseTensor(std::string_view text) {
                                           "s64", "f16", "f32", "f64", "bf16"};
     auto type = std::find(std::begin(types), std::end(types), part);
     if (isFirst) {
-      tensor.buffer = parseNumber(Type::u64, part);
+      tensor.isExtra = part.starts_with('b');
+      tensor.buffer = parseNumber(Type::u64, part.substr(tensor.isExtra));
     } else if (type != std::end(types)) {
       tensor.type = unsigned(type - types);
       hasType = true;

@@ -13,7 +13,9 @@ namespace ptx {
 /// A tensor in a buffer, for a map of 128 bytes. Dimension 0 is the innermost
 /// one; lists are in that order.
 struct TensorArgument {
-  size_t buffer = 0;                   // number of the argument
+  /// Of an argument, or of an extra buffer.
+  size_t buffer = 0;
+  bool isExtra = false;
   std::vector<uint64_t> dims, strides; // elements; bytes of dimension 1 on
   std::vector<uint32_t> box, elementStrides;
   unsigned type = 0, swizzle = 0, fill = 0; // as cuTensorMapEncodeTiled takes
@@ -30,8 +32,9 @@ struct Argument {
 };
 
 /// Reads "u32=7", "f32[64]", "f32[64]=iota", "b32[4]=1,2,3,4",
-/// "b8[64]=@file", "tma(0; f16; dims=64,32; box=16,8; swizzle=32)". Throws
-/// std::runtime_error, which names what is wrong.
+/// "b8[64]=@file", "tma(0; f16; dims=64,32; box=16,8; swizzle=32)", of which b0
+/// instead of 0 is an extra buffer. Throws std::runtime_error, which names what
+/// is wrong.
 Argument parseArgument(const std::string &text);
 
 /// An element as text: floats as decimals that read back as the same bits,

@@ -48,28 +48,42 @@ static const Function &entryOf(const Module &module, const std::string &name) {
 }
 
 namespace {
+/// An argument or an extra buffer, and where a buffer is.
+struct Value {
+  Argument argument;
+  const Allocation *allocation = nullptr;
+};
 struct Dump {
-  size_t argument;
+  bool isExtra = false;
+  size_t number = 0;
   std::string path; // empty: to the standard output
 };
 } // namespace
 
 static Dump parseDump(const std::string &text,
-                      const std::vector<Argument> &arguments) {
+                      const std::vector<Value> &arguments,
+                      const std::vector<Value> &extra) {
   size_t equals = text.find('=');
-  Dump dump = {0, equals == std::string::npos ? "" : text.substr(equals + 1)};
+  Dump dump;
+  if (equals != std::string::npos)
+    dump.path = text.substr(equals + 1);
+  dump.isExtra = text.starts_with('b');
   const char *end = text.data() + std::min(equals, text.size());
-  auto [at, error] = std::from_chars(text.data(), end, dump.argument);
+  auto [at, error] =
+      std::from_chars(text.data() + dump.isExtra, end, dump.number);
   if (error != std::errc() || at != end)
     throw std::runtime_error("--dump " + text +
-                             ": expected the number of an argument, from 0");
-  if (dump.argument >= arguments.size() || !arguments[dump.argument].isBuffer)
-    throw std::runtime_error("--dump " + text + ": that argument is no buffer");
+                             ": expected the number of an argument, from 0, or "
+                             "b and that of an extra buffer");
+  const std::vector<Value> &list = dump.isExtra ? extra : arguments;
+  if (dump.number >= list.size() || !list[dump.number].argument.isBuffer)
+    throw std::runtime_error("--dump " + text + ": that is no buffer");
   return dump;
 }
 
-static void write(const Dump &dump, const Argument &argument,
-                  const Allocation &allocation) {
+static void write(const Dump &dump, const Value &value) {
+  const Argument &argument = value.argument;
+  const Allocation &allocation = *value.allocation;
   if (!dump.path.empty()) {
     std::ofstream file(dump.path, std::ios::binary);
     file.write(reinterpret_cast<const char *>(allocation.data),
@@ -79,8 +93,8 @@ static void write(const Dump &dump, const Argument &argument,
       throw std::runtime_error("cannot write '" + dump.path + "'");
     return;
   }
-  std::printf("argument %zu: %s[%llu]\n", dump.argument,
-              std::string(nameOf(argument.type)).c_str(),
+  std::printf("%s %zu: %s[%llu]\n", dump.isExtra ? "buffer" : "argument",
+              dump.number, std::string(nameOf(argument.type)).c_str(),
               static_cast<unsigned long long>(argument.count));
   unsigned width = bitsOf(argument.type) / 8;
   for (uint64_t i = 0; i < argument.count; ++i) {
@@ -96,21 +110,21 @@ static void write(const Dump &dump, const Argument &argument,
 }
 
 /// The 128 bytes of a map.
-static std::vector<uint8_t>
-encode(const TensorArgument &tensor,
-       const std::vector<const Allocation *> &buffers) {
-  if (tensor.buffer >= buffers.size() || !buffers[tensor.buffer])
-    throw std::runtime_error("argument " + std::to_string(tensor.buffer) +
-                             " is no buffer before this one");
+static std::vector<uint8_t> encode(const TensorArgument &tensor,
+                                   const std::vector<Value> &buffers) {
+  if (tensor.buffer >= buffers.size() || !buffers[tensor.buffer].allocation)
+    throw std::runtime_error("there is no buffer " +
+                             std::to_string(tensor.buffer));
   std::vector<uint64_t> strides = tensor.strides;
   uint64_t next = tensorElementBytes(tensor.type);
   for (size_t i = 0; tensor.strides.empty() && i + 1 < tensor.dims.size(); ++i)
     strides.push_back(next *= tensor.dims[i]);
   TensorMap map;
   TensorMapRefusal refusal = encodeTensorMap(
-      {tensor.type, unsigned(tensor.dims.size()), buffers[tensor.buffer]->base,
-       tensor.dims.data(), strides.data(), tensor.box.data(),
-       tensor.elementStrides.data(), 0, tensor.swizzle, 0, tensor.fill},
+      {tensor.type, unsigned(tensor.dims.size()),
+       buffers[tensor.buffer].allocation->base, tensor.dims.data(),
+       strides.data(), tensor.box.data(), tensor.elementStrides.data(), 0,
+       tensor.swizzle, 0, tensor.fill},
       map);
   if (!refusal.why.empty())
     throw std::runtime_error(refusal.why);
@@ -119,18 +133,62 @@ encode(const TensorArgument &tensor,
   return bytes;
 }
 
-void launch(const LaunchRequest &request) {
-  std::vector<Argument> arguments;
-  for (const std::string &each : request.arguments) {
+static std::vector<Value> parseAll(const std::vector<std::string> &texts,
+                                   const char *option) {
+  std::vector<Value> values;
+  for (const std::string &each : texts) {
     try {
-      arguments.push_back(parseArgument(each));
+      values.push_back({parseArgument(each)});
     } catch (const std::runtime_error &error) {
-      throw std::runtime_error("--arg " + each + ": " + error.what());
+      throw std::runtime_error(std::string(option) + " " + each + ": " +
+                               error.what());
     }
   }
+  return values;
+}
+
+/// Allocates the buffers among them.
+static void allocate(std::vector<Value> &values, const std::string &name,
+                     DeviceMemory &memory) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Argument &each = values[i].argument;
+    if (!each.isBuffer)
+      continue;
+    Allocation &buffer = memory.allocate(each.count * bitsOf(each.type) / 8,
+                                         name + " " + std::to_string(i));
+    values[i].allocation = &buffer;
+    if (!each.bytes.empty()) {
+      std::memcpy(buffer.data, each.bytes.data(), each.bytes.size());
+      std::memset(buffer.defined, written, each.bytes.size());
+    }
+  }
+}
+
+/// The bytes of an argument.
+static std::vector<uint8_t> bytesOf(const Value &value,
+                                    const std::vector<Value> &arguments,
+                                    const std::vector<Value> &extra) {
+  const Argument &argument = value.argument;
+  if (argument.tensor)
+    return encode(*argument.tensor,
+                  argument.tensor->isExtra ? extra : arguments);
+  if (!argument.isBuffer)
+    return argument.bytes;
+  std::vector<uint8_t> bytes(sizeof value.allocation->base);
+  std::memcpy(bytes.data(), &value.allocation->base, bytes.size());
+  return bytes;
+}
+
+void launch(const LaunchRequest &request) {
+  std::vector<Value> arguments = parseAll(request.arguments, "--arg");
+  std::vector<Value> extra = parseAll(request.buffers, "--buffer");
+  for (size_t i = 0; i < extra.size(); ++i)
+    if (!extra[i].argument.isBuffer)
+      throw std::runtime_error("--buffer " + request.buffers[i] +
+                               ": that is no buffer");
   std::vector<Dump> dumps;
   for (const std::string &each : request.dumps)
-    dumps.push_back(parseDump(each, arguments));
+    dumps.push_back(parseDump(each, arguments, extra));
 
   DeviceMemory memory(request.options.seed);
   std::string source = readText(request.file);
@@ -150,34 +208,19 @@ void launch(const LaunchRequest &request) {
                              " arguments, --arg gives " +
                              std::to_string(arguments.size()));
   std::vector<uint8_t> bytes(kernel->parameterBytes);
-  std::vector<const Allocation *> buffers(arguments.size());
+  allocate(arguments, "argument", memory);
+  allocate(extra, "buffer", memory);
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const Argument &each = arguments[i];
-    uint64_t width = bitsOf(each.type) / 8;
-    std::vector<uint8_t> value = each.bytes;
-    if (each.tensor) {
-      try {
-        value = encode(*each.tensor, buffers);
-      } catch (const std::runtime_error &error) {
-        throw std::runtime_error("--arg " + request.arguments[i] + ": " +
-                                 error.what());
-      }
-    }
-    if (each.isBuffer) {
-      Allocation &buffer =
-          memory.allocate(each.count * width, "argument " + std::to_string(i));
-      buffers[i] = &buffer;
-      if (!each.bytes.empty()) {
-        std::memcpy(buffer.data, each.bytes.data(), each.bytes.size());
-        std::memset(buffer.defined, written, each.bytes.size());
-      }
-      value.resize(sizeof buffer.base);
-      std::memcpy(value.data(), &buffer.base, sizeof buffer.base);
+    std::string prefix = "--arg " + request.arguments[i] + ": ";
+    std::vector<uint8_t> value;
+    try {
+      value = bytesOf(arguments[i], arguments, extra);
+    } catch (const std::runtime_error &error) {
+      throw std::runtime_error(prefix + error.what());
     }
     if (value.size() != parameters[i].size())
-      throw std::runtime_error("--arg " + request.arguments[i] +
-                               ": parameter '" + parameters[i].name + "' has " +
-                               std::to_string(parameters[i].size()) +
+      throw std::runtime_error(prefix + "parameter '" + parameters[i].name +
+                               "' has " + std::to_string(parameters[i].size()) +
                                " bytes, not " + std::to_string(value.size()));
     std::memcpy(&bytes[kernel->parameterOffsets[i]], value.data(),
                 value.size());
@@ -191,7 +234,7 @@ void launch(const LaunchRequest &request) {
     throw std::runtime_error(refusal.why);
   Grid(*kernel, shape, bytes, memory, limits, request.options).run();
   for (const Dump &each : dumps)
-    write(each, arguments[each.argument], *buffers[each.argument]);
+    write(each, (each.isExtra ? extra : arguments)[each.number]);
 }
 
 } // namespace ptx

@@ -13,7 +13,10 @@ struct LaunchRequest {
   std::string file, entry; // empty: the only one of the file
   LaunchShape shape;
   std::vector<std::string> arguments; // Arguments.h
-  /// "2": prints the third argument's elements; "2=out.bin": writes its bytes.
+  /// Buffers that are no arguments themselves, for maps of tensors.
+  std::vector<std::string> buffers;
+  /// "2": prints the third argument's elements; "2=out.bin": writes its bytes;
+  /// "b0": of the first extra buffer.
   std::vector<std::string> dumps;
   Options options;
 };

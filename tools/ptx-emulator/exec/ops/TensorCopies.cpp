@@ -89,7 +89,7 @@ static std::vector<BoxPiece> piecesOf(const TensorMap &map,
 
 static void readCoordinates(Warp &warp, const Step &step, unsigned lane,
                             const TensorMap &map, int32_t *to) {
-  const Step::Vector &vector = step.vectors[3];
+  const Step::Vector &vector = step.coordinates;
   if (vector.count != map.rank || step.bytes != map.rank)
     throw Fault(FaultKind::IllegalInstruction,
                 "a tensor map of rank " + std::to_string(map.rank) + " with " +
