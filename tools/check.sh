@@ -99,6 +99,8 @@ script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/
 script ptx-matrices "$python" test/ptx-emulator/run_matrices.py "$bin/ds-ptx-run"
 script ptx-wgmma "$python" test/ptx-emulator/run_wgmma.py "$bin/ds-ptx-run"
 script ptx-negative "$python" test/ptx-emulator/run_negative.py "$bin/ds-ptx-run"
+script ptx-gemm "$python" test/ptx-emulator/run_gemm.py "$bin/ds-ptx-run"
+script ptx-mutants "$python" test/ptx-emulator/run_gemm.py "$bin/ds-ptx-run" --mutants
 script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
 # The same in tiles, and attention carried from one block of keys to the next.
 tiles="-transform-preload-library=transform-library-paths=test/properties/Inputs/tiles.mlir -transform-interpreter"

@@ -164,7 +164,9 @@ static Fault race(Warp &warp, const Conflict &conflict, bool writes,
   other += lineAt(warp, conflict.pc);
   bool isSameWarp = isSameBlock && conflict.warp == warp.numberInCluster;
   std::string missing =
-      isEngine      ? "a wait for the copy"
+      conflict.lacksProxyFence
+          ? "fence.proxy.async behind what the other thread wrote"
+      : isEngine    ? "a wait for the operation"
       : isSameWarp  ? "bar.warp.sync or a barrier between the two"
       : isSameBlock ? "a barrier between the two"
       : conflict.cluster == cluster.number
@@ -195,8 +197,9 @@ static void order(Warp &warp, const Cell &cell, uint64_t address,
                   unsigned bytes, unsigned lane, const Use &use) {
   ClusterRaces &races = *warp.block.cluster.races;
   bool isShared = cell.space == Space::Shared;
-  Touch touch = {warp.numberInCluster, lane,        warp.currentPc(), 0,
-                 use.writes,           use.isStrong};
+  Touch touch = {
+      warp.numberInCluster, lane,         warp.currentPc(), 0,
+      use.writes,           use.isStrong, use.isAsync,      use.engine};
   uint64_t at = isShared ? address - sharedBase : address, end = at + bytes;
   for (uint64_t word = at / 4 * 4; word < end; word += 4) {
     touch.bytes = 15;
