@@ -9,7 +9,7 @@ The cases are in negative/*.ptx, each the body of a kernel behind a line
 (OPTIONS of ds-ptx-run; "--block 32" if there are none) and lines "//! REGEX" that the report of the bad kernel matches, one after the other. As in a diff,
 lines that begin with "-" are of the bad kernel alone and those that begin with "+" of the good one alone. A body finds: the parameters p0 (1024 words, zeros
 unless OPTIONS have --arg) and p1 (1024 words that nobody wrote), %r0 = %tid.x, %r1 = %laneid, %r2 = the address of `tile` (4096 bytes of shared memory,
-aligned to 1024), %r3 = %r2 + 4 * tid, %rd0 and %rd1 = p0 and p1, %rd2 and %rd3 = those + 4 * tid, and registers %r4 ... of each type to use. Each case runs
+aligned to 1024), %r3 = %r2 + 4 * tid, %rd0 and %rd1 = p0 and p1, %rd2 and %rd3 = those + 4 * tid, a parameter `map` if OPTIONS have a 'tma(...)', and registers %r4 ... of each type to use. Each case runs
 with several seeds and each mode of asynchrony; a report is the same when it is made again. With ptxas in PATH all kernels are assembled, too.
 Ends with "N passed, N failed".
 """
@@ -26,7 +26,7 @@ import tempfile
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-PRELUDE = """.visible .entry {name}(.param .u64 p0, .param .u64 p1)
+PRELUDE = """.visible .entry {name}(.param .u64 p0, .param .u64 p1{map})
 {{
   .reg .pred %p<16>;
   .reg .b16 %h<16>;
@@ -43,7 +43,23 @@ PRELUDE = """.visible .entry {name}(.param .u64 p0, .param .u64 p1)
   mad.wide.u32 %rd2, %r0, 4, %rd0;
   mad.wide.u32 %rd3, %r0, 4, %rd1;
 """
-DECLARATIONS = ".const .align 4 .b32 constants[4] = {1, 2, 3, 4};\n.global .align 4 .b32 table[4] = {5, 6, 7, 8};\n.extern .shared .align 16 .b8 dynamic[];\n"
+DECLARATIONS = """.const .align 4 .b32 constants[4] = {1, 2, 3, 4};
+.global .align 4 .b32 table[4] = {5, 6, 7, 8};
+.global .align 1 .b8 message[4] = {37, 100, 10, 0};
+.extern .shared .align 16 .b8 dynamic[];
+.extern .func (.param .b32 result) vprintf(.param .b64 format, .param .b64 values);
+.func (.param .b32 result) same(.param .b32 value)
+{
+  .reg .b32 %r;
+  ld.param.b32 %r, [value];
+  st.param.b32 [result], %r;
+  ret;
+}
+.func (.param .b32 result) nothing(.param .b32 value)
+{
+  ret;
+}
+"""
 SEEDS, MODES = (0, 1, 2, 5), ("early", "late", "random")
 
 
@@ -53,6 +69,8 @@ class Case:
         self.name = f"{family}.{words.pop(0)}"
         self.target = words.pop(0) if words and words[0].startswith("sm_") else "sm_80"
         self.options = shlex.split(" ".join(words))
+        self.tensor = [word for word in self.options if word.startswith("tma(")]
+        self.options = [word for word in self.options if word not in self.tensor]
         self.expected, self.good, self.bad = [], [], []
 
     def entry(self, which):
@@ -60,7 +78,8 @@ class Case:
 
     def kernel(self, which):
         body = self.good if which == "good" else self.bad
-        return PRELUDE.format(name=self.entry(which)) + "\n".join(body) + "\n  ret;\n}\n"
+        parameter = ", .param .align 64 .b8 map[128]" if self.tensor else ""
+        return PRELUDE.replace("{name}", self.entry(which)).replace("{map}", parameter).replace("{{", "{") + "\n".join(body) + "\n  ret;\n}\n"
 
 
 def read(path):
@@ -92,6 +111,7 @@ def run(binary, path, case, which, seed, mode):
         options += ["--block", "32"]
     if "--arg" not in options:
         options += ["--arg", "b32[1024]=0", "--arg", "b32[1024]"]
+    options += [text for word in case.tensor for text in ("--arg", word)]
     done = subprocess.run([binary, path, "--entry", case.entry(which), *options, "--seed", str(seed), "--async", mode], capture_output=True, text=True,
                           timeout=60)
     return done.returncode, done.stderr
