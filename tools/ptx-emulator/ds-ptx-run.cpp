@@ -110,8 +110,8 @@ int main(int argc, char **argv) {
   Command command;
   CLI::App app{
       "Runs a kernel of a PTX file without a GPU, and reports what it does "
-      "wrong: reads of\nmemory that nobody wrote, accesses out of bounds, "
-      "barriers that never complete.\n\n"
+      "wrong: races, missing\nfences, reads of memory that nobody wrote, "
+      "accesses out of bounds, waits that never end.\n\n"
       "  ds-ptx-run scale.ptx --grid 4 --block 64 --arg f32[256]=iota --arg "
       "f32=0.5 --arg u32=256 --dump 0\n\n"
       "The entry's parameters are given in their order. TYPE=VALUE is a "
@@ -187,6 +187,8 @@ int main(int argc, char **argv) {
                  "give up after so many warp instructions without a store or "
                  "a barrier (default: 100000000)")
       ->type_name("N");
+  app.add_flag("--speed", command.launch.printsSpeed,
+               "say how many instructions were executed, and how fast");
   bool allowsUndefined = false;
   app.add_flag("--allow-undefined", allowsUndefined,
                "do not stop at reads of memory that nobody wrote");

@@ -68,6 +68,8 @@ public:
   /// Warp instructions up to now, and how many there were when a thread last
   /// got further: clocks, and what a launch without end is known by.
   uint64_t executed = 0, progressAt = 0;
+  /// The same by lanes that executed them.
+  uint64_t lanesExecuted = 0;
   std::mt19937_64 random;
   /// Null: races are not looked for.
   std::unique_ptr<GridRaces> races;

@@ -77,7 +77,7 @@ bool Warp::canRun() const {
 }
 
 uint64_t Warp::run(uint64_t budget) {
-  uint64_t done = 0;
+  uint64_t done = 0, lanes = 0;
   while (done < budget && choose()) {
     mustChoose = false;
     do {
@@ -85,6 +85,7 @@ uint64_t Warp::run(uint64_t budget) {
       pc = group.pc;
       const Step &step = kernel.steps[pc];
       active = group.lanes & predicate(step.guard);
+      lanes += uint64_t(std::popcount(active));
       if (products && products->isBusy())
         products->check(step);
       if (step.isControl) {
@@ -97,6 +98,7 @@ uint64_t Warp::run(uint64_t budget) {
       ++done;
     } while (done < budget && !mustChoose && groups[running].pc < limit);
   }
+  block.grid.lanesExecuted += lanes;
   return done;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -232,7 +233,18 @@ void launch(const LaunchRequest &request) {
   DeviceLimits limits = limitsOf(kernel->module->architecture >= 90 ? 90 : 80);
   if (Refusal refusal = refusalOf(*kernel, shape, limits))
     throw std::runtime_error(refusal.why);
-  Grid(*kernel, shape, bytes, memory, limits, request.options).run();
+  Grid grid(*kernel, shape, bytes, memory, limits, request.options);
+  auto start = std::chrono::steady_clock::now();
+  grid.run();
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - start;
+  if (request.printsSpeed)
+    std::fprintf(stderr,
+                 "%.3f million instructions of warps, %.1f million of lanes in "
+                 "%.3f s: %.1f million of lanes a second\n",
+                 double(grid.executed) / 1e6, double(grid.lanesExecuted) / 1e6,
+                 seconds.count(),
+                 double(grid.lanesExecuted) / 1e6 / seconds.count());
   for (const Dump &each : dumps)
     write(each, (each.isExtra ? extra : arguments)[each.number]);
 }

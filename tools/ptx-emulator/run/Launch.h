@@ -19,6 +19,8 @@ struct LaunchRequest {
   /// "b0": of the first extra buffer.
   std::vector<std::string> dumps;
   Options options;
+  /// Says on the error output how many instructions there were, and how fast.
+  bool printsSpeed = false;
 };
 
 /// Runs it and prints what it is asked for to the standard output. Throws
