@@ -7,9 +7,11 @@
 namespace ptx {
 
 Cluster::Cluster(Grid &grid, uint32_t number)
-    : grid(grid), number(number),
+    : grid(grid), number(number), beganAt(grid.executed),
       operations(grid.options.asynchrony, grid.random) {
   const Dimensions &shape = grid.shape.cluster;
+  // Chance is the same for a cluster, whatever ran before it.
+  grid.random.seed(grid.options.seed ^ uint64_t(number) << 32);
   if (grid.races)
     races = std::make_unique<ClusterRaces>(*grid.races, number,
                                            uint32_t(shape.count()),

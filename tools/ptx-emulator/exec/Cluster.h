@@ -24,7 +24,9 @@ public:
   void polled();
 
   Grid &grid;
-  const uint32_t number;                      // of the grid's clusters, x first
+  const uint32_t number; // of the grid's clusters, x first
+  /// Grid::executed when it began: what its clock counts from.
+  const uint64_t beganAt;
   std::vector<std::unique_ptr<Block>> blocks; // by rank
   /// Null: races are not looked for.
   std::unique_ptr<ClusterRaces> races;

@@ -92,9 +92,28 @@ static std::string textOf(const Instruction &instruction) {
   return text;
 }
 
+/// Whether other blocks may see when it is executed (Kernel::ordersBlocks).
+static bool isSeenByOthers(const Instruction &instruction) {
+  Modifiers m(instruction.modifiers);
+  std::string_view opcode = instruction.form->opcode;
+  bool isShared = m.has("shared") || m.has("shared::cta") ||
+                  m.has("shared::cluster") || m.has("cta");
+  if (opcode == "atom" || opcode == "red")
+    return !isShared;
+  if (opcode == "ld" || opcode == "st")
+    return !isShared &&
+           !m.oneOf({"volatile", "relaxed", "acquire", "release", "mmio"})
+                .empty();
+  if (opcode == "fence" || opcode == "membar")
+    return !m.oneOf({"gpu", "sys", "gl"}).empty();
+  // Reductions of bulk copies are atomic.
+  return opcode == "cp" && m.has("reduce") && m.has("global");
+}
+
 void FunctionDecoder::instruction(const Instruction &instruction) {
   current = &instruction;
   after.clear();
+  kernel.ordersBlocks |= isSeenByOthers(instruction);
   pcs.push_back(uint32_t(kernel.steps.size()));
   prototype = {};
   prototype.line = instruction.line;
@@ -519,6 +538,7 @@ void FunctionDecoder::decodeCall(const Instruction &instruction, Step step) {
     step.handler = [](Warp &warp, const Step &step) { warp.call(step); };
     step.isControl = true;
   } else {
+    kernel.ordersBlocks = true;
     step.handler = systemFunction(callee.symbol);
     if (!step.handler)
       refuse("function '" + callee.symbol + "' has no body");

@@ -3,8 +3,12 @@
 #include "tools/ptx-emulator/exec/Block.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cfenv>
+#include <mutex>
 #include <numeric>
+#include <thread>
+#include <utility>
 
 namespace ptx {
 
@@ -48,6 +52,60 @@ static std::vector<uint32_t> orderOf(uint64_t clusters, uint64_t seed,
 }
 
 void Grid::run() {
+  std::vector<uint32_t> order =
+      orderOf(shape.grid.count() / shape.cluster.count(), options.seed, random);
+  unsigned threads =
+      options.threads ? options.threads : std::thread::hardware_concurrency();
+  bool isSplit = threads > 1 && order.size() > 1 && !races &&
+                 !shape.isCooperative && !kernel.ordersBlocks && !options.warn;
+  if (isSplit)
+    return runOnThreads(order, threads);
+  size_t next = 0;
+  runClusters(
+      [&]() -> std::optional<uint32_t> {
+        if (next == order.size())
+          return std::nullopt;
+        return order[next++];
+      },
+      [] { return false; });
+}
+
+void Grid::runOnThreads(const std::vector<uint32_t> &order, unsigned threads) {
+  // Of several faults the first in order counts, so that it is always the same.
+  std::atomic<size_t> next = 0, failedAt = order.size();
+  std::mutex mutex;
+  std::exception_ptr failure;
+  auto work = [&] {
+    Grid part(kernel, shape, parameters, memory, limits, options);
+    for (size_t at; (at = next++) < failedAt;) {
+      std::optional<uint32_t> cluster = order[at];
+      try {
+        part.runClusters([&] { return std::exchange(cluster, std::nullopt); },
+                         [&] { return at > failedAt; });
+      } catch (...) {
+        std::lock_guard lock(mutex);
+        if (at < failedAt) {
+          failedAt = at;
+          failure = std::current_exception();
+        }
+      }
+    }
+    std::lock_guard lock(mutex);
+    executed += part.executed;
+    lanesExecuted += part.lanesExecuted;
+  };
+  {
+    std::vector<std::jthread> workers;
+    for (unsigned i = 1; i < std::min<size_t>(threads, order.size()); ++i)
+      workers.emplace_back(work);
+    work();
+  }
+  if (failure)
+    std::rethrow_exception(failure);
+}
+
+void Grid::runClusters(const Next &next,
+                       const std::function<bool()> &isStopped) {
   // The host's program may round or flush otherwise.
   std::fenv_t environment;
   std::fegetenv(&environment);
@@ -57,14 +115,21 @@ void Grid::run() {
     ~Restore() { std::fesetenv(&environment); }
   } restore{environment};
 
-  std::vector<uint32_t> order =
-      orderOf(shape.grid.count() / shape.cluster.count(), options.seed, random);
-  size_t next = 0, window = shape.isCooperative ? order.size() : 1;
-  uint64_t admittedAt = 0;
+  size_t window = shape.isCooperative ? ~size_t(0) : 1;
+  bool isLeft = true;
+  uint64_t admittedAt = executed;
+  progressAt = executed;
+  resident.clear();
   try {
-    while (next < order.size() || !resident.empty()) {
-      while (resident.size() < window && next < order.size())
-        resident.push_back(std::make_unique<Cluster>(*this, order[next++]));
+    while (!isStopped()) {
+      while (resident.size() < window && isLeft) {
+        std::optional<uint32_t> number = next();
+        isLeft = number.has_value();
+        if (isLeft)
+          resident.push_back(std::make_unique<Cluster>(*this, *number));
+      }
+      if (resident.empty())
+        return;
       uint64_t before = executed;
       for (const auto &cluster : resident)
         cluster->run(quantum);

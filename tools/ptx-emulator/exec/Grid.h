@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <vector>
@@ -31,6 +32,9 @@ struct Options {
   bool checksDefined = true;
   /// Accesses to shared and global memory that nothing orders are faults.
   bool checksRaces = true;
+  /// Threads of the host; 0: as many as there are processors. Blocks run on
+  /// several where no race is looked for and their order does not matter.
+  unsigned threads = 0;
   /// Takes reports of such reads, which then do not stop the kernel; each byte
   /// is reported once. Null: they stop it.
   std::function<void(const std::string &)> warn;
@@ -77,6 +81,11 @@ public:
   Warp *running = nullptr;
 
 private:
+  /// Executes the clusters that `next` gives, one after the other, until it
+  /// gives none or `isStopped`. Throws Report.
+  using Next = std::function<std::optional<uint32_t>()>;
+  void runClusters(const Next &next, const std::function<bool()> &isStopped);
+  void runOnThreads(const std::vector<uint32_t> &order, unsigned threads);
   /// A fault and where the warp that executes is.
   std::string placed(const Fault &fault) const;
   [[noreturn]] void reportDeadlock() const;

@@ -141,6 +141,10 @@ struct Kernel {
   std::vector<SharedVariable> shared;
   /// Bytes of shared memory but for the dynamic part, which begins there.
   uint64_t staticShared = 0;
+  /// Blocks may see what others do, so that their order matters: there are
+  /// atomic operations on global memory, strong loads, fences between blocks,
+  /// or texts that are printed.
+  bool ordersBlocks = false;
   /// Of the entry's parameters, and of all together.
   std::vector<uint64_t> parameterOffsets;
   uint64_t parameterBytes = 0;

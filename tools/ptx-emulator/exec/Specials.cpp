@@ -104,10 +104,10 @@ static uint64_t uniform(Special special, const Warp &warp) {
   case Special::Clock64:
   case Special::Globaltimer:
   case Special::GlobaltimerLo:
-    return grid.executed;
+    return grid.executed - block.cluster.beganAt;
   case Special::ClockHi:
   case Special::GlobaltimerHi:
-    return grid.executed >> 32;
+    return (grid.executed - block.cluster.beganAt) >> 32;
   case Special::DynamicSmemSize:
     return shape.dynamicShared;
   case Special::TotalSmemSize:
