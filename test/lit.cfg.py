@@ -25,6 +25,7 @@ llvm_config.add_tool_substitutions(
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%models", os.path.join(config.ds_binary_dir, "test", "models")))
 config.substitutions.append(("%runtime", os.path.join(config.ds_binary_dir, "lib", "libds_runtime.so")))
+config.substitutions.append(("%emulator", os.path.join(config.ds_binary_dir, "lib", "libds_cuda_emulator.so")))
 config.substitutions.append(("%examples", os.path.join(config.ds_source_dir, "examples")))
 config.substitutions.append(("%docs", os.path.join(config.ds_source_dir, "docs")))
 config.substitutions.append(("%e2e", os.path.join(config.ds_source_dir, "test", "e2e")))

@@ -200,6 +200,12 @@ int main(int argc, char **argv) {
   bool allowsRaces = false;
   app.add_flag("--allow-races", allowsRaces,
                "do not look for accesses that nothing orders");
+  app.add_option("--driver", command.launch.driver,
+                 "run it on the CUDA driver of this library instead, as "
+                 "libcuda.so.1 of a GPU; of the options that say how the "
+                 "emulator runs only its own driver takes notice, and buffers "
+                 "have no ?")
+      ->type_name("LIBRARY");
   app.add_option("--check", command.check,
                  "read these files instead, and print their functions or the "
                  "first line that is refused and why")

@@ -1,13 +1,13 @@
 //===- Launch.cpp - a kernel run from the command line --------------------===//
 #include "tools/ptx-emulator/run/Launch.h"
-#include "tools/ptx-emulator/exec/LoadedModule.h"
 #include "tools/ptx-emulator/mem/TensorMap.h"
 #include "tools/ptx-emulator/ptx/Lexer.h"
+#include "tools/ptx-emulator/ptx/Parser.h"
 #include "tools/ptx-emulator/run/Arguments.h"
+#include "tools/ptx-emulator/run/Machine.h"
 
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -52,7 +52,7 @@ namespace {
 /// An argument or an extra buffer, and where a buffer is.
 struct Value {
   Argument argument;
-  const Allocation *allocation = nullptr;
+  uint64_t address = 0;
 };
 struct Dump {
   bool isExtra = false;
@@ -82,13 +82,16 @@ static Dump parseDump(const std::string &text,
   return dump;
 }
 
-static void write(const Dump &dump, const Value &value) {
-  const Argument &argument = value.argument;
-  const Allocation &allocation = *value.allocation;
+static uint64_t bytesOf(const Argument &buffer) {
+  return buffer.count * (bitsOf(buffer.type) / 8);
+}
+
+static void write(const Dump &dump, const Argument &argument,
+                  const Contents &contents) {
   if (!dump.path.empty()) {
     std::ofstream file(dump.path, std::ios::binary);
-    file.write(reinterpret_cast<const char *>(allocation.data),
-               std::streamsize(allocation.size));
+    file.write(reinterpret_cast<const char *>(contents.bytes.data()),
+               std::streamsize(contents.bytes.size()));
     file.close();
     if (!file)
       throw std::runtime_error("cannot write '" + dump.path + "'");
@@ -99,9 +102,10 @@ static void write(const Dump &dump, const Value &value) {
               static_cast<unsigned long long>(argument.count));
   unsigned width = bitsOf(argument.type) / 8;
   for (uint64_t i = 0; i < argument.count; ++i) {
-    const uint8_t *bytes = allocation.data + i * width;
+    const uint8_t *bytes = &contents.bytes[i * width];
     bool isDefined =
-        !std::memchr(allocation.defined + i * width, neverWritten, width);
+        contents.defined.empty() ||
+        !std::memchr(&contents.defined[i * width], neverWritten, width);
     if (i % 8 == 0)
       std::printf("%s%llu:", i ? "\n" : "", static_cast<unsigned long long>(i));
     std::printf(" %s",
@@ -111,27 +115,21 @@ static void write(const Dump &dump, const Value &value) {
 }
 
 /// The 128 bytes of a map.
-static std::vector<uint8_t> encode(const TensorArgument &tensor,
+static std::vector<uint8_t> encode(Machine &machine,
+                                   const TensorArgument &tensor,
                                    const std::vector<Value> &buffers) {
-  if (tensor.buffer >= buffers.size() || !buffers[tensor.buffer].allocation)
+  if (tensor.buffer >= buffers.size() || !buffers[tensor.buffer].address)
     throw std::runtime_error("there is no buffer " +
                              std::to_string(tensor.buffer));
   std::vector<uint64_t> strides = tensor.strides;
   uint64_t next = tensorElementBytes(tensor.type);
   for (size_t i = 0; tensor.strides.empty() && i + 1 < tensor.dims.size(); ++i)
     strides.push_back(next *= tensor.dims[i]);
-  TensorMap map;
-  TensorMapRefusal refusal = encodeTensorMap(
-      {tensor.type, unsigned(tensor.dims.size()),
-       buffers[tensor.buffer].allocation->base, tensor.dims.data(),
-       strides.data(), tensor.box.data(), tensor.elementStrides.data(), 0,
-       tensor.swizzle, 0, tensor.fill},
-      map);
-  if (!refusal.why.empty())
-    throw std::runtime_error(refusal.why);
-  std::vector<uint8_t> bytes(sizeof map);
-  std::memcpy(bytes.data(), &map, sizeof map);
-  return bytes;
+  return machine.encode({tensor.type, unsigned(tensor.dims.size()),
+                         buffers[tensor.buffer].address, tensor.dims.data(),
+                         strides.data(), tensor.box.data(),
+                         tensor.elementStrides.data(), 0, tensor.swizzle, 0,
+                         tensor.fill});
 }
 
 static std::vector<Value> parseAll(const std::vector<std::string> &texts,
@@ -150,34 +148,44 @@ static std::vector<Value> parseAll(const std::vector<std::string> &texts,
 
 /// Allocates the buffers among them.
 static void allocate(std::vector<Value> &values, const std::string &name,
-                     DeviceMemory &memory) {
+                     Machine &machine) {
   for (size_t i = 0; i < values.size(); ++i) {
     const Argument &each = values[i].argument;
     if (!each.isBuffer)
       continue;
-    Allocation &buffer = memory.allocate(each.count * bitsOf(each.type) / 8,
-                                         name + " " + std::to_string(i));
-    values[i].allocation = &buffer;
-    if (!each.bytes.empty()) {
-      std::memcpy(buffer.data, each.bytes.data(), each.bytes.size());
-      std::memset(buffer.defined, written, each.bytes.size());
-    }
+    values[i].address =
+        machine.allocate(bytesOf(each), name + " " + std::to_string(i));
+    if (!each.bytes.empty())
+      machine.write(values[i].address, each.bytes);
   }
 }
 
 /// The bytes of an argument.
-static std::vector<uint8_t> bytesOf(const Value &value,
+static std::vector<uint8_t> bytesOf(Machine &machine, const Value &value,
                                     const std::vector<Value> &arguments,
                                     const std::vector<Value> &extra) {
   const Argument &argument = value.argument;
   if (argument.tensor)
-    return encode(*argument.tensor,
+    return encode(machine, *argument.tensor,
                   argument.tensor->isExtra ? extra : arguments);
   if (!argument.isBuffer)
     return argument.bytes;
-  std::vector<uint8_t> bytes(sizeof value.allocation->base);
-  std::memcpy(bytes.data(), &value.allocation->base, bytes.size());
+  std::vector<uint8_t> bytes(sizeof value.address);
+  std::memcpy(bytes.data(), &value.address, bytes.size());
   return bytes;
+}
+
+/// The module's text on what it is to run on.
+static std::unique_ptr<Machine> machineFor(const LaunchRequest &request,
+                                           const std::string &source,
+                                           const Module &module,
+                                           const Function &entry) {
+  if (request.driver.empty())
+    return emulate(source, entry.name, request.options, request.printsSpeed);
+  if (request.printsSpeed)
+    throw std::runtime_error("--speed: a driver does not count instructions");
+  return openDriver(request.driver, source, module, entry.name,
+                    request.options);
 }
 
 void launch(const LaunchRequest &request) {
@@ -191,62 +199,50 @@ void launch(const LaunchRequest &request) {
   for (const std::string &each : request.dumps)
     dumps.push_back(parseDump(each, arguments, extra));
 
-  DeviceMemory memory(request.options.seed);
   std::string source = readText(request.file);
-  const Kernel *kernel = nullptr;
-  std::unique_ptr<LoadedModule> module;
+  Module module;
+  const Function *entry = nullptr;
+  std::unique_ptr<Machine> machine;
   try {
-    module = std::make_unique<LoadedModule>(source, memory);
-    kernel = module->kernel(entryOf(module->module(), request.entry).name);
+    module = parseModule(source);
+    entry = &entryOf(module, request.entry);
+    machine = machineFor(request, source, module, *entry);
   } catch (const Error &error) {
     throw std::runtime_error(request.file + ": " + error.what());
   }
 
-  const std::vector<Variable> &parameters = kernel->entry->parameters;
+  const std::vector<Variable> &parameters = entry->parameters;
   if (parameters.size() != arguments.size())
-    throw std::runtime_error("entry '" + kernel->entry->name + "' takes " +
+    throw std::runtime_error("entry '" + entry->name + "' takes " +
                              std::to_string(parameters.size()) +
                              " arguments, --arg gives " +
                              std::to_string(arguments.size()));
-  std::vector<uint8_t> bytes(kernel->parameterBytes);
-  allocate(arguments, "argument", memory);
-  allocate(extra, "buffer", memory);
+  allocate(arguments, "argument", *machine);
+  allocate(extra, "buffer", *machine);
+  std::vector<std::vector<uint8_t>> values(arguments.size());
   for (size_t i = 0; i < arguments.size(); ++i) {
     std::string prefix = "--arg " + request.arguments[i] + ": ";
-    std::vector<uint8_t> value;
     try {
-      value = bytesOf(arguments[i], arguments, extra);
+      values[i] = bytesOf(*machine, arguments[i], arguments, extra);
     } catch (const std::runtime_error &error) {
       throw std::runtime_error(prefix + error.what());
     }
-    if (value.size() != parameters[i].size())
+    if (values[i].size() != parameters[i].size())
       throw std::runtime_error(prefix + "parameter '" + parameters[i].name +
                                "' has " + std::to_string(parameters[i].size()) +
-                               " bytes, not " + std::to_string(value.size()));
-    std::memcpy(&bytes[kernel->parameterOffsets[i]], value.data(),
-                value.size());
+                               " bytes, not " +
+                               std::to_string(values[i].size()));
   }
 
   LaunchShape shape = request.shape;
-  shape.cluster = clusterOf(*kernel->entry, shape);
+  shape.cluster = clusterOf(*entry, shape);
   shape.allowsLargeClusters = true;
-  DeviceLimits limits = limitsOf(kernel->module->architecture >= 90 ? 90 : 80);
-  if (Refusal refusal = refusalOf(*kernel, shape, limits))
-    throw std::runtime_error(refusal.why);
-  Grid grid(*kernel, shape, bytes, memory, limits, request.options);
-  auto start = std::chrono::steady_clock::now();
-  grid.run();
-  std::chrono::duration<double> seconds =
-      std::chrono::steady_clock::now() - start;
-  if (request.printsSpeed)
-    std::fprintf(stderr,
-                 "%.3f million instructions of warps, %.1f million of lanes in "
-                 "%.3f s: %.1f million of lanes a second\n",
-                 double(grid.executed) / 1e6, double(grid.lanesExecuted) / 1e6,
-                 seconds.count(),
-                 double(grid.lanesExecuted) / 1e6 / seconds.count());
-  for (const Dump &each : dumps)
-    write(each, (each.isExtra ? extra : arguments)[each.number]);
+  machine->launch(shape, values);
+  for (const Dump &each : dumps) {
+    const Value &value = (each.isExtra ? extra : arguments)[each.number];
+    write(each, value.argument,
+          machine->read(value.address, bytesOf(value.argument)));
+  }
 }
 
 } // namespace ptx

@@ -21,6 +21,8 @@ struct LaunchRequest {
   Options options;
   /// Says on the error output how many instructions there were, and how fast.
   bool printsSpeed = false;
+  /// Library of a driver that runs it; empty: the emulator that is built in.
+  std::string driver;
 };
 
 /// Runs it and prints what it is asked for to the standard output. Throws
