@@ -164,6 +164,32 @@ TEST_F(ContextTest, GoesWithItsLastRelease) {
   EXPECT_EQ(cu.cuDevicePrimaryCtxRelease_v2(7), CUDA_ERROR_INVALID_DEVICE);
 }
 
+TEST_F(ContextTest, TakesCallsOfManyThreads) {
+  CUmodule words = load(module(addEntry));
+  CUfunction add = function(words, "add");
+  std::vector<std::thread> threads;
+  for (uint32_t number = 0; number < 4; ++number)
+    threads.emplace_back([&, number] {
+      EXPECT_OK(cu.cuCtxSetCurrent(context));
+      CUstream own = stream();
+      for (uint32_t round = 0; round < 20; ++round) {
+        CUdeviceptr address = allocate(256);
+        uint32_t count = 64, value = number;
+        void *parameters[] = {&address, &count, &value};
+        EXPECT_OK(cu.cuMemsetD32Async(address, round, 64, own));
+        EXPECT_OK(cu.cuLaunchKernel(add, 2, 1, 1, 32, 1, 1, 0, own, parameters,
+                                    nullptr));
+        EXPECT_OK(cu.cuStreamSynchronize(own));
+        EXPECT_EQ(read<uint32_t>(address, 64),
+                  std::vector<uint32_t>(64, round + number));
+        EXPECT_OK(cu.cuMemFree_v2(address));
+      }
+      EXPECT_OK(cu.cuStreamDestroy_v2(own));
+    });
+  for (std::thread &each : threads)
+    each.join();
+}
+
 TEST_F(ContextTest, CountsWhatItDid) {
   char text[256];
   EXPECT_OK(cu.dsEmuStats(text, sizeof text));
