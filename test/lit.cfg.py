@@ -31,3 +31,8 @@ config.substitutions.append(("%docs", os.path.join(config.ds_source_dir, "docs")
 config.substitutions.append(("%e2e", os.path.join(config.ds_source_dir, "test", "e2e")))
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
+# CUB comes with the toolkit, beside the compiler.
+nvcc = shutil.which("nvcc")
+if nvcc and os.path.isdir(os.path.join(os.path.dirname(os.path.realpath(nvcc)), "..", "include", "cccl", "cub")):
+    config.available_features.add("cub")
+    config.substitutions.append(("%nvcc", nvcc))

@@ -1,0 +1,76 @@
+"""Reductions, scans and sorts of CUB on the emulator, all detectors on.
+
+usage: run_cub.py DS_PTX_RUN NVCC
+
+Compiles blocks.cu, runs each kernel with several seeds over words by chance, of which many are alike, and compares what it gives with the same in Python.
+Ends with "N passed, N failed".
+"""
+import itertools
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+BLOCKS, SEEDS = 3, (0, 1, 2, 5)
+
+
+def signed(word):
+    return word - (word >> 31 << 32)
+
+
+def expected(kernel, words):
+    """The buffers that the kernel writes, of one block."""
+    if kernel.startswith("reduce"):
+        return [[sum(words) % 2**32]]
+    if kernel.startswith("scan"):
+        return [list(itertools.accumulate(words, lambda a, b: (a + b) % 2**32))]
+    key = signed if kernel == "sort_signed" else int
+    order = sorted(range(len(words)), key=lambda i: key(words[i]))
+    return [[words[i] for i in order], order]
+
+
+def run(tool, ptx, kernel, seed, words, outputs, folder):
+    source, paths = os.path.join(folder, "in.bin"), [os.path.join(folder, f"{i}.bin") for i in range(len(outputs))]
+    with open(source, "wb") as file:
+        file.write(struct.pack(f"<{len(words)}I", *words))
+    command = [tool, ptx, "--entry", kernel, "--grid", str(BLOCKS), "--block", "128", "--seed", str(seed)]
+    for size in outputs:
+        command += ["--arg", f"u32[{size}]"]
+    command += ["--arg", f"u32[{len(words)}]=@{source}"]
+    for i, path in enumerate(paths):
+        command += ["--dump", f"{i}={path}"]
+    subprocess.run(command, check=True)
+    return [list(struct.unpack(f"<{size}I", open(path, "rb").read())) for size, path in zip(outputs, paths)]
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    tool, nvcc = sys.argv[1:]
+    kernels = ("reduce_raking", "reduce_commutative", "reduce_warps", "scan_raking", "scan_memoize", "scan_warps", "sort_unsigned", "sort_signed")
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        ptx = os.path.join(folder, "blocks.ptx")
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "blocks.cu")
+        subprocess.run([nvcc, "-ptx", "-arch=compute_80", "-std=c++17", "-o", ptx, source], check=True)
+        for kernel, seed in itertools.product(kernels, SEEDS):
+            count = 128 if kernel.startswith("reduce") else 512
+            chance = random.Random(f"{kernel} {seed}")
+            words = [chance.choice((chance.getrandbits(32), chance.getrandbits(3))) for _ in range(BLOCKS * count)]
+            blocks = [expected(kernel, words[i * count : (i + 1) * count]) for i in range(BLOCKS)]
+            wanted = [sum(each, []) for each in zip(*blocks)]
+            try:
+                isRight = run(tool, ptx, kernel, seed, words, [len(each) for each in wanted], folder) == wanted
+            except subprocess.CalledProcessError:
+                isRight = False  # the tool says why
+            passed, failed = passed + isRight, failed + (not isRight)
+            if not isRight:
+                print(f"{kernel}, seed {seed}: wrong")
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
