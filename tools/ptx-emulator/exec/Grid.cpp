@@ -38,47 +38,51 @@ Dimensions Grid::indexOf(uint32_t cluster, uint32_t rank) const {
           cluster / x / y * size.z + rank / size.x / size.y};
 }
 
-/// Order in which clusters begin: as they are numbered, backward or shuffled.
-static std::vector<uint32_t> orderOf(uint64_t clusters, uint64_t seed,
-                                     std::mt19937_64 &random) {
-  std::vector<uint32_t> order(clusters);
-  std::iota(order.begin(), order.end(), 0);
+/// Order in which clusters begin: as they are numbered, backward, or in steps
+/// that come by each of them once.
+static std::function<uint32_t(uint64_t)> orderOf(uint64_t clusters,
+                                                 uint64_t seed) {
+  if (seed % 3 == 0)
+    return [](uint64_t i) { return uint32_t(i); };
   if (seed % 3 == 1)
-    std::ranges::reverse(order);
-  if (seed % 3 == 2)
-    for (size_t i = order.size(); i > 1; --i)
-      std::swap(order[i - 1], order[random() % i]);
-  return order;
+    return [=](uint64_t i) { return uint32_t(clusters - 1 - i); };
+  std::mt19937_64 random(seed);
+  uint64_t step = random() % clusters, start = random() % clusters;
+  while (std::gcd(step, clusters) != 1)
+    step = (step + 1) % clusters;
+  return [=](uint64_t i) { return uint32_t((start + i * step) % clusters); };
 }
 
 void Grid::run() {
-  std::vector<uint32_t> order =
-      orderOf(shape.grid.count() / shape.cluster.count(), options.seed, random);
+  uint64_t clusters = shape.grid.count() / shape.cluster.count();
+  std::function<uint32_t(uint64_t)> order = orderOf(clusters, options.seed);
   unsigned threads =
       options.threads ? options.threads : std::thread::hardware_concurrency();
-  bool isSplit = threads > 1 && order.size() > 1 && !races &&
+  bool isSplit = threads > 1 && clusters > 1 && !races &&
                  !shape.isCooperative && !kernel.ordersBlocks && !options.warn;
   if (isSplit)
-    return runOnThreads(order, threads);
-  size_t next = 0;
+    return runOnThreads(clusters, order, threads);
+  uint64_t next = 0;
   runClusters(
       [&]() -> std::optional<uint32_t> {
-        if (next == order.size())
+        if (next == clusters)
           return std::nullopt;
-        return order[next++];
+        return order(next++);
       },
       [] { return false; });
 }
 
-void Grid::runOnThreads(const std::vector<uint32_t> &order, unsigned threads) {
+void Grid::runOnThreads(uint64_t clusters,
+                        const std::function<uint32_t(uint64_t)> &order,
+                        unsigned threads) {
   // Of several faults the first in order counts, so that it is always the same.
-  std::atomic<size_t> next = 0, failedAt = order.size();
+  std::atomic<uint64_t> next = 0, failedAt = clusters;
   std::mutex mutex;
   std::exception_ptr failure;
   auto work = [&] {
     Grid part(kernel, shape, parameters, memory, limits, options);
-    for (size_t at; (at = next++) < failedAt;) {
-      std::optional<uint32_t> cluster = order[at];
+    for (uint64_t at; (at = next++) < failedAt;) {
+      std::optional<uint32_t> cluster = order(at);
       try {
         part.runClusters([&] { return std::exchange(cluster, std::nullopt); },
                          [&] { return at > failedAt; });
@@ -96,7 +100,7 @@ void Grid::runOnThreads(const std::vector<uint32_t> &order, unsigned threads) {
   };
   {
     std::vector<std::jthread> workers;
-    for (unsigned i = 1; i < std::min<size_t>(threads, order.size()); ++i)
+    for (unsigned i = 1; i < std::min<uint64_t>(threads, clusters); ++i)
       workers.emplace_back(work);
     work();
   }
@@ -138,6 +142,8 @@ void Grid::runClusters(const Next &next,
       if (std::erase_if(resident,
                         [](const auto &each) { return each->hasExited(); })) {
         progressAt = executed;
+        // It may be gone with its cluster.
+        running = nullptr;
         window = shape.isCooperative ? window : 1;
       }
       if (executed - progressAt > options.limit)
@@ -169,6 +175,9 @@ void Grid::warn(const Fault &fault) const { options.warn(placed(fault)); }
 
 std::string Grid::placed(const Fault &fault) const {
   std::string text = fault.what();
+  // A block may not even begin.
+  if (!running)
+    return text + "\nkernel " + kernel.entry->name + replay();
   const Step &step = kernel.steps[running->currentPc()];
   int lane = fault.lane;
   if (lane < 0 && running->active)

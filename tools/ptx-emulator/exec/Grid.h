@@ -85,7 +85,9 @@ private:
   /// gives none or `isStopped`. Throws Report.
   using Next = std::function<std::optional<uint32_t>()>;
   void runClusters(const Next &next, const std::function<bool()> &isStopped);
-  void runOnThreads(const std::vector<uint32_t> &order, unsigned threads);
+  void runOnThreads(uint64_t clusters,
+                    const std::function<uint32_t(uint64_t)> &order,
+                    unsigned threads);
   /// A fault and where the warp that executes is.
   std::string placed(const Fault &fault) const;
   [[noreturn]] void reportDeadlock() const;
