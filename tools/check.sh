@@ -119,8 +119,12 @@ if [ "$preset" = release ]; then
   for target in safetensors tokenizer ptx importer checkpoint; do
     # What is found grows a corpus of this build; the committed one is the seed.
     mkdir -p "build/fuzz/corpus/$target"
+    more=()
+    if [ "$target" = ptx ]; then
+      more=(test/ptx-emulator/{exec,gemm,kernels} examples/ptx-race)
+    fi
     if "build/fuzz/bin/fuzz-$target" -runs=20000 -max_total_time=30 "-artifact_prefix=$logs/" \
-         "build/fuzz/corpus/$target" "test/fuzz/corpus/$target" > "$logs/fuzz-$target.log" 2>&1; then
+         "build/fuzz/corpus/$target" "test/fuzz/corpus/$target" "${more[@]}" > "$logs/fuzz-$target.log" 2>&1; then
       count "fuzz-$target" 1 0
     else
       tail -30 "$logs/fuzz-$target.log"
