@@ -330,7 +330,7 @@ Ref FunctionDecoder::variableAddress(const Operand &operand) {
       {}, place.offset + operand.bits, AddressRef::Frame, Space::Local};
   step.handler = [](Warp &warp, const Step &step) {
     Row *to = warp.destination(step.operands[0]);
-    uint64_t address = warp.address(step.addresses[0], nullptr, 0);
+    uint64_t address = warp.address(step.addresses[0], 0);
     forLanes(warp.active, [&](unsigned lane) { put(to, lane, address); });
   };
   kernel.steps.push_back(step);

@@ -92,15 +92,15 @@ public:
     uint32_t &at = framePredicates[ref.index];
     at = (at & ~active) | (lanes & active);
   }
-  uint64_t address(const AddressRef &ref, const Row *base,
-                   unsigned lane) const {
+  /// Of a lane, in the space of `ref`.
+  uint64_t address(const AddressRef &ref, unsigned lane) const {
     switch (ref.kind) {
     case AddressRef::None:
       return ref.offset;
     case AddressRef::Short:
-      return get<uint32_t>(base, lane) + ref.offset;
+      return get<uint32_t>(source(ref.base), lane) + ref.offset;
     case AddressRef::Long:
-      return get<uint64_t>(base, lane) + ref.offset;
+      return get<uint64_t>(source(ref.base), lane) + ref.offset;
     case AddressRef::Frame:
       return localBase + current().frame->local + ref.offset;
     }

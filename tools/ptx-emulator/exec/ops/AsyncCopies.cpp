@@ -12,7 +12,6 @@ static constexpr uint32_t hasPolicy = 1;
 
 static void copy(Warp &warp, const Step &step) {
   const AddressRef &to = step.addresses[0], &from = step.addresses[1];
-  const Row *toBase = warp.source(to.base), *fromBase = warp.source(from.base);
   unsigned bytes = unsigned(step.numbers[0]);
   bool isIgnored = step.setting & sourceIsPredicate;
   unsigned optional = step.operandCount - (step.setting & hasPolicy ? 4 : 3);
@@ -31,9 +30,9 @@ static void copy(Warp &warp, const Step &step) {
                       std::to_string(size),
                   int(lane));
     copy.read = ignoring >> lane & 1 ? 0 : uint8_t(size);
-    copy.to = locate(warp, to.space, warp.address(to, toBase, lane), bytes,
-                     lane, writing);
-    uint64_t source = warp.address(from, fromBase, lane);
+    copy.to =
+        locate(warp, to.space, warp.address(to, lane), bytes, lane, writing);
+    uint64_t source = warp.address(from, lane);
     if (source % bytes)
       throw misaligned(from.space, source, bytes, lane, reading);
     // Of what is not read nothing is asked.
@@ -76,8 +75,7 @@ static void arriveWhenCopied(Warp &warp, const Step &step) {
   const AddressRef &ref = step.addresses[0];
   ClusterRaces *races = warp.block.cluster.races.get();
   forLanes(warp.active, [&](unsigned lane) {
-    Located at = barrierAt(
-        warp, ref, warp.address(ref, warp.source(ref.base), lane), lane);
+    Located at = barrierAt(warp, ref, warp.address(ref, lane), lane);
     Block *block = at.block;
     uint64_t offset = at.barrier->offset;
     if (!step.setting)

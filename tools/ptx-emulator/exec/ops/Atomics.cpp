@@ -17,12 +17,11 @@ template <class T, auto apply, bool isReduction>
 static void atomically(Warp &warp, const Step &step) {
   constexpr unsigned first = isReduction ? 1 : 2;
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   const Row *b = warp.source(step.operands[first]);
   const Row *c = warp.source(step.operands[first + 1]);
   bool hasChanged = false;
   forLanes(warp.active, [&](unsigned lane) {
-    uint64_t address = warp.address(ref, base, lane);
+    uint64_t address = warp.address(ref, lane);
     Cell cell =
         locate(warp, ref.space, address, sizeof(T), lane, useOf(step, true));
     checkDefined(warp, cell, address, sizeof(T), lane);

@@ -60,7 +60,7 @@ bool movesNow(Grid &grid) {
 
 BytesAt barrierFor(Warp &warp, const AddressRef &ref, unsigned lane,
                    int64_t bytes) {
-  uint64_t address = warp.address(ref, warp.source(ref.base), lane);
+  uint64_t address = warp.address(ref, lane);
   Located at = barrierAt(warp, ref, address, lane);
   if (!at.barrier->isKnownToAsync)
     throw Fault(FaultKind::LaunchFailure,
@@ -108,8 +108,8 @@ static void copyIn(Warp &warp, const Step &step) {
   const AddressRef &to = step.addresses[0], &from = step.addresses[1];
   const Row *sizes = warp.source(step.operands[2]);
   forLanes(warp.active, [&](unsigned lane) {
-    uint64_t target = warp.address(to, warp.source(to.base), lane);
-    uint64_t source = warp.address(from, warp.source(from.base), lane);
+    uint64_t target = warp.address(to, lane);
+    uint64_t source = warp.address(from, lane);
     uint32_t size = sizes[0][lane];
     checkAlignment(target, "the destination", lane);
     checkAlignment(source, "the source", lane);
@@ -147,8 +147,8 @@ static void copyOut(Warp &warp, const Step &step) {
   const AddressRef &to = step.addresses[0], &from = step.addresses[1];
   const Row *sizes = warp.source(step.operands[2]);
   forLanes(warp.active, [&](unsigned lane) {
-    uint64_t target = warp.address(to, warp.source(to.base), lane);
-    uint64_t source = warp.address(from, warp.source(from.base), lane);
+    uint64_t target = warp.address(to, lane);
+    uint64_t source = warp.address(from, lane);
     uint32_t size = sizes[0][lane];
     checkAlignment(target, "the destination", lane);
     checkAlignment(source, "the source", lane);
@@ -172,7 +172,7 @@ static void storeAsync(Warp &warp, const Step &step) {
   const Step::Vector &values = step.vectors[1];
   unsigned width = step.bytes;
   forLanes(warp.active, [&](unsigned lane) {
-    uint64_t target = warp.address(to, warp.source(to.base), lane);
+    uint64_t target = warp.address(to, lane);
     uint32_t size = width * values.count;
     BytesAt barrier = barrierFor(warp, step.addresses[1], lane, size);
     Cell cell = locate(warp, to.space, target, size, lane,

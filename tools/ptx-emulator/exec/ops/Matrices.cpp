@@ -154,12 +154,11 @@ static void loadMatrices(Warp &warp, const Step &step) {
   if (!allAreHere(warp))
     return;
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   const Step::Vector &to = step.vectors[0];
   uint16_t matrices[4][8][8];
   // Row r of matrix i is where lane 8i + r says.
   for (unsigned lane = 0; lane < 8 * to.count; ++lane) {
-    uint64_t address = warp.address(ref, base, lane);
+    uint64_t address = warp.address(ref, lane);
     Cell cell = locate(warp, ref.space, address, 16, lane, reading);
     checkDefined(warp, cell, address, 16, lane);
     std::memcpy(matrices[lane / 8][lane % 8], cell.bytes, 16);
@@ -179,7 +178,6 @@ static void storeMatrices(Warp &warp, const Step &step) {
   if (!allAreHere(warp))
     return;
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   const Step::Vector &from = step.vectors[1];
   uint16_t matrices[4][8][8];
   for (uint32_t i = 0; i < from.count; ++i) {
@@ -191,7 +189,7 @@ static void storeMatrices(Warp &warp, const Step &step) {
     }
   }
   for (unsigned lane = 0; lane < 8 * from.count; ++lane) {
-    uint64_t address = warp.address(ref, base, lane);
+    uint64_t address = warp.address(ref, lane);
     Cell cell = locate(warp, ref.space, address, 16, lane, writing);
     std::memcpy(cell.bytes, matrices[lane / 8][lane % 8], 16);
     markDefined(cell, 16);

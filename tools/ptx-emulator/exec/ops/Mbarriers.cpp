@@ -37,10 +37,9 @@ Located barrierAt(Warp &warp, const AddressRef &ref, uint64_t address,
 
 static void initialise(Warp &warp, const Step &step) {
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   const Row *counts = warp.source(step.operands[1]);
   forLanes(warp.active, [&](unsigned lane) {
-    uint64_t address = warp.address(ref, base, lane);
+    uint64_t address = warp.address(ref, lane);
     Cell cell = locate(warp, ref.space, address, 8, lane, writing);
     uint32_t count = counts[0][lane];
     if (!cell.block)
@@ -60,9 +59,8 @@ static void initialise(Warp &warp, const Step &step) {
 
 static void invalidate(Warp &warp, const Step &step) {
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   forLanes(warp.active, [&](unsigned lane) {
-    Located at = barrierAt(warp, ref, warp.address(ref, base, lane), lane);
+    Located at = barrierAt(warp, ref, warp.address(ref, lane), lane);
     at.block->mbarriers.invalidate(at.barrier->offset);
   });
 }
@@ -70,7 +68,6 @@ static void invalidate(Warp &warp, const Step &step) {
 /// arrive, arrive_drop, expect_tx, complete_tx.
 static void arrive(Warp &warp, const Step &step) {
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   ClusterRaces *races = warp.block.cluster.races.get();
   bool returns = step.setting & hasToken;
   unsigned countOperand = returns ? 2 : 1;
@@ -78,7 +75,7 @@ static void arrive(Warp &warp, const Step &step) {
   const Row *operand =
       hasOperand ? warp.source(step.operands[countOperand]) : nullptr;
   forLanes(warp.active, [&](unsigned lane) {
-    Located at = barrierAt(warp, ref, warp.address(ref, base, lane), lane);
+    Located at = barrierAt(warp, ref, warp.address(ref, lane), lane);
     Mbarrier &barrier = *at.barrier;
     Mbarriers &all = at.block->mbarriers;
     uint64_t token = barrier.state();
@@ -122,7 +119,6 @@ static bool isOver(const Step &step, const Mbarrier &barrier, const Row *rows,
 /// which the phase is not over.
 static uint32_t test(Warp &warp, const Step &step, uint32_t &barrierNumber) {
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   const Row *asked = warp.source(step.operands[2]);
   ClusterRaces *races = warp.block.cluster.races.get();
   uint32_t over = 0;
@@ -136,7 +132,7 @@ static uint32_t test(Warp &warp, const Step &step, uint32_t &barrierNumber) {
     learners = 0;
   };
   forLanes(warp.active, [&](unsigned lane) {
-    Located at = barrierAt(warp, ref, warp.address(ref, base, lane), lane);
+    Located at = barrierAt(warp, ref, warp.address(ref, lane), lane);
     if (at.block != &warp.block)
       throw Fault(FaultKind::InvalidAddressSpace,
                   "a wait for an mbarrier of another block", int(lane));

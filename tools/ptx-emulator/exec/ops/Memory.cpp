@@ -10,10 +10,9 @@ namespace ptx {
 /// the type is filled by the type's sign, or with zeros.
 template <class T> static void load(Warp &warp, const Step &step) {
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   const Step::Vector &to = step.vectors[0];
   forLanes(warp.active, [&](unsigned lane) {
-    uint64_t address = warp.address(ref, base, lane);
+    uint64_t address = warp.address(ref, lane);
     unsigned bytes = unsigned(sizeof(T)) * to.count;
     Cell cell =
         locate(warp, ref.space, address, bytes, lane, useOf(step, false));
@@ -39,10 +38,9 @@ template <class T> static void load(Warp &warp, const Step &step) {
 
 template <class T> static void store(Warp &warp, const Step &step) {
   const AddressRef &ref = step.addresses[0];
-  const Row *base = warp.source(ref.base);
   const Step::Vector &from = step.vectors[1];
   forLanes(warp.active, [&](unsigned lane) {
-    uint64_t address = warp.address(ref, base, lane);
+    uint64_t address = warp.address(ref, lane);
     unsigned bytes = unsigned(sizeof(T)) * from.count;
     T values[4];
     for (uint32_t i = 0; i < from.count; ++i)
@@ -147,10 +145,9 @@ Selection select_applypriority(const Modifiers &) {
 Selection select_discard(const Modifiers &) {
   return {[](Warp &warp, const Step &step) {
             const AddressRef &ref = step.addresses[0];
-            const Row *base = warp.source(ref.base);
             unsigned bytes = unsigned(step.numbers[0]);
             forLanes(warp.active, [&](unsigned lane) {
-              uint64_t address = warp.address(ref, base, lane);
+              uint64_t address = warp.address(ref, lane);
               Cell cell =
                   locate(warp, ref.space, address, bytes, lane, writing);
               if (cell.defined)

@@ -20,7 +20,7 @@ struct BoxPiece {
 };
 
 static TensorMap mapAt(Warp &warp, const AddressRef &ref, unsigned lane) {
-  uint64_t address = warp.address(ref, warp.source(ref.base), lane);
+  uint64_t address = warp.address(ref, lane);
   if (address % 64)
     throw Fault(FaultKind::MisalignedAddress,
                 "a tensor map that is not aligned to 64 bytes", int(lane));
@@ -117,7 +117,7 @@ static Type elementTypeOf(unsigned type) {
 static void load(Warp &warp, const Step &step) {
   forLanes(warp.active, [&](unsigned lane) {
     const AddressRef &ref = step.addresses[0];
-    uint64_t target = warp.address(ref, warp.source(ref.base), lane);
+    uint64_t target = warp.address(ref, lane);
     TensorMap map = mapAt(warp, step.addresses[1], lane);
     int32_t coordinates[mostTensorRank] = {};
     readCoordinates(warp, step, lane, map, coordinates);
@@ -159,7 +159,7 @@ static void load(Warp &warp, const Step &step) {
 static void store(Warp &warp, const Step &step) {
   forLanes(warp.active, [&](unsigned lane) {
     const AddressRef &ref = step.addresses[1];
-    uint64_t source = warp.address(ref, warp.source(ref.base), lane);
+    uint64_t source = warp.address(ref, lane);
     TensorMap map = mapAt(warp, step.addresses[0], lane);
     int32_t coordinates[mostTensorRank] = {};
     readCoordinates(warp, step, lane, map, coordinates);
