@@ -87,12 +87,6 @@ Fault misaligned(Space space, uint64_t address, unsigned bytes, unsigned lane,
             "barrier if that is another one");
 }
 
-static std::string lineAt(const Warp &warp, uint32_t pc) {
-  int line = warp.kernel.steps[pc].line;
-  return "PTX line " + std::to_string(line) + ": " +
-         std::string(warp.kernel.module->lineOfSource(line));
-}
-
 /// An asynchronous operation still reads the bytes.
 [[noreturn]] static void overwritesSource(const Warp &warp, const Block &owner,
                                           Use use, unsigned bytes,
@@ -101,7 +95,7 @@ static std::string lineAt(const Warp &warp, uint32_t pc) {
               "in flight: " + access(use, bytes) +
                   " that an asynchronous operation is still reading",
               int(lane))
-      .with("read by " + lineAt(warp, owner.lastReaderPc))
+      .with("read by " + warp.kernel.lineAt(owner.lastReaderPc))
       .with("missing: a wait for the operation, and what tells the thread that "
             "writes");
 }
@@ -161,7 +155,7 @@ static Fault race(Warp &warp, const Conflict &conflict, bool writes,
   else
     other += "warp " + std::to_string(conflict.warp % warps) + " lane " +
              std::to_string(conflict.lane) + ", ";
-  other += lineAt(warp, conflict.pc);
+  other += warp.kernel.lineAt(conflict.pc);
   bool isSameWarp = isSameBlock && conflict.warp == warp.numberInCluster;
   std::string missing =
       conflict.lacksProxyFence

@@ -140,7 +140,7 @@ void Block::completeIfDone(Barrier &barrier, uint32_t number) {
   if (races && done.wantsAll)
     races->clocks.synchroniseBlock(rank);
   barrier.arrived = barrier.trues = barrier.falses = 0;
-  grid.progressAt = grid.executed;
+  grid.noteProgress();
   uint32_t result = 0;
   switch (done.reduction) {
   case Reduction::None:

@@ -56,7 +56,7 @@ void ClusterBarrier::completeIfDone() {
   arrived.assign(arrived.size(), 0);
   completed = coming;
   coming = {};
-  cluster.grid.progressAt = cluster.grid.executed;
+  cluster.grid.noteProgress();
   uint32_t over = phase++;
   for (const auto &block : cluster.blocks)
     for (const auto &warp : block->allWarps())

@@ -122,7 +122,7 @@ void Grid::runClusters(const Next &next,
   size_t window = shape.isCooperative ? ~size_t(0) : 1;
   bool isLeft = true;
   uint64_t admittedAt = executed;
-  progressAt = executed;
+  noteProgress();
   resident.clear();
   try {
     while (!isStopped()) {
@@ -141,7 +141,7 @@ void Grid::runClusters(const Next &next,
         reportDeadlock();
       if (std::erase_if(resident,
                         [](const auto &each) { return each->hasExited(); })) {
-        progressAt = executed;
+        noteProgress();
         // It may be gone with its cluster.
         running = nullptr;
         window = shape.isCooperative ? window : 1;
@@ -178,7 +178,7 @@ std::string Grid::placed(const Fault &fault) const {
   // A block may not even begin.
   if (!running)
     return text + "\nkernel " + kernel.entry->name + replay();
-  const Step &step = kernel.steps[running->currentPc()];
+  uint32_t pc = running->currentPc();
   int lane = fault.lane;
   if (lane < 0 && running->active)
     lane = std::countr_zero(running->active);
@@ -187,9 +187,8 @@ std::string Grid::placed(const Fault &fault) const {
           std::to_string(running->index);
   if (lane >= 0)
     text += " lane " + std::to_string(lane);
-  text += ", PTX line " + std::to_string(step.line) + ": " +
-          std::string(kernel.module->lineOfSource(step.line));
-  const SourcePlace &place = step.place;
+  text += ", " + kernel.lineAt(pc);
+  const SourcePlace &place = kernel.steps[pc].place;
   if (place.file && place.file < kernel.module->files.size())
     text += "  (source: " + kernel.module->files[place.file] + ":" +
             std::to_string(place.line) + ":" + std::to_string(place.column) +

@@ -60,6 +60,9 @@ public:
   /// Gives a fault that does not stop the kernel to Options::warn.
   void warn(const Fault &fault) const;
 
+  /// A thread got further: it stored something, or came through a barrier.
+  void noteProgress() { progressAt = executed; }
+
   /// Executes all blocks. Throws Report for what stops the kernel.
   void run();
 
@@ -69,9 +72,8 @@ public:
   DeviceMemory &memory;
   const DeviceLimits &limits;
   const Options &options;
-  /// Warp instructions up to now, and how many there were when a thread last
-  /// got further: clocks, and what a launch without end is known by.
-  uint64_t executed = 0, progressAt = 0;
+  /// Warp instructions up to now, which clocks count.
+  uint64_t executed = 0;
   /// The same by lanes that executed them.
   uint64_t lanesExecuted = 0;
   std::mt19937_64 random;
@@ -95,6 +97,8 @@ private:
   std::string replay() const;
 
   std::vector<std::unique_ptr<Cluster>> resident;
+  /// What a launch without end is known by: `executed` at the last progress.
+  uint64_t progressAt = 0;
 };
 
 } // namespace ptx

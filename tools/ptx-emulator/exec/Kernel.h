@@ -148,6 +148,13 @@ struct Kernel {
   /// Of the entry's parameters, and of all together.
   std::vector<uint64_t> parameterOffsets;
   uint64_t parameterBytes = 0;
+
+  /// For reports: "PTX line 141: ld.shared.b32 %r15, [%rd9+132];".
+  std::string lineAt(uint32_t pc) const {
+    int line = steps[pc].line;
+    return "PTX line " + std::to_string(line) + ": " +
+           std::string(module->lineOfSource(line));
+  }
 };
 
 /// Address of the first byte of shared memory: sm_90 keeps the first KiB, and

@@ -6,12 +6,6 @@
 
 namespace ptx {
 
-static std::string lineAt(const Warp &warp, uint32_t pc) {
-  int line = warp.kernel.steps[pc].line;
-  return "PTX line " + std::to_string(line) + ": " +
-         std::string(warp.kernel.module->lineOfSource(line));
-}
-
 void MatrixQueue::fence() {
   fenced.resize(warp.rowCount());
   std::memcpy(fenced.data(), warp.rowsAt(0), fenced.size() * sizeof(Row));
@@ -31,7 +25,7 @@ void MatrixQueue::checkRegisters(const MatrixProduct &product) const {
         throw Fault(FaultKind::LaunchFailure,
                     "wgmma: an accumulator is a register of another product "
                     "that may still go on")
-            .with("of " + lineAt(warp, each.pc))
+            .with("of " + warp.kernel.lineAt(each.pc))
             .with("missing: wgmma.wait_group");
   }
   if (fenced.empty())
@@ -137,7 +131,7 @@ void MatrixQueue::check(const Step &step) const {
                 (isAccumulator ? "an accumulator is " : "a register of A is ") +
                 (writes ? "written" : "read") +
                 " while the product may still go on")
-            .with("of " + lineAt(warp, each.pc))
+            .with("of " + warp.kernel.lineAt(each.pc))
             .with("missing: wgmma.wait_group before it");
     }
   };

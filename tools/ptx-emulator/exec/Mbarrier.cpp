@@ -45,7 +45,7 @@ void Mbarriers::update(Mbarrier &barrier) {
     barrier.pending = barrier.expected;
     barrier.completed.join(barrier.coming);
     barrier.coming = {};
-    block.grid.progressAt = block.grid.executed;
+    block.grid.noteProgress();
     store(barrier);
     block.phaseEnded(barrier);
     return;

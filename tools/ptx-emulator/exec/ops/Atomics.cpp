@@ -52,7 +52,7 @@ static void atomically(Warp &warp, const Step &step) {
       put(warp.destination(step.operands[0]), lane, old);
   });
   if (hasChanged)
-    warp.block.grid.progressAt = warp.block.grid.executed;
+    warp.block.grid.noteProgress();
 }
 
 //===-- Operations --------------------------------------------------------===//

@@ -194,7 +194,7 @@ static void storeMatrices(Warp &warp, const Step &step) {
     std::memcpy(cell.bytes, matrices[lane / 8][lane % 8], 16);
     markDefined(cell, 16);
   }
-  warp.block.grid.progressAt = warp.block.grid.executed;
+  warp.block.grid.noteProgress();
   warp.advance();
 }
 

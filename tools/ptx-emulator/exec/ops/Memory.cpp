@@ -60,7 +60,7 @@ template <class T> static void store(Warp &warp, const Step &step) {
     }
     markDefined(cell, bytes);
   });
-  warp.block.grid.progressAt = warp.block.grid.executed;
+  warp.block.grid.noteProgress();
 }
 
 /// Loads keep the sign of a type, for registers that are wider.
