@@ -100,6 +100,48 @@ Fault misaligned(Space space, uint64_t address, unsigned bytes, unsigned lane,
             "writes");
 }
 
+Use asyncUse(Warp &warp, bool writes, uint64_t barrier) {
+  Use use = {writes};
+  use.isAsync = true;
+  if (ClusterRaces *races = warp.block.cluster.races.get())
+    use.engine = races->clocks.engineFor(barrier);
+  return use;
+}
+
+Use asyncUseOfWarp(Warp &warp, bool writes) {
+  Use use = {writes};
+  use.isAsync = true;
+  if (ClusterRaces *races = warp.block.cluster.races.get())
+    use.engine = races->clocks.engineOfWarp(warp.numberInCluster);
+  return use;
+}
+
+/// Calls visit() for each piece of `size` bytes of shared memory that a cell
+/// has bytes of, by its number.
+template <class Visit>
+static void forPieces(const Cell &cell, unsigned bytes, uint64_t size,
+                      Visit visit) {
+  if (!cell.block || !bytes)
+    return;
+  uint64_t offset = uint64_t(cell.bytes - cell.block->shared.data());
+  for (uint64_t i = offset / size; i <= (offset + bytes - 1) / size; ++i)
+    visit(i);
+}
+
+void touchWords(const Cell &cell, unsigned bytes, const Touch &touch,
+                const Clocks &clocks) {
+  forPieces(cell, bytes, 4, [&](uint64_t word) {
+    cell.block->shadow->touch(word, touch, clocks);
+  });
+}
+
+void rewriteWords(const Cell &cell, unsigned bytes, const Touch &touch,
+                  const Clocks &clocks) {
+  forPieces(cell, bytes, 4, [&](uint64_t word) {
+    cell.block->shadow->rewrite(word, touch, clocks);
+  });
+}
+
 void beginReading(const Cell &cell, unsigned bytes, uint32_t pc) {
   if (!cell.block)
     return;
@@ -107,17 +149,11 @@ void beginReading(const Cell &cell, unsigned bytes, uint32_t pc) {
   if (block.readers.empty())
     block.readers.resize(block.shared.size() / 16 + 1);
   block.lastReaderPc = pc;
-  uint64_t offset = uint64_t(cell.bytes - block.shared.data());
-  for (uint64_t i = offset / 16; i <= (offset + bytes - 1) / 16; ++i)
-    ++block.readers[i];
+  forPieces(cell, bytes, 16, [&](uint64_t i) { ++block.readers[i]; });
 }
 
 void endReading(const Cell &cell, unsigned bytes) {
-  if (!cell.block)
-    return;
-  uint64_t offset = uint64_t(cell.bytes - cell.block->shared.data());
-  for (uint64_t i = offset / 16; i <= (offset + bytes - 1) / 16; ++i)
-    --cell.block->readers[i];
+  forPieces(cell, bytes, 16, [&](uint64_t i) { --cell.block->readers[i]; });
 }
 
 /// What is known of an address: the space of a generic one, and the address in
@@ -191,9 +227,13 @@ static void order(Warp &warp, const Cell &cell, uint64_t address,
                   unsigned bytes, unsigned lane, const Use &use) {
   ClusterRaces &races = *warp.block.cluster.races;
   bool isShared = cell.space == Space::Shared;
-  Touch touch = {
-      warp.numberInCluster, lane,         warp.currentPc(), 0,
-      use.writes,           use.isStrong, use.isAsync,      use.engine};
+  Touch touch = {.warp = warp.numberInCluster,
+                 .lane = lane,
+                 .pc = warp.currentPc(),
+                 .writes = use.writes,
+                 .isStrong = use.isStrong,
+                 .isAsync = use.isAsync,
+                 .engine = use.engine};
   uint64_t at = isShared ? address - sharedBase : address, end = at + bytes;
   for (uint64_t word = at / 4 * 4; word < end; word += 4) {
     touch.bytes = 15;
@@ -280,17 +320,17 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
     if (address >> rankShift > 16 || !isInside(offset, owner.shared.size()))
       outOfBounds(space, bytes, lane, use, placeInShared(owner, address));
     uint8_t *defined = &owner.sharedDefined[offset];
-    bool hasMarks = owner.asyncCopies || owner.mbarriers.areAny();
+    bool hasMarks = owner.hasAsyncCopies || owner.mbarriers.areAny();
     if (use.writes && hasMarks && !use.isOfBarrier)
       for (unsigned i = 0; i < bytes; ++i)
         if (defined[i] >= inFlight)
           touchesMarked(defined[i], use, bytes, lane);
-    if (use.writes && !owner.readers.empty())
-      for (uint64_t chunk = offset / 16; chunk <= (offset + bytes - 1) / 16;
-           ++chunk)
-        if (owner.readers[chunk])
-          overwritesSource(warp, owner, use, bytes, lane);
     Cell cell = {&owner.shared[offset], defined, space, &owner};
+    if (use.writes && !owner.readers.empty())
+      forPieces(cell, bytes, 16, [&](uint64_t i) {
+        if (owner.readers[i])
+          overwritesSource(warp, owner, use, bytes, lane);
+      });
     if (owner.shadow)
       order(warp, cell, local, bytes, lane, use);
     return cell;

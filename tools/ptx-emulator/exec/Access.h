@@ -4,6 +4,7 @@
 
 #include "tools/ptx-emulator/exec/Warp.h"
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
+#include "tools/ptx-emulator/races/SharedShadow.h"
 
 #include <cstring>
 
@@ -65,6 +66,18 @@ template <class T> T loadAtomically(const uint8_t *bytes) {
 template <class T> void storeAtomically(uint8_t *bytes, T value) {
   __atomic_store(reinterpret_cast<T *>(bytes), &value, __ATOMIC_RELAXED);
 }
+
+/// How an asynchronous operation that completes at the mbarrier at an offset of
+/// shared memory uses memory, or one in a group of the warp.
+Use asyncUse(Warp &warp, bool writes, uint64_t barrier);
+Use asyncUseOfWarp(Warp &warp, bool writes);
+
+/// Touches, or writes anew (SharedShadow.h), the words of shared memory that a
+/// cell has bytes of.
+void touchWords(const Cell &cell, unsigned bytes, const Touch &touch,
+                const Clocks &clocks);
+void rewriteWords(const Cell &cell, unsigned bytes, const Touch &touch,
+                  const Clocks &clocks);
 
 /// Says that an asynchronous operation reads bytes of shared memory until it
 /// says that it no longer does: writing them is a fault.

@@ -6,6 +6,11 @@ namespace ptx {
 /// Of random ones each completes with this chance in every round.
 static constexpr unsigned oneIn = 4;
 
+bool AsyncOperations::movesNow() {
+  return mode == Asynchrony::Early ||
+         (mode == Asynchrony::Random && random() % 2);
+}
+
 void AsyncOperations::add(std::function<void()> complete) {
   if (mode == Asynchrony::Early)
     complete();

@@ -20,6 +20,8 @@ public:
   AsyncOperations(Asynchrony mode, std::mt19937_64 &random)
       : mode(mode), random(random) {}
 
+  /// Whether what a wait completes moves its bytes at once.
+  bool movesNow();
   /// Completes it at once, or some time later.
   void add(std::function<void()> complete);
   /// Some time has passed.

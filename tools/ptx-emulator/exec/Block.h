@@ -60,8 +60,8 @@ public:
   std::vector<uint8_t> shared, sharedDefined;
   /// Null: races are not looked for.
   std::unique_ptr<SharedShadow> shadow;
-  /// Asynchronous copies into shared memory that were ever made.
-  uint64_t asyncCopies = 0;
+  /// Asynchronous copies into its shared memory were made.
+  bool hasAsyncCopies = false;
   Mbarriers mbarriers{*this};
   /// Asynchronous operations that read 16 bytes of shared memory, of each 16;
   /// empty before the first.

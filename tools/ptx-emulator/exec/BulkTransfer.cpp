@@ -135,16 +135,10 @@ void BulkTransfer::write() {
   }
 }
 
-static void forWords(const Cell &cell, uint32_t bytes, auto visit) {
-  uint64_t offset = uint64_t(cell.bytes - cell.block->shared.data());
-  for (uint64_t word = offset / 4; word < (offset + bytes + 3) / 4; ++word)
-    visit(word);
-}
-
 void beginTransfer(Warp &warp, BulkTransfer transfer,
                    std::vector<BytesAt> completes) {
   for (const Piece &each : transfer.pieces) {
-    each.to.block->asyncCopies = 1;
+    each.to.block->hasAsyncCopies = true;
     std::memset(each.to.defined, inFlight, each.bytes);
   }
   Cluster &cluster = warp.block.cluster;
@@ -161,13 +155,15 @@ void beginTransfer(Warp &warp, BulkTransfer transfer,
                     "made invalid");
       if (races) {
         ThreadNumber engine = races->clocks.engineFor(each.barrier);
-        Touch touch = {transfer.warp, transfer.lane, transfer.pc, 15,
-                       true,          false,         true,        engine};
+        Touch touch = {.warp = transfer.warp,
+                       .lane = transfer.lane,
+                       .pc = transfer.pc,
+                       .writes = true,
+                       .isAsync = true,
+                       .engine = engine};
         for (const Piece &piece : transfer.pieces)
           if (piece.to.block == each.block)
-            forWords(piece.to, piece.bytes, [&](uint64_t word) {
-              piece.to.block->shadow->rewrite(word, touch, races->clocks);
-            });
+            rewriteWords(piece.to, piece.bytes, touch, races->clocks);
         races->clocks.engineReleases(engine, barrier->coming);
       }
       each.block->mbarriers.expectBytes(*barrier, -each.bytes);
@@ -186,13 +182,7 @@ void BulkQueue::add(BulkTransfer transfer, bool movesNow) {
     entry.transfer.write();
     entry.hasRead = entry.hasWritten = true;
   }
-  entries.push_back(std::move(entry));
-  ++open;
-}
-
-void BulkQueue::commit() {
-  groups.push_back(open);
-  open = 0;
+  entries.add(std::move(entry));
 }
 
 void BulkQueue::finishReading(Warp &warp, Entry &entry) {
@@ -205,15 +195,15 @@ void BulkQueue::finishReading(Warp &warp, Entry &entry) {
   ClusterRaces *races = warp.block.cluster.races.get();
   for (const Piece &each : transfer.pieces) {
     endReading(each.from, each.count);
-    if (!races || !each.from.block)
-      continue;
-    Touch touch = {transfer.warp, transfer.lane,
-                   transfer.pc,   15,
-                   false,         false,
-                   true,          races->clocks.engineOfWarp(transfer.warp)};
-    forWords(each.from, each.count, [&](uint64_t word) {
-      each.from.block->shadow->touch(word, touch, races->clocks);
-    });
+    if (races)
+      touchWords(each.from, each.count,
+                 {.warp = transfer.warp,
+                  .lane = transfer.lane,
+                  .pc = transfer.pc,
+                  .writes = false,
+                  .isAsync = true,
+                  .engine = races->clocks.engineOfWarp(transfer.warp)},
+                 races->clocks);
   }
   if (races) {
     Clock clock;
@@ -224,21 +214,16 @@ void BulkQueue::finishReading(Warp &warp, Entry &entry) {
 }
 
 void BulkQueue::wait(Warp &warp, size_t pending, bool onlyReads) {
-  size_t left = groups.size(), at = 0;
-  for (size_t i = 0; left > pending; --left, ++i)
-    for (uint32_t j = 0; j < groups[i]; ++j) {
-      Entry &entry = entries[at++];
-      finishReading(warp, entry);
-      if (onlyReads || entry.hasWritten)
-        continue;
-      entry.transfer.write();
-      entry.hasWritten = true;
-    }
-  if (onlyReads)
-    return;
-  for (; groups.size() > pending; groups.pop_front())
-    for (uint32_t j = 0; j < groups.front(); ++j)
-      entries.pop_front();
+  entries.forOldest(pending, [&](Entry &entry) {
+    finishReading(warp, entry);
+    if (onlyReads || entry.hasWritten)
+      return;
+    entry.transfer.write();
+    entry.hasWritten = true;
+  });
+  // Those that have only been read may be waited for again.
+  if (!onlyReads)
+    entries.complete(pending, [](Entry &) {});
 }
 
 void BulkQueue::exit(unsigned lane) {
@@ -253,8 +238,6 @@ void BulkQueue::exit(unsigned lane) {
       each.transfer.write();
   }
   entries.clear();
-  groups.clear();
-  open = 0;
 }
 
 } // namespace ptx

@@ -9,8 +9,8 @@
 #define TOOLS_PTX_EMULATOR_EXEC_BULKTRANSFER_H
 
 #include "tools/ptx-emulator/exec/Access.h"
+#include "tools/ptx-emulator/exec/Groups.h"
 
-#include <deque>
 #include <span>
 
 namespace ptx {
@@ -71,7 +71,7 @@ void beginTransfer(Warp &warp, BulkTransfer transfer,
 class BulkQueue {
 public:
   void add(BulkTransfer transfer, bool movesNow);
-  void commit();
+  void commit() { entries.commit(); }
   /// Until at most `pending` groups are left, others have read their sources,
   /// and have written, unless `onlyReads`.
   void wait(Warp &warp, size_t pending, bool onlyReads);
@@ -85,9 +85,7 @@ private:
   };
   void finishReading(Warp &warp, Entry &entry);
 
-  std::deque<Entry> entries;
-  std::deque<uint32_t> groups;
-  uint32_t open = 0;
+  Groups<Entry> entries;
 };
 
 } // namespace ptx

@@ -14,29 +14,20 @@ void CopyQueue::add(AsyncCopy copy, bool movesNow) {
   if (movesNow)
     move(copy);
   std::memset(copy.to.defined, inFlight, copy.bytes);
-  copies.push_back(copy);
-  ++open;
-}
-
-void CopyQueue::commit() {
-  groups.push_back(open);
-  open = 0;
+  copies.add(copy);
 }
 
 void CopyQueue::wait(size_t pending,
                      const std::function<void(const AsyncCopy &)> &completed) {
-  for (; groups.size() > pending; groups.pop_front())
-    for (uint32_t i = 0; i < groups.front(); ++i) {
-      AsyncCopy &copy = copies.front();
-      if (!copy.hasMoved)
-        move(copy);
-      // Bytes that nobody wrote are copied as such.
-      std::memset(copy.to.defined, written, copy.bytes);
-      if (copy.read && copy.from.defined)
-        std::memcpy(copy.to.defined, copy.from.defined, copy.read);
-      completed(copy);
-      copies.pop_front();
-    }
+  copies.complete(pending, [&](AsyncCopy &copy) {
+    if (!copy.hasMoved)
+      move(copy);
+    // Bytes that nobody wrote are copied as such.
+    std::memset(copy.to.defined, written, copy.bytes);
+    if (copy.read && copy.from.defined)
+      std::memcpy(copy.to.defined, copy.from.defined, copy.read);
+    completed(copy);
+  });
 }
 
 } // namespace ptx

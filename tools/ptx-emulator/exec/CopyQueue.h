@@ -10,8 +10,8 @@
 #define TOOLS_PTX_EMULATOR_EXEC_COPYQUEUE_H
 
 #include "tools/ptx-emulator/exec/Access.h"
+#include "tools/ptx-emulator/exec/Groups.h"
 
-#include <deque>
 #include <functional>
 
 namespace ptx {
@@ -29,18 +29,14 @@ class CopyQueue {
 public:
   /// `movesNow`: the bytes move at once.
   void add(AsyncCopy copy, bool movesNow);
-  void commit();
+  void commit() { copies.commit(); }
   /// Completes groups until at most `pending` of them are left; tells of each
   /// copy.
   void wait(size_t pending,
             const std::function<void(const AsyncCopy &)> &completed);
-  bool isEmpty() const { return copies.empty(); }
 
 private:
-  std::deque<AsyncCopy> copies;
-  /// Copies of each closed group; the others are open.
-  std::deque<uint32_t> groups;
-  uint32_t open = 0;
+  Groups<AsyncCopy> copies;
 };
 
 } // namespace ptx

@@ -63,13 +63,7 @@ void MatrixQueue::add(MatrixProduct product, bool computesNow) {
     product.compute();
     product.compute = nullptr;
   }
-  products.push_back(std::move(product));
-  ++open;
-}
-
-void MatrixQueue::commit() {
-  groups.push_back(open);
-  open = 0;
+  products.add(std::move(product));
 }
 
 void MatrixQueue::finish(MatrixProduct &product) {
@@ -81,17 +75,14 @@ void MatrixQueue::finish(MatrixProduct &product) {
     if (!races)
       continue;
     // It is now that it has read; nobody wrote in between, as was checked.
-    Touch touch = {warp.numberInCluster,
-                   0,
-                   product.pc,
-                   15,
-                   false,
-                   false,
-                   true,
-                   races->clocks.engineOfWarp(warp.numberInCluster)};
-    uint64_t word = uint64_t(each.bytes - each.block->shared.data()) / 4;
-    for (uint64_t i = word; i < word + 4; ++i)
-      each.block->shadow->touch(i, touch, races->clocks);
+    touchWords(each, 16,
+               {.warp = warp.numberInCluster,
+                .lane = 0,
+                .pc = product.pc,
+                .writes = false,
+                .isAsync = true,
+                .engine = races->clocks.engineOfWarp(warp.numberInCluster)},
+               races->clocks);
   }
   for (uint32_t number : product.accumulators)
     if (number < fenced.size())
@@ -99,12 +90,8 @@ void MatrixQueue::finish(MatrixProduct &product) {
 }
 
 void MatrixQueue::wait(size_t pending) {
-  bool isAny = groups.size() > pending;
-  for (; groups.size() > pending; groups.pop_front())
-    for (uint32_t i = 0; i < groups.front(); ++i) {
-      finish(products.front());
-      products.pop_front();
-    }
+  bool isAny = products.complete(
+      pending, [&](MatrixProduct &product) { finish(product); });
   ClusterRaces *races = warp.block.cluster.races.get();
   if (isAny && races) {
     Clock clock;

@@ -10,8 +10,8 @@
 #define TOOLS_PTX_EMULATOR_EXEC_MATRIXQUEUE_H
 
 #include "tools/ptx-emulator/exec/Access.h"
+#include "tools/ptx-emulator/exec/Groups.h"
 
-#include <deque>
 #include <functional>
 
 namespace ptx {
@@ -35,10 +35,10 @@ public:
   /// Throws Fault: a register was written since the last fence, or is still
   /// that of another product, with another place in it.
   void add(MatrixProduct product, bool computesNow);
-  void commit();
+  void commit() { products.commit(); }
   void wait(size_t pending);
 
-  bool isBusy() const { return !products.empty(); }
+  bool isBusy() const { return !products.isEmpty(); }
   /// Throws Fault if an instruction touches what a product still uses.
   void check(const Step &step) const;
 
@@ -47,10 +47,7 @@ private:
   void finish(MatrixProduct &product);
 
   Warp &warp;
-  std::deque<MatrixProduct> products;
-  /// Products of each closed group; the others are open.
-  std::deque<uint32_t> groups;
-  uint32_t open = 0;
+  Groups<MatrixProduct> products;
   /// All rows when they were fenced, and as products left them.
   std::vector<std::array<uint32_t, warpSize>> fenced;
 };

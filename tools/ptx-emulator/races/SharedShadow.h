@@ -20,10 +20,10 @@ struct Touch {
   uint32_t warp; // of the cluster (ThreadNumber)
   unsigned lane;
   uint32_t pc;
-  uint8_t bytes; // a bit for each of the four
+  uint8_t bytes = 15; // a bit for each of the four
   bool writes;
   /// Atomic, volatile or with an order: two such do not race.
-  bool isStrong;
+  bool isStrong = false;
   /// By an asynchronous operation that the lane began: it must be behind a
   /// proxy fence of what other threads wrote, and counts as done by an engine.
   bool isAsync = false;

@@ -18,7 +18,6 @@ static void copy(Warp &warp, const Step &step) {
   const Row *sizes =
       optional && !isIgnored ? warp.source(step.operands[3]) : nullptr;
   uint32_t ignoring = isIgnored ? warp.predicate(step.predicates[2]) : 0;
-  Grid &grid = warp.block.grid;
   forLanes(warp.active, [&](unsigned lane) {
     AsyncCopy copy;
     copy.pc = warp.currentPc();
@@ -39,12 +38,12 @@ static void copy(Warp &warp, const Step &step) {
     if (copy.read)
       copy.from =
           locatePart(warp, from.space, source, copy.read, lane, reading);
-    bool now = movesNow(grid);
+    bool now = warp.block.cluster.operations.movesNow();
     if (!now)
-      fillWithGarbage(copy.to.bytes, bytes, grid.options.seed);
+      fillWithGarbage(copy.to.bytes, bytes, warp.block.seed());
     warp.copies(lane).add(copy, now);
   });
-  ++warp.block.asyncCopies;
+  warp.block.hasAsyncCopies = true;
 }
 
 /// Setting of the others.
@@ -55,12 +54,13 @@ static void wait(Warp &warp, const Step &step) {
   forLanes(warp.active, [&](unsigned lane) {
     // It is now that the thread has written.
     auto completed = [&](const AsyncCopy &copy) {
-      if (!races || copy.to.space != Space::Shared)
-        return;
-      Touch touch = {warp.numberInCluster, lane, copy.pc, 15, true, false};
-      uint64_t first = uint64_t(copy.to.bytes - warp.block.shared.data()) / 4;
-      for (unsigned i = 0; i < copy.bytes / 4u; ++i)
-        warp.block.shadow->rewrite(first + i, touch, races->clocks);
+      if (races)
+        rewriteWords(copy.to, copy.bytes,
+                     {.warp = warp.numberInCluster,
+                      .lane = lane,
+                      .pc = copy.pc,
+                      .writes = true},
+                     races->clocks);
     };
     CopyQueue &queue = warp.copies(lane);
     if (step.setting & waitsForAll)
@@ -92,14 +92,15 @@ static void arriveWhenCopied(Warp &warp, const Step &step) {
       ThreadNumber engine = races ? races->clocks.engineFor(offset) : 0;
       copies.commit();
       copies.wait(0, [&](const AsyncCopy &copy) {
-        if (!races || copy.to.space != Space::Shared)
-          return;
-        Touch touch = {warpNumber, lane,  copy.pc, 15,
-                       true,       false, true,    engine};
-        uint64_t first =
-            uint64_t(copy.to.bytes - copy.to.block->shared.data()) / 4;
-        for (unsigned i = 0; i < copy.bytes / 4u; ++i)
-          copy.to.block->shadow->rewrite(first + i, touch, races->clocks);
+        if (races)
+          rewriteWords(copy.to, copy.bytes,
+                       {.warp = warpNumber,
+                        .lane = lane,
+                        .pc = copy.pc,
+                        .writes = true,
+                        .isAsync = true,
+                        .engine = engine},
+                       races->clocks);
       });
       if (races)
         races->clocks.engineReleases(engine, barrier->coming);

@@ -30,34 +30,6 @@ BulkTransfer transferOf(Warp &warp, const Step &step, unsigned lane) {
   return transfer;
 }
 
-Use asyncUse(Warp &warp, bool writes, uint64_t barrier) {
-  Use use = {writes};
-  use.isAsync = true;
-  if (ClusterRaces *races = warp.block.cluster.races.get())
-    use.engine = races->clocks.engineFor(barrier);
-  return use;
-}
-
-Use asyncUseOfGroup(Warp &warp, bool writes) {
-  Use use = {writes};
-  use.isAsync = true;
-  if (ClusterRaces *races = warp.block.cluster.races.get())
-    use.engine = races->clocks.engineOfWarp(warp.numberInCluster);
-  return use;
-}
-
-bool movesNow(Grid &grid) {
-  switch (grid.options.asynchrony) {
-  case Asynchrony::Early:
-    return true;
-  case Asynchrony::Late:
-    return false;
-  case Asynchrony::Random:
-    break;
-  }
-  return grid.random() % 2;
-}
-
 BytesAt barrierFor(Warp &warp, const AddressRef &ref, unsigned lane,
                    int64_t bytes) {
   uint64_t address = warp.address(ref, lane);
@@ -158,11 +130,12 @@ static void copyOut(Warp &warp, const Step &step) {
       Use writes = writing;
       writes.isStrong = transfer.operation != Combination::Copy;
       Cell origin = locatePart(warp, from.space, source, size, lane,
-                               asyncUseOfGroup(warp, false));
+                               asyncUseOfWarp(warp, false));
       Cell cell = locatePart(warp, to.space, target, size, lane, writes);
       transfer.pieces.push_back({cell, origin, size, 0, size});
     }
-    warp.bulk(lane).add(std::move(transfer), movesNow(warp.block.grid));
+    warp.bulk(lane).add(std::move(transfer),
+                        warp.block.cluster.operations.movesNow());
   });
 }
 

@@ -14,13 +14,6 @@ uint32_t combinationSetting(const Modifiers &modifiers);
 
 /// A transfer that a lane makes now.
 BulkTransfer transferOf(Warp &warp, const Step &step, unsigned lane);
-/// How an operation of the mbarrier at `barrier` uses shared memory, or one of
-/// a bulk group.
-Use asyncUse(Warp &warp, bool writes, uint64_t barrier);
-Use asyncUseOfGroup(Warp &warp, bool writes);
-/// Whether a transfer of a group moves at once.
-bool movesNow(Grid &grid);
-
 /// The mbarrier that a lane names. Throws Fault if asynchronous operations may
 /// not know of it.
 BytesAt barrierFor(Warp &warp, const AddressRef &ref, unsigned lane,

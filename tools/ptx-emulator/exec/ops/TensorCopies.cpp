@@ -172,12 +172,13 @@ static void store(Warp &warp, const Step &step) {
       Use writes = writing;
       writes.isStrong = transfer.operation != Combination::Copy;
       Cell origin = locatePart(warp, Space::Shared, each.shared + each.first,
-                               each.count, lane, asyncUseOfGroup(warp, false));
+                               each.count, lane, asyncUseOfWarp(warp, false));
       Cell cell = locatePart(warp, Space::Global, each.global, each.count, lane,
                              writes);
       transfer.pieces.push_back({cell, origin, each.count, 0, each.count});
     }
-    warp.bulk(lane).add(std::move(transfer), movesNow(warp.block.grid));
+    warp.bulk(lane).add(std::move(transfer),
+                        warp.block.cluster.operations.movesNow());
   });
 }
 

@@ -94,11 +94,7 @@ static SharedMatrix findMatrix(Warp &warp, uint64_t descriptor,
   MatrixPlace place = decodeDescriptor(descriptor);
   unsigned k = bytesOfK * 8 / bitsOf(type);
   SharedMatrix matrix = {type, rows, k, isTransposed, {}};
-  Use use = reading;
-  if (ClusterRaces *races = warp.block.cluster.races.get()) {
-    use.isAsync = true;
-    use.engine = races->clocks.engineOfWarp(warp.numberInCluster);
-  }
+  Use use = asyncUseOfWarp(warp, false);
   auto add = [&](unsigned mn, unsigned at) {
     uint64_t address = addressOf(place, isTransposed, mn, at);
     Cell cell = locate(warp, Space::Shared, address, 16, 0, use);
@@ -212,11 +208,8 @@ static void multiply(Warp &warp, const Step &step) {
         writeElement(typeD, rowsOf, lane, i, sum);
       }
   };
-  Grid &grid = warp.block.grid;
-  bool now =
-      grid.options.asynchrony == Asynchrony::Early ||
-      (grid.options.asynchrony == Asynchrony::Random && grid.random() % 2);
-  warp.matrices().add(std::move(product), now);
+  warp.matrices().add(std::move(product),
+                      warp.block.cluster.operations.movesNow());
   warp.advance();
 }
 
