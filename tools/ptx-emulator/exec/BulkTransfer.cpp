@@ -1,50 +1,13 @@
 //===- BulkTransfer.cpp - bulk copies and what they complete --------------===//
 #include "tools/ptx-emulator/exec/BulkTransfer.h"
 #include "tools/ptx-emulator/exec/Block.h"
-#include "tools/ptx-emulator/num/Single.h"
+#include "tools/ptx-emulator/num/Combination.h"
 
 #include <algorithm>
 
 namespace ptx {
 
 //===-- Combining ---------------------------------------------------------===//
-
-template <class T> static T combined(Combination operation, T old, T value) {
-  switch (operation) {
-  case Combination::Add:
-    return T(std::make_unsigned_t<T>(old) + std::make_unsigned_t<T>(value));
-  case Combination::Min:
-    return std::min(old, value);
-  case Combination::Max:
-    return std::max(old, value);
-  case Combination::Inc:
-    return old >= value ? T(0) : T(old + 1);
-  case Combination::Dec:
-    return old == 0 || old > value ? value : T(old - 1);
-  case Combination::And:
-    return old & value;
-  case Combination::Or:
-    return old | value;
-  case Combination::Xor:
-    return old ^ value;
-  case Combination::Copy:
-    break;
-  }
-  return value;
-}
-
-static double combinedFloats(Combination operation, double old, double value) {
-  if (operation == Combination::Add)
-    return old + value;
-  if (std::isnan(old))
-    return value;
-  if (std::isnan(value))
-    return old;
-  bool takesOld = operation == Combination::Min
-                      ? old < value || (old == value && std::signbit(old))
-                      : old > value || (old == value && std::signbit(value));
-  return takesOld ? old : value;
-}
 
 template <class T, class Apply>
 static void forElements(std::span<uint8_t> to, const uint8_t *from,

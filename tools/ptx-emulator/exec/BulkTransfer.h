@@ -10,23 +10,11 @@
 
 #include "tools/ptx-emulator/exec/Access.h"
 #include "tools/ptx-emulator/exec/Groups.h"
+#include "tools/ptx-emulator/num/Combination.h"
 
 #include <span>
 
 namespace ptx {
-
-/// How elements are combined with those in memory; Copy replaces them.
-enum class Combination : uint8_t {
-  Copy,
-  Add,
-  Min,
-  Max,
-  Inc,
-  Dec,
-  And,
-  Or,
-  Xor
-};
 
 /// Combines the elements of two stretches of bytes, of a type that has it.
 void combine(Combination operation, Type type, std::span<uint8_t> to,

@@ -45,6 +45,16 @@ template <class T> T clampedToOne(T value) {
   return !(value > 0) ? T(0) : value > 1 ? T(1) : value;
 }
 
+/// min or max: of a number and a NaN the number, unless .NaN; -0 is below +0.
+template <class T> T extremum(bool isMax, bool takesNaN, T a, T b) {
+  if (std::isnan(a) || std::isnan(b))
+    return std::isnan(a) == takesNaN || (std::isnan(a) && std::isnan(b)) ? a
+                                                                         : b;
+  if (a == b)
+    return std::signbit(a) != isMax ? a : b;
+  return (a < b) != isMax ? a : b;
+}
+
 /// Arithmetic of f32 makes one NaN.
 inline float canonical(float value) {
   return std::isnan(value) ? std::bit_cast<float>(0x7fffffffu) : value;

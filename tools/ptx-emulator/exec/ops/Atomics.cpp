@@ -2,7 +2,7 @@
 #include "tools/ptx-emulator/exec/ops/BulkCopies.h"
 #include "tools/ptx-emulator/exec/ops/Compute.h"
 #include "tools/ptx-emulator/exec/ops/Order.h"
-#include "tools/ptx-emulator/num/Single.h"
+#include "tools/ptx-emulator/num/Combination.h"
 
 #include <algorithm>
 
@@ -61,30 +61,10 @@ static constexpr auto exchange = [](auto, auto b, auto) { return b; };
 static constexpr auto compareAndSwap = [](auto old, auto b, auto c) {
   return old == b ? c : old;
 };
-static constexpr auto bitAnd = [](auto old, auto b, auto) {
-  return decltype(old)(old & b);
-};
-static constexpr auto bitOr = [](auto old, auto b, auto) {
-  return decltype(old)(old | b);
-};
-static constexpr auto bitXor = [](auto old, auto b, auto) {
-  return decltype(old)(old ^ b);
-};
-static constexpr auto integerSum = [](auto old, auto b, auto) {
-  return decltype(old)(wrapping(old) + wrapping(b));
-};
-static constexpr auto least = [](auto old, auto b, auto) {
-  return std::min(old, b);
-};
-static constexpr auto greatest = [](auto old, auto b, auto) {
-  return std::max(old, b);
-};
-static constexpr auto increment = [](auto old, auto b, auto) {
-  return old >= b ? decltype(old)(0) : decltype(old)(old + 1);
-};
-static constexpr auto decrement = [](auto old, auto b, auto) {
-  return old == 0 || old > b ? b : decltype(old)(old - 1);
-};
+/// Of whole numbers.
+template <Combination operation>
+static constexpr auto combination =
+    [](auto old, auto b, auto) { return combined(operation, old, b); };
 /// In global memory subnormal numbers are flushed, in shared memory they are
 /// not (PTX ISA, atom).
 static constexpr auto singleSum = [](Space space, float old, float b, float) {
@@ -151,7 +131,7 @@ template <bool isReduction> static Handler sum(const Modifiers &m) {
   case Type::bf16x2:
     return &atomically<uint32_t, pairSum<bf16>, isReduction>;
   default:
-    return ofBits<integerSum, isReduction>(m.type());
+    return ofBits<combination<Combination::Add>, isReduction>(m.type());
   }
 }
 
@@ -168,18 +148,18 @@ template <bool isReduction> static Handler operation(const Modifiers &m) {
   if (!isInteger)
     return nullptr;
   if (m.has("and"))
-    return ofBits<bitAnd, isReduction>(type);
+    return ofBits<combination<Combination::And>, isReduction>(type);
   if (m.has("or"))
-    return ofBits<bitOr, isReduction>(type);
+    return ofBits<combination<Combination::Or>, isReduction>(type);
   if (m.has("xor"))
-    return ofBits<bitXor, isReduction>(type);
+    return ofBits<combination<Combination::Xor>, isReduction>(type);
   if (m.has("min"))
-    return ofIntegers<least, isReduction>(type);
+    return ofIntegers<combination<Combination::Min>, isReduction>(type);
   if (m.has("max"))
-    return ofIntegers<greatest, isReduction>(type);
+    return ofIntegers<combination<Combination::Max>, isReduction>(type);
   if (m.has("inc"))
-    return ofBits<increment, isReduction>(type);
-  return ofBits<decrement, isReduction>(type);
+    return ofBits<combination<Combination::Inc>, isReduction>(type);
+  return ofBits<combination<Combination::Dec>, isReduction>(type);
 }
 
 Selection select_atom(const Modifiers &m) {

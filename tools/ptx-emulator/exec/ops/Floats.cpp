@@ -66,25 +66,14 @@ template <auto apply, unsigned count> static Handler roundedSame(Type type) {
                              : &rounded<apply, float, float, float>;
 }
 
-/// min and max: of a number and a NaN the number, unless .NaN; -0 is below +0.
-template <bool isMax, class T> static T extremum(const Step &step, T a, T b) {
-  if (std::isnan(a) || std::isnan(b)) {
-    bool takesNaN = step.setting & keepsNaN;
-    return std::isnan(a) == takesNaN || (std::isnan(a) && std::isnan(b)) ? a
-                                                                         : b;
-  }
-  if (a == b)
-    return std::signbit(a) != isMax ? a : b;
-  return (a < b) != isMax ? a : b;
-}
-
 /// With the signs of .xorsign.abs.
 template <bool isMax, class T>
 static T signedExtremum(const Step &step, T a, T b) {
+  bool takesNaN = step.setting & keepsNaN;
   if (!(step.setting & signByXor))
-    return extremum<isMax>(step, a, b);
+    return extremum(isMax, takesNaN, a, b);
   bool isNegative = std::signbit(a) != std::signbit(b);
-  T result = extremum<isMax>(step, std::fabs(a), std::fabs(b));
+  T result = extremum(isMax, takesNaN, std::fabs(a), std::fabs(b));
   return isNegative ? -result : result;
 }
 
