@@ -8,10 +8,6 @@
 
 namespace ptx {
 
-uint64_t alignedTo(uint64_t value, uint64_t alignment) {
-  return (value + alignment - 1) / alignment * alignment;
-}
-
 namespace {
 
 class Decoder {

@@ -14,8 +14,6 @@ namespace ptx {
 /// Functions have addresses, which nothing can do anything with.
 static constexpr uint64_t functionBase = 7 * windows::size;
 
-static uint32_t rowsFor(Type type) { return (bitsOf(type) + 31) / 32; }
-
 FunctionDecoder::FunctionDecoder(DecodeContext &context, Code &code)
     : context(context), kernel(*context.kernel), code(code),
       function(*code.function) {}
@@ -75,7 +73,7 @@ void FunctionDecoder::placeRegisters() {
       registers.push_back(code.predicateCount++);
     } else {
       registers.push_back(code.rows);
-      code.rows += rowsFor(each.type) * each.vectorSize;
+      code.rows += rowsOf(each.type) * each.vectorSize;
     }
   }
 }
@@ -183,8 +181,6 @@ void FunctionDecoder::decodeOperands(const Instruction &instruction,
         step.operands[i] = kernel.refs[vector.first];
       if (isDestination && i == 0) {
         step.hasDestination = true;
-        step.isSigned = type == Type::s8 || type == Type::s16 ||
-                        type == Type::s32 || type == Type::s64;
         const Operand &first =
             operand.kind == OperandKind::Vector ? operand.parts[0] : operand;
         if (first.kind == OperandKind::Register)
@@ -244,7 +240,7 @@ void FunctionDecoder::decodeOperands(const Instruction &instruction,
 }
 
 uint32_t FunctionDecoder::rowsOfRegister(const Operand &operand) const {
-  return rowsFor(function.registers[operand.index].type);
+  return rowsOf(function.registers[operand.index].type);
 }
 
 PredicateRef FunctionDecoder::predicate(const Operand &operand) const {
@@ -277,7 +273,7 @@ Ref FunctionDecoder::registerRows(const Operand &operand, Type type,
 Ref FunctionDecoder::destination(const Operand &operand, Type type,
                                  bool mayBeWider) {
   if (operand.kind == OperandKind::Sink)
-    return newRows(rowsFor(type));
+    return newRows(rowsOf(type));
   return registerRows(operand, type, mayBeWider);
 }
 
@@ -307,10 +303,11 @@ Ref FunctionDecoder::special(Special special) {
   Ref result = {Ref::Specials, row};
   if (isClock(special)) {
     Step read = prototype;
+    read.operands[0] = result;
     read.numbers[0] = uint64_t(special);
     read.handler = [](Warp &warp, const Step &step) {
-      Special special = Special(step.numbers[0]);
-      readSpecial(special, warp, warp.specialRow(special));
+      readSpecial(Special(step.numbers[0]), warp,
+                  warp.destination(step.operands[0]));
     };
     kernel.steps.push_back(read);
   }
@@ -343,25 +340,25 @@ Ref FunctionDecoder::source(const Operand &operand, Type type,
   case OperandKind::Register:
     return registerRows(operand, type, mayBeWider);
   case OperandKind::Special: {
-    Special named = specialNamed(operand.symbol);
-    if (rowsOf(named) < rowsFor(type))
+    Special named = Special(operand.index);
+    if (rowsOf(named) < rowsOf(type))
       refuse("'" + operand.symbol + "' has 32 bits, ." +
              std::string(nameOf(type)) + " is wanted");
     return special(named);
   }
   case OperandKind::Integer:
-    return constant(operand.bits, rowsFor(type));
+    return constant(operand.bits, rowsOf(type));
   case OperandKind::Single: {
     float value = std::bit_cast<float>(uint32_t(operand.bits));
     if (type == Type::f64)
       return constant(std::bit_cast<uint64_t>(double(value)), 2);
-    return constant(operand.bits, rowsFor(type));
+    return constant(operand.bits, rowsOf(type));
   }
   case OperandKind::Double: {
     double value = std::bit_cast<double>(operand.bits);
     if (type == Type::f32)
       return constant(std::bit_cast<uint32_t>(float(value)), 1);
-    return constant(operand.bits, rowsFor(type));
+    return constant(operand.bits, rowsOf(type));
   }
   case OperandKind::Variable:
     return variableAddress(operand);

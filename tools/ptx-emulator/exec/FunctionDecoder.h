@@ -12,8 +12,6 @@
 
 namespace ptx {
 
-uint64_t alignedTo(uint64_t value, uint64_t alignment);
-
 /// What functions of one kernel share while they are decoded.
 struct DecodeContext {
   Kernel *kernel;

@@ -18,6 +18,9 @@ namespace ptx {
 
 class Warp;
 
+/// Of a register (Rows.h).
+inline uint32_t rowsOf(Type type) { return (bitsOf(type) + 31) / 32; }
+
 /// Where the rows of an operand begin.
 struct Ref {
   enum Base : uint32_t { Frame, Constants, Specials };
@@ -78,10 +81,9 @@ struct Step {
   uint8_t operandCount = 0;
   /// Of memory: bytes of an element.
   uint8_t bytes = 0;
-  /// Of ld and cvt: rows of the destination, which a narrower value fills by
-  /// its sign, if its type has one.
+  /// Of ld and cvt: rows of the destination, all of which a narrower value
+  /// fills.
   uint8_t rows = 1;
-  bool isSigned = false;
   /// operands[0] or vectors[0] is written.
   bool hasDestination = false;
   /// wgmma, which keeps track of registers itself.
@@ -111,12 +113,6 @@ struct Transfer {
 struct CallSite {
   uint32_t callee = 0; // number of a Code; not of a function of the system
   std::vector<Transfer> arguments, results;
-};
-
-/// Special registers, as rows at the start of a warp.
-enum class Special : uint8_t {
-#define PTX_SPECIAL(name, text, rows) name,
-#include "tools/ptx-emulator/ptx/specials.def"
 };
 
 struct Kernel {

@@ -7,15 +7,6 @@
 
 namespace ptx {
 
-static constexpr std::string_view texts[] = {
-#define PTX_SPECIAL(name, text, rows) text,
-#include "tools/ptx-emulator/ptx/specials.def"
-};
-
-Special specialNamed(std::string_view text) {
-  return Special(std::ranges::find(texts, text) - std::begin(texts));
-}
-
 uint32_t rowsOf(Special special) {
   constexpr uint32_t rows[] = {
 #define PTX_SPECIAL(name, text, rows) rows,

@@ -10,8 +10,6 @@ namespace ptx {
 
 class Warp;
 
-/// "%tid.x" → TidX; the parser let no other name pass.
-Special specialNamed(std::string_view text);
 /// 1 of 32 bits, 2 of 64.
 uint32_t rowsOf(Special special);
 /// Whether it changes while a warp runs.

@@ -20,7 +20,7 @@ static constexpr uint32_t deepestCall = 4096;
 static constexpr uint32_t patienceOfLoops = 256;
 
 Warp::Warp(Block &block, const Kernel &kernel, uint32_t index, uint32_t lanes)
-    : block(block), kernel(kernel), index(index), lanesAtStart(lanes),
+    : block(block), kernel(kernel), index(index),
       numberInCluster(uint32_t(
           block.rank * ((block.grid.shape.block.count() + 31) / 32) + index)),
       registers(block.registersAtStart()), patience(patienceOfLoops) {
@@ -475,16 +475,6 @@ bool Warp::gather() {
   running = 0;
   mustChoose = true;
   return false;
-}
-
-Row *Warp::specialRow(Special special) {
-  uint32_t row = 0;
-  for (Special each : kernel.specials) {
-    if (each == special)
-      break;
-    row += rowsOf(each);
-  }
-  return bases[Ref::Specials] + row;
 }
 
 } // namespace ptx

@@ -83,7 +83,7 @@ public:
   uint32_t carry = 0;
 
   const Row *source(Ref ref) const { return bases[ref.base] + ref.row; }
-  Row *destination(Ref ref) { return bases[Ref::Frame] + ref.row; }
+  Row *destination(Ref ref) { return bases[ref.base] + ref.row; }
   uint32_t predicate(PredicateRef ref) const {
     return framePredicates[ref.index] ^ (ref.isNegated ? allLanes : 0);
   }
@@ -157,12 +157,10 @@ public:
     return groups[running].frame->rows + ref.row;
   }
   size_t rowCount() const { return rows.size(); }
-  /// The rows of a special register, to be set anew.
-  Row *specialRow(Special special);
 
   Block &block;
   const Kernel &kernel;
-  const uint32_t index, lanesAtStart;
+  const uint32_t index; // in the block
   /// Among the warps of all blocks of its cluster.
   const uint32_t numberInCluster;
   /// Registers of a thread (setmaxnreg).

@@ -23,7 +23,7 @@ void fillWithGarbage(void *bytes, uint64_t count, uint64_t seed) {
     std::memcpy(to + i, &word, std::min<uint64_t>(4, count - i));
 }
 
-static uint64_t alignedTo(uint64_t value, uint64_t alignment) {
+uint64_t alignedTo(uint64_t value, uint64_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
 

@@ -48,6 +48,9 @@ struct Allocation {
 uint32_t garbageWord(uint64_t seed);
 void fillWithGarbage(void *bytes, uint64_t count, uint64_t seed);
 
+/// The next multiple.
+uint64_t alignedTo(uint64_t value, uint64_t alignment);
+
 class DeviceMemory {
 public:
   explicit DeviceMemory(uint64_t seed = 0) : seed(seed) {}

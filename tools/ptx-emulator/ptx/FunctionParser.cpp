@@ -355,12 +355,16 @@ Operand FunctionParser::scalar() {
   return result;
 }
 
-static bool isSpecial(std::string_view name) {
+/// "%tid.x" → TidX.
+static std::optional<Special> specialNamed(std::string_view name) {
   constexpr std::string_view known[] = {
 #define PTX_SPECIAL(name, text, rows) text,
 #include "tools/ptx-emulator/ptx/specials.def"
   };
-  return std::ranges::find(known, name) != std::end(known);
+  auto found = std::ranges::find(known, name);
+  if (found == std::end(known))
+    return std::nullopt;
+  return Special(found - std::begin(known));
 }
 
 Operand FunctionParser::named() {
@@ -390,8 +394,9 @@ Operand FunctionParser::named() {
     result.bits = 32;
     return result;
   }
-  if (isSpecial(name)) {
+  if (std::optional<Special> special = specialNamed(name)) {
     result.kind = OperandKind::Special;
+    result.index = uint32_t(*special);
     result.symbol = name;
     return result;
   }

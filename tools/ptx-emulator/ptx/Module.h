@@ -57,7 +57,7 @@ struct Register {
 enum class OperandKind : uint8_t {
   None,     // an operand left out of a call: no results
   Register, // `index`
-  Special,  // %tid.x: `symbol`
+  Special,  // %tid.x: `index` of Special, `symbol`
   Integer,  // `bits`
   Single,   // `bits`: 32 of a float
   Double,   // `bits`: 64 of a float
@@ -69,6 +69,11 @@ enum class OperandKind : uint8_t {
   Vector,   // {parts}
   Sequence, // (parts), of a call
   Sink      // _
+};
+
+enum class Special : uint8_t {
+#define PTX_SPECIAL(name, text, rows) name,
+#include "tools/ptx-emulator/ptx/specials.def"
 };
 
 struct Operand {

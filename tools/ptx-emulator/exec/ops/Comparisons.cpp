@@ -246,8 +246,6 @@ Selection select_set(const Modifiers &m) {
 
 //===-- Choices -----------------------------------------------------------===//
 
-static unsigned rowsOf(Type type) { return bitsOf(type) == 64 ? 2 : 1; }
-
 /// d = p ? a : b; `setting` is the rows of the type.
 static void choose(Warp &warp, const Step &step) {
   Row *to = warp.destination(step.operands[0]);

@@ -74,9 +74,9 @@ Selection select_mov(const Modifiers &m) {
                                 warp.predicate(step.predicates[2]));
             },
             {type}};
-  unsigned bits = bitsOf(type);
-  return Selection{&move, {type}}.withBytes(bits / 8).withSetting((bits + 31) /
-                                                                  32);
+  return Selection{&move, {type}}
+      .withBytes(bitsOf(type) / 8)
+      .withSetting(rowsOf(type));
 }
 
 //===-- Spaces ------------------------------------------------------------===//

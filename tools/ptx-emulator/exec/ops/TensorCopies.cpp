@@ -12,6 +12,9 @@
 
 namespace ptx {
 
+/// Of the setting (BulkCopies.h): dimensions.
+static constexpr unsigned tensorRankShift = 24;
+
 /// 16 bytes of a box: where in shared memory, and which of them are elements of
 /// the tensor, from which address on.
 struct BoxPiece {
@@ -90,7 +93,7 @@ static std::vector<BoxPiece> piecesOf(const TensorMap &map,
 static void readCoordinates(Warp &warp, const Step &step, unsigned lane,
                             const TensorMap &map, int32_t *to) {
   const Step::Vector &vector = step.coordinates;
-  if (vector.count != map.rank || step.bytes != map.rank)
+  if (vector.count != map.rank || step.setting >> tensorRankShift != map.rank)
     throw Fault(FaultKind::IllegalInstruction,
                 "a tensor map of rank " + std::to_string(map.rank) + " with " +
                     std::to_string(vector.count) + " coordinates",
@@ -192,15 +195,13 @@ Selection tensorSelection(const Modifiers &m) {
       rank = unsigned(each[0] - '0');
   if (m.has("bulk_group"))
     return Selection{&store, {Type::b64}}
-        .withBytes(rank)
-        .withSetting(combinationSetting(m))
+        .withSetting(combinationSetting(m) | rank << tensorRankShift)
         .withSpaces({Space::Generic, Space::Shared});
   std::vector<Type> types = {Type::b64};
   if (m.has("multicast::cluster"))
     types.insert(types.begin(), Type::b16);
   return Selection{&load, types}
-      .withBytes(rank)
-      .withSetting(combinationSetting(m))
+      .withSetting(combinationSetting(m) | rank << tensorRankShift)
       .withSpaces({Space::Shared, Space::Generic, Space::Shared});
 }
 
