@@ -31,8 +31,9 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
   uint32_t time = clocks.now();
   if (!touch.writes) {
     Reads *mine = nullptr;
-    for (uint32_t i = 0; i < word.readCount; ++i) {
-      Reads &each = word.reads[i];
+    for (Reads &each : word.reads) {
+      if (!each.bytes)
+        break;
       if (each.warp == warp && each.time == time &&
           each.pc == (touch.pc & 0x1ffff) && each.bytes == touch.bytes) {
         each.lanes |= uint32_t(1) << lane;
@@ -50,13 +51,13 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
       if (isNeedless)
         mine = &each;
     }
-    if (!mine) {
-      // Of more the first is forgotten.
-      if (word.readCount == std::size(word.reads)) {
-        std::rotate(word.reads, word.reads + 1, std::end(word.reads));
-        --word.readCount;
-      }
-      mine = &word.reads[word.readCount++];
+    // Of more the first is forgotten.
+    if (!mine)
+      mine = std::ranges::find_if(
+          word.reads, [](const Reads &each) { return !each.bytes; });
+    if (mine == std::end(word.reads)) {
+      std::rotate(word.reads, word.reads + 1, std::end(word.reads));
+      --mine;
     }
     mine->time = time;
     mine->lanes = uint32_t(1) << lane;
@@ -66,8 +67,9 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
     mine->isStrong = touch.isStrong;
     return std::nullopt;
   }
-  for (uint32_t i = 0; i < word.readCount; ++i) {
-    const Reads &each = word.reads[i];
+  for (const Reads &each : word.reads) {
+    if (!each.bytes)
+      break;
     if (!(each.bytes & touch.bytes) || (each.isStrong && touch.isStrong))
       continue;
     for (uint32_t lanes = each.lanes; lanes; lanes &= lanes - 1) {
@@ -78,11 +80,9 @@ std::optional<Conflict> SharedShadow::touch(uint64_t number, const Touch &touch,
     }
   }
   // Reads of bytes that were not written remain.
-  uint32_t kept = 0;
-  for (uint32_t i = 0; i < word.readCount; ++i)
-    if (word.reads[i].bytes & ~touch.bytes)
-      word.reads[kept++] = word.reads[i];
-  word.readCount = kept;
+  auto isOver = [&](const Reads &each) { return !(each.bytes & ~touch.bytes); };
+  if (word.reads[0].bytes)
+    std::ranges::fill(std::ranges::remove_if(word.reads, isOver), Reads());
   rewrite(number, touch, clocks);
   return std::nullopt;
 }

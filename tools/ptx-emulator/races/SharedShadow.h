@@ -1,6 +1,6 @@
 //===- SharedShadow.h - who touched shared memory last --------*- C++ -*-===//
 //
-// 64 bytes for each word of 4: the last writes, weak and strong, and the last
+// 60 bytes for each word of 4: the last writes, weak and strong, and the last
 // reads of three warps. Of more the earliest are forgotten; what happened
 // before a later read of another warp need not be kept, since whoever is
 // ordered behind the later one is behind both.
@@ -61,6 +61,7 @@ private:
     ThreadNumber thread = 0;
     uint8_t bytes = 0;
   };
+  /// Of no bytes: none.
   struct Reads {
     uint32_t time = 0, lanes = 0;
     uint32_t pc : 17 = 0, warp : 10 = 0, bytes : 4 = 0, isStrong : 1 = 0;
@@ -69,10 +70,9 @@ private:
     /// An atomic operation does not end what must be ordered behind the store
     /// before it: both are kept.
     Write weak, strong;
-    Reads reads[3];
-    uint32_t readCount = 0;
+    Reads reads[3]; // those that are some come first
   };
-  static_assert(sizeof(Word) <= 64);
+  static_assert(sizeof(Word) == 60);
 
   std::vector<Word> words;
 };
