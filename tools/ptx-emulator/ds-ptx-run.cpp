@@ -188,9 +188,8 @@ int main(int argc, char **argv) {
                  "a barrier (default: 100000000)")
       ->type_name("N");
   app.add_option("--threads", command.launch.options.threads,
-                 "threads of this machine that blocks run on where races are "
-                 "not looked for and their order does not matter (default: all "
-                 "processors)")
+                 "threads of this machine that blocks run on where their order "
+                 "does not matter (default: all processors)")
       ->type_name("N");
   app.add_flag("--speed", command.launch.printsSpeed,
                "say how many instructions were executed, and how fast");

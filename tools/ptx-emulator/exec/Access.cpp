@@ -185,7 +185,8 @@ static Fault race(Warp &warp, const Conflict &conflict, bool writes,
       conflict.cluster == cluster.number && rank == warp.block.rank;
   std::string other = "conflicts with ";
   if (!isSameBlock)
-    other += "block " + textOf(grid.indexOf(conflict.cluster, rank)) + ", ";
+    other +=
+        "block " + textOf(indexOf(grid.shape, conflict.cluster, rank)) + ", ";
   if (isEngine)
     other += "the asynchronous operation of ";
   else
@@ -243,7 +244,7 @@ static void order(Warp &warp, const Cell &cell, uint64_t address,
       touch.bytes &= uint8_t(15 >> (word + 4 - end));
     std::optional<Conflict> conflict =
         isShared ? cell.block->shadow->touch(word / 4, touch, races.clocks)
-                 : races.grid.shadow.touch(word, touch, use.isBlockScope,
+                 : races.grid.writer.touch(word, touch, use.isBlockScope,
                                            races.clocks);
     if (!conflict)
       continue;

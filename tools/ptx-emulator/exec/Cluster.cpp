@@ -17,8 +17,8 @@ Cluster::Cluster(Grid &grid, uint32_t number)
                                            uint32_t(shape.count()),
                                            uint32_t(grid.shape.block.count()));
   for (uint32_t rank = 0; rank < shape.count(); ++rank)
-    blocks.push_back(
-        std::make_unique<Block>(*this, grid.indexOf(number, rank), rank));
+    blocks.push_back(std::make_unique<Block>(
+        *this, indexOf(grid.shape, number, rank), rank));
 }
 
 Cluster::~Cluster() = default;

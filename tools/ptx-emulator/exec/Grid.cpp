@@ -17,26 +17,17 @@ static constexpr uint64_t quantum = 4096;
 /// Warp instructions without progress after which one more block is let in:
 /// what runs may wait for a block that is not there yet.
 static constexpr uint64_t patience = 200'000;
+/// The same of a cluster beside others, after which all are let in by turns.
+static constexpr uint64_t patienceBesideOthers = 5'000'000;
 
 Grid::Grid(const Kernel &kernel, const LaunchShape &shape,
            std::span<const uint8_t> parameters, DeviceMemory &memory,
            const DeviceLimits &limits, const Options &options)
     : kernel(kernel), shape(shape),
       parameters(parameters.begin(), parameters.end()), memory(memory),
-      limits(limits), options(options), random(options.seed) {
-  if (options.checksRaces)
-    races = std::make_unique<GridRaces>();
-}
+      limits(limits), options(options), random(options.seed) {}
 
 Grid::~Grid() = default;
-
-Dimensions Grid::indexOf(uint32_t cluster, uint32_t rank) const {
-  const Dimensions &size = shape.cluster;
-  uint32_t x = shape.grid.x / size.x, y = shape.grid.y / size.y;
-  return {cluster % x * size.x + rank % size.x,
-          cluster / x % y * size.y + rank / size.x % size.y,
-          cluster / x / y * size.z + rank / size.x / size.y};
-}
 
 /// Order in which clusters begin: as they are numbered, backward, or in steps
 /// that come by each of them once.
@@ -55,13 +46,20 @@ static std::function<uint32_t(uint64_t)> orderOf(uint64_t clusters,
 
 void Grid::run() {
   uint64_t clusters = shape.grid.count() / shape.cluster.count();
-  std::function<uint32_t(uint64_t)> order = orderOf(clusters, options.seed);
+  Order order = orderOf(clusters, options.seed);
   unsigned threads =
       options.threads ? options.threads : std::thread::hardware_concurrency();
-  bool isSplit = threads > 1 && clusters > 1 && !races &&
-                 !shape.isCooperative && !kernel.ordersBlocks && !options.warn;
-  if (isSplit)
-    return runOnThreads(clusters, order, threads);
+  bool isSplit = threads > 1 && clusters > 1 && !shape.isCooperative &&
+                 !kernel.ordersBlocks && !options.warn;
+  if (!isSplit || !runOnThreads(clusters, order, threads))
+    runInOrder(clusters, order);
+}
+
+void Grid::runInOrder(uint64_t clusters, const Order &order) {
+  if (options.checksRaces) {
+    shadow = std::make_shared<GlobalShadow>();
+    races = std::make_unique<GridRaces>(*shadow);
+  }
   uint64_t next = 0;
   runClusters(
       [&]() -> std::optional<uint32_t> {
@@ -72,15 +70,25 @@ void Grid::run() {
       [] { return false; });
 }
 
-void Grid::runOnThreads(uint64_t clusters,
-                        const std::function<uint32_t(uint64_t)> &order,
+bool Grid::runOnThreads(uint64_t clusters, const Order &order,
                         unsigned threads) {
+  std::vector<std::unique_ptr<Grid>> parts;
+  if (options.checksRaces)
+    shadow = std::make_shared<GlobalShadow>(&memory);
+  uint64_t most = std::min<uint64_t>(clusters, GlobalShadow::mostWriters);
+  while (parts.size() < std::min<uint64_t>(threads, most)) {
+    auto part = std::make_unique<Grid>(kernel, shape, parameters, memory,
+                                       limits, options);
+    part->isSpeculative = options.checksRaces;
+    if (shadow)
+      part->races = std::make_unique<GridRaces>(*shadow);
+    parts.push_back(std::move(part));
+  }
   // Of several faults the first in order counts, so that it is always the same.
   std::atomic<uint64_t> next = 0, failedAt = clusters;
   std::mutex mutex;
   std::exception_ptr failure;
-  auto work = [&] {
-    Grid part(kernel, shape, parameters, memory, limits, options);
+  auto work = [&](Grid &part) {
     for (uint64_t at; (at = next++) < failedAt;) {
       std::optional<uint32_t> cluster = order(at);
       try {
@@ -88,24 +96,33 @@ void Grid::runOnThreads(uint64_t clusters,
                          [&] { return at > failedAt; });
       } catch (...) {
         std::lock_guard lock(mutex);
+        // Whatever it is, it is looked at again in order.
+        if (part.isSpeculative)
+          failedAt = 0;
         if (at < failedAt) {
           failedAt = at;
           failure = std::current_exception();
         }
       }
     }
-    std::lock_guard lock(mutex);
-    executed += part.executed;
-    lanesExecuted += part.lanesExecuted;
   };
   {
     std::vector<std::jthread> workers;
-    for (unsigned i = 1; i < std::min<uint64_t>(threads, clusters); ++i)
-      workers.emplace_back(work);
-    work();
+    for (size_t i = 1; i < parts.size(); ++i)
+      workers.emplace_back(work, std::ref(*parts[i]));
+    work(*parts[0]);
+  }
+  if (shadow && failedAt < clusters) {
+    shadow->restore();
+    return false;
+  }
+  for (const auto &part : parts) {
+    executed += part->executed;
+    lanesExecuted += part->lanesExecuted;
   }
   if (failure)
     std::rethrow_exception(failure);
+  return true;
 }
 
 void Grid::runClusters(const Next &next,
@@ -146,6 +163,9 @@ void Grid::runClusters(const Next &next,
         running = nullptr;
         window = shape.isCooperative ? window : 1;
       }
+      // It may wait for a block that is to come.
+      if (isSpeculative && executed - progressAt > patienceBesideOthers)
+        throw Suspicion();
       if (executed - progressAt > options.limit)
         throw Fault(FaultKind::LaunchTimeout,
                     "no thread stored anything or came through a barrier for " +
@@ -158,11 +178,6 @@ void Grid::runClusters(const Next &next,
   } catch (const Fault &fault) {
     throw Report(fault.kind, placed(fault));
   }
-}
-
-std::string textOf(const Dimensions &index) {
-  return "(" + std::to_string(index.x) + "," + std::to_string(index.y) + "," +
-         std::to_string(index.z) + ")";
 }
 
 std::string Grid::replay() const {

@@ -4,6 +4,7 @@
 
 #include "tools/ptx-emulator/diag/Fault.h"
 #include "tools/ptx-emulator/exec/AsyncOperations.h"
+#include "tools/ptx-emulator/races/GlobalShadow.h"
 #include "tools/ptx-emulator/exec/Limits.h"
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
 
@@ -33,7 +34,7 @@ struct Options {
   /// Accesses to shared and global memory that nothing orders are faults.
   bool checksRaces = true;
   /// Threads of the host; 0: as many as there are processors. Blocks run on
-  /// several where no race is looked for and their order does not matter.
+  /// several where their order does not matter.
   unsigned threads = 0;
   /// Takes reports of such reads, which then do not stop the kernel; each byte
   /// is reported once. Null: they stop it.
@@ -42,9 +43,6 @@ struct Options {
   std::function<void(std::string_view)> print;
 };
 
-/// "(0,1,0)".
-std::string textOf(const Dimensions &index);
-
 class Grid {
 public:
   /// `parameters`: the bytes of the entry's, as Kernel::parameterOffsets says.
@@ -52,10 +50,6 @@ public:
        std::span<const uint8_t> parameters, DeviceMemory &memory,
        const DeviceLimits &limits, const Options &options);
   ~Grid();
-
-  /// Where the block of a rank in a cluster is; clusters are numbered x first,
-  /// and so are ranks.
-  Dimensions indexOf(uint32_t cluster, uint32_t rank) const;
 
   /// Gives a fault that does not stop the kernel to Options::warn.
   void warn(const Fault &fault) const;
@@ -79,6 +73,8 @@ public:
   std::mt19937_64 random;
   /// Null: races are not looked for.
   std::unique_ptr<GridRaces> races;
+  /// Who touched what; null before run(), and where races are not looked for.
+  std::shared_ptr<GlobalShadow> shadow;
   /// The warp that executes, for reports.
   Warp *running = nullptr;
 
@@ -87,15 +83,20 @@ private:
   /// gives none or `isStopped`. Throws Report.
   using Next = std::function<std::optional<uint32_t>()>;
   void runClusters(const Next &next, const std::function<bool()> &isStopped);
-  void runOnThreads(uint64_t clusters,
-                    const std::function<uint32_t(uint64_t)> &order,
-                    unsigned threads);
+  /// The order of clusters: the i-th that begins.
+  using Order = std::function<uint32_t(uint64_t)>;
+  void runInOrder(uint64_t clusters, const Order &order);
+  /// False: races are looked for, and there is something to report, which
+  /// runInOrder() does. Memory is as before then.
+  bool runOnThreads(uint64_t clusters, const Order &order, unsigned threads);
   /// A fault and where the warp that executes is.
   std::string placed(const Fault &fault) const;
   [[noreturn]] void reportDeadlock() const;
   /// How to get the same report again.
   std::string replay() const;
 
+  /// It executes clusters beside other threads, and looks for races.
+  bool isSpeculative = false;
   std::vector<std::unique_ptr<Cluster>> resident;
   /// What a launch without end is known by: `executed` at the last progress.
   uint64_t progressAt = 0;

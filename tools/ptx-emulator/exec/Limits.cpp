@@ -5,6 +5,19 @@
 
 namespace ptx {
 
+Dimensions indexOf(const LaunchShape &shape, uint32_t cluster, uint32_t rank) {
+  const Dimensions &size = shape.cluster;
+  uint32_t x = shape.grid.x / size.x, y = shape.grid.y / size.y;
+  return {cluster % x * size.x + rank % size.x,
+          cluster / x % y * size.y + rank / size.x % size.y,
+          cluster / x / y * size.z + rank / size.x / size.y};
+}
+
+std::string textOf(const Dimensions &index) {
+  return "(" + std::to_string(index.x) + "," + std::to_string(index.y) + "," +
+         std::to_string(index.z) + ")";
+}
+
 DeviceLimits limitsOf(unsigned architecture) {
   if (architecture >= 90)
     return {132, 2048, 1024, 16, 233472, 232448};

@@ -22,6 +22,10 @@ struct LaunchShape {
   bool allowsLargeClusters = false;
 };
 
+/// Where the block of a rank in a cluster is; clusters are numbered x first,
+/// and so are ranks.
+Dimensions indexOf(const LaunchShape &shape, uint32_t cluster, uint32_t rank);
+
 struct DeviceLimits {
   uint32_t multiprocessors;
   uint32_t threadsPerMultiprocessor, threadsPerBlock;
@@ -62,6 +66,9 @@ struct Refusal {
 /// What is wrong with a launch.
 Refusal refusalOf(const Kernel &kernel, const LaunchShape &shape,
                   const DeviceLimits &limits);
+
+/// "(0,1,0)".
+std::string textOf(const Dimensions &index);
 
 } // namespace ptx
 

@@ -99,6 +99,21 @@ Allocation *DeviceMemory::find(uint64_t address, uint64_t bytes) {
   return isInside && !each.isFreed ? &each : nullptr;
 }
 
+void DeviceMemory::forParts(
+    uint64_t address, uint64_t bytes,
+    const std::function<void(Allocation &, uint64_t, uint64_t)> &visit) {
+  auto next = allocations.upper_bound(address);
+  if (next != allocations.begin())
+    --next;
+  for (; next != allocations.end() && next->first < address + bytes; ++next) {
+    Allocation &each = next->second;
+    uint64_t begin = std::max(address, each.base),
+             end = std::min(address + bytes, each.base + each.size);
+    if (begin < end && !each.isFreed)
+      visit(each, begin - each.base, end - begin);
+  }
+}
+
 bool DeviceMemory::overlaps(uint64_t address, uint64_t bytes) const {
   // Those that are not freed are apart from each other.
   auto next = allocations.lower_bound(address);

@@ -8,6 +8,7 @@
 #define TOOLS_PTX_EMULATOR_MEM_DEVICEMEMORY_H
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -69,6 +70,11 @@ public:
 
   /// The allocation that holds `bytes` bytes from `address` on; null: none.
   Allocation *find(uint64_t address, uint64_t bytes);
+  /// Calls visit(allocation, offset, bytes) for each part of an allocation that
+  /// is among these bytes.
+  void forParts(uint64_t address, uint64_t bytes,
+                const std::function<void(Allocation &, uint64_t offset,
+                                         uint64_t bytes)> &visit);
   /// Whether an allocation that is not freed has one of these bytes.
   bool overlaps(uint64_t address, uint64_t bytes) const;
   /// For reports: what is at or near an address.

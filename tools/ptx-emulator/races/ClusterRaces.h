@@ -15,9 +15,11 @@ namespace ptx {
 /// What releases left at an address, by the cluster that they were of.
 using Messages = std::map<uint32_t, std::shared_ptr<const Message>>;
 
-/// Of a launch.
+/// Of a launch, or of a thread of the host that executes a part of it.
 struct GridRaces {
-  GlobalShadow shadow;
+  explicit GridRaces(GlobalShadow &shadow) : writer(shadow) {}
+
+  ShadowWriter writer;
   std::unordered_map<uint64_t, Messages> messages; // by generic address
 };
 
