@@ -158,8 +158,17 @@ void Driver::execute(Stream &stream, const Operation &operation) {
   Context &context = *stream.context;
   if (context.error)
     throw Failure{context.error, ""};
+  // The legacy stream waits for the others, which wait for it.
+  if (&stream == context.legacy.get()) {
+    for (const auto &each : allStreams())
+      if (each->context == &context && each->isBlocking &&
+          each.get() != &stream)
+        each->dependencies = nullptr;
+  } else if (stream.isBlocking) {
+    context.legacy->dependencies = nullptr;
+  }
   try {
-    cuda::execute(*this, context, operation);
+    cuda::execute(*this, operation, stream.dependencies);
   } catch (const ptx::Report &report) {
     poison(context, CUresult(report.kind), report.what());
     throw Failure{context.error, ""};
@@ -233,6 +242,7 @@ void Driver::finish(Context &context) {
     if (stream->context == &context) {
       std::shared_ptr<Token> last = stream->last;
       runUntil(*last);
+      stream->dependencies = nullptr;
     }
 }
 

@@ -69,6 +69,8 @@ struct Stream {
   bool isBlocking = true;
   std::deque<Work> queue;
   std::shared_ptr<Token> last = std::make_shared<Token>(Token{true});
+  /// Of a launch that may begin before the one before has ended; null: none.
+  std::shared_ptr<ptx::Dependencies> dependencies;
   std::shared_ptr<Capture> capture;
   /// Of a capture: the nodes that the next one follows.
   std::vector<CUgraphNode> tail;

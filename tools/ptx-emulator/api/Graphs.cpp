@@ -193,8 +193,10 @@ cuGraphExecKernelNodeSetParams_v2(CUgraphExec handle, CUgraphNode node,
       refuse("the node is no kernel");
     // Launches that are queued keep what they were given.
     auto changed = std::make_shared<Node>(**found);
-    changed->operation =
+    Launch made =
         makeLaunch(driver, context, *kernel, before->shape.isCooperative);
+    made.isProgrammatic = before->isProgrammatic;
+    changed->operation = std::move(made);
     *found = changed;
   });
 }

@@ -150,10 +150,13 @@ static void run(Driver &driver, const Fill &fill) {
   }
 }
 
-static void run(Driver &driver, const Launch &launch) {
+static void run(Driver &driver, const Launch &launch,
+                std::shared_ptr<ptx::Dependencies> &dependencies) {
   checkOne(driver, launch);
   ptx::Grid grid(*launch.kernel, launch.shape, launch.parameters, driver.memory,
                  driver.limits, driver.settings.options);
+  if (launch.isProgrammatic && dependencies)
+    grid.dependencies = std::move(dependencies);
   struct Count {
     Driver &driver;
     ptx::Grid &grid;
@@ -163,12 +166,14 @@ static void run(Driver &driver, const Launch &launch) {
     }
   } count{driver, grid};
   grid.run();
+  dependencies = grid.dependencies->ofNext(
+      {launch.module, launch.kernel, launch.shape, grid.shadow});
 }
 
 /// Nodes in an order in which each comes after what it follows, and else by
 /// chance.
-static void run(Driver &driver, Context &context, const GraphRun &graph) {
-  std::set<CUgraphNode> done;
+static void run(Driver &driver, const GraphRun &graph) {
+  std::map<CUgraphNode, std::shared_ptr<ptx::Dependencies>> done;
   std::vector<std::shared_ptr<const Node>> left = graph.nodes;
   auto isReady = [&](const std::shared_ptr<const Node> &node) {
     return std::ranges::all_of(
@@ -181,24 +186,30 @@ static void run(Driver &driver, Context &context, const GraphRun &graph) {
         left.begin() + int64_t(driver.random() % uint64_t(end - left.begin()));
     std::shared_ptr<const Node> node = *next;
     left.erase(next);
-    execute(driver, context, node->operation);
-    done.insert(node->handle);
+    std::shared_ptr<ptx::Dependencies> dependencies;
+    if (node->after.size() == 1)
+      dependencies = done.at(node->after[0]);
+    execute(driver, node->operation, dependencies);
+    done[node->handle] = std::move(dependencies);
   }
 }
 
-void execute(Driver &driver, Context &context, const Operation &operation) {
+void execute(Driver &driver, const Operation &operation,
+             std::shared_ptr<ptx::Dependencies> &dependencies) {
+  if (const Launch *launch = std::get_if<Launch>(&operation))
+    return run(driver, *launch, dependencies);
+  dependencies = nullptr;
   std::visit(
-      Overloaded{[](const Nothing &) {},
+      Overloaded{[](const auto &) {}, // Nothing, and Launch
                  [&](const Copy &each) { run(driver, each); },
                  [&](const Fill &each) { run(driver, each); },
-                 [&](const Launch &each) { run(driver, each); },
                  [](const HostCall &each) { each.function(each.argument); },
                  [&](const Free &each) { driver.memory.free(each.address); },
                  [&](const Record &each) {
                    each.record->isDone = true;
                    each.record->time = driver.executed;
                  },
-                 [&](const GraphRun &each) { run(driver, context, each); }},
+                 [&](const GraphRun &each) { run(driver, each); }},
       operation);
 }
 

@@ -3,7 +3,7 @@
 #define TOOLS_PTX_EMULATOR_API_OPERATION_H
 
 #include "tools/ptx-emulator/api/Handles.h"
-#include "tools/ptx-emulator/exec/Limits.h"
+#include "tools/ptx-emulator/exec/Dependencies.h"
 
 #include <variant>
 #include <vector>
@@ -42,6 +42,8 @@ struct Launch {
   const ptx::Kernel *kernel;
   ptx::LaunchShape shape;
   std::vector<uint8_t> parameters;
+  /// It may begin before the launch before it has ended (PDL).
+  bool isProgrammatic = false;
 };
 
 struct HostCall {
@@ -84,8 +86,10 @@ struct Node {
 
 /// Throws Failure for what cannot be executed: memory that is not allocated.
 void check(Driver &driver, const Operation &operation);
-/// Executes it. Throws ptx::Report for what a kernel did, and Failure.
-void execute(Driver &driver, Context &context, const Operation &operation);
+/// Executes it behind what has the dependencies, which become those of what
+/// comes next. Throws ptx::Report for what a kernel did, and Failure.
+void execute(Driver &driver, const Operation &operation,
+             std::shared_ptr<ptx::Dependencies> &dependencies);
 
 } // namespace cuda
 

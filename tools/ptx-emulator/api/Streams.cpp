@@ -64,6 +64,7 @@ CUresult cuStreamSynchronize(CUstream handle) {
     std::shared_ptr<Stream> stream = driver.stream(context, handle);
     driver.forbidCapture(*stream, "cuStreamSynchronize");
     wait(driver, stream->last, context);
+    stream->dependencies = nullptr;
   });
 }
 
@@ -72,6 +73,7 @@ CUresult cuStreamQuery(CUstream handle) {
     std::shared_ptr<Stream> stream = driver.stream(context, handle);
     driver.forbidCapture(*stream, "cuStreamQuery");
     query(driver, stream->last, context);
+    stream->dependencies = nullptr;
   });
 }
 

@@ -227,6 +227,7 @@ static Fault race(Warp &warp, const Conflict &conflict, bool writes,
 static void order(Warp &warp, const Cell &cell, uint64_t address,
                   unsigned bytes, unsigned lane, const Use &use) {
   ClusterRaces &races = *warp.block.cluster.races;
+  const Dependencies &dependencies = *warp.block.grid.dependencies;
   bool isShared = cell.space == Space::Shared;
   Touch touch = {.warp = warp.numberInCluster,
                  .lane = lane,
@@ -242,6 +243,8 @@ static void order(Warp &warp, const Cell &cell, uint64_t address,
       touch.bytes = uint8_t(touch.bytes << (at - word)) & 15;
     if (word + 4 > end)
       touch.bytes &= uint8_t(15 >> (word + 4 - end));
+    if (!isShared && dependencies.areAny())
+      dependencies.check(warp, word, touch);
     std::optional<Conflict> conflict =
         isShared ? cell.block->shadow->touch(word / 4, touch, races.clocks)
                  : races.grid.writer.touch(word, touch, use.isBlockScope,

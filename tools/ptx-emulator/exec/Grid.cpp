@@ -79,6 +79,7 @@ bool Grid::runOnThreads(uint64_t clusters, const Order &order,
   while (parts.size() < std::min<uint64_t>(threads, most)) {
     auto part = std::make_unique<Grid>(kernel, shape, parameters, memory,
                                        limits, options);
+    part->dependencies = dependencies;
     part->isSpeculative = options.checksRaces;
     if (shadow)
       part->races = std::make_unique<GridRaces>(*shadow);

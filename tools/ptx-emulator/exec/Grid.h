@@ -4,7 +4,7 @@
 
 #include "tools/ptx-emulator/diag/Fault.h"
 #include "tools/ptx-emulator/exec/AsyncOperations.h"
-#include "tools/ptx-emulator/races/GlobalShadow.h"
+#include "tools/ptx-emulator/exec/Dependencies.h"
 #include "tools/ptx-emulator/exec/Limits.h"
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
 
@@ -75,6 +75,8 @@ public:
   std::unique_ptr<GridRaces> races;
   /// Who touched what; null before run(), and where races are not looked for.
   std::shared_ptr<GlobalShadow> shadow;
+  /// On launches before.
+  std::shared_ptr<Dependencies> dependencies = std::make_shared<Dependencies>();
   /// The warp that executes, for reports.
   Warp *running = nullptr;
 

@@ -50,6 +50,25 @@ static Conflict conflictWith(const auto &event, unsigned lane, bool wrote) {
   return {event.cluster, event.warp, lane, event.pc, wrote};
 }
 
+std::optional<Conflict> GlobalShadow::conflict(uint64_t address, uint8_t bytes,
+                                               bool writes,
+                                               bool isStrong) const {
+  auto page = pages.find(address / pageBytes);
+  if (page == pages.end())
+    return std::nullopt;
+  const Word &word = page->second->words[address % pageBytes / 4];
+  auto state = std::bit_cast<State>(word.state);
+  // Where one of several events had the byte the last one stands for all.
+  if (state.everWritten & bytes && !(isStrong && event(word.write).isStrong))
+    return conflictWith(event(word.write), state.writeLane, true);
+  if (!writes || !(state.everRead & bytes))
+    return std::nullopt;
+  if (word.read)
+    return conflictWith(event(word.read), state.readLane, false);
+  // Who read it wrote it, too.
+  return conflictWith(event(word.write), state.writeLane, true);
+}
+
 //===-- Writers -----------------------------------------------------------===//
 
 ShadowWriter::ShadowWriter(GlobalShadow &shadow)

@@ -37,6 +37,11 @@ public:
   /// `memory`: what is touched; null: clusters do not run side by side.
   explicit GlobalShadow(DeviceMemory *memory = nullptr) : memory(memory) {}
 
+  /// An access of the launch that has one of the bytes of the word at an
+  /// address and that one by somebody else, who `writes` or reads, is in
+  /// conflict with.
+  std::optional<Conflict> conflict(uint64_t address, uint8_t bytes, bool writes,
+                                   bool isStrong) const;
   /// Gives memory back what it had before the launch.
   void restore();
 

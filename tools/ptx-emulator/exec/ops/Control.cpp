@@ -63,10 +63,17 @@ Selection select_setmaxnreg(const Modifiers &m) {
       .control();
 }
 
-/// Grids run after each other here: the one before has completed, and the one
-/// behind begins when this one has.
-Selection select_griddepcontrol(const Modifiers &) {
-  return {[](Warp &, const Step &) {}, {Type::b32}};
+/// Grids run after each other here; what another order would do is found by
+/// what they touch.
+Selection select_griddepcontrol(const Modifiers &m) {
+  return {
+      m.has("wait")
+          ? [](Warp &warp,
+               const Step &) { warp.block.grid.dependencies->wait(warp); }
+          : [](Warp &warp,
+               const Step
+                   &) { warp.block.grid.dependencies->launchDependents(warp); },
+      {Type::b32}};
 }
 
 /// Lets others run.
