@@ -21,7 +21,7 @@ llvm_config.add_tool_substitutions(["FileCheck", "not", "count", "split-file"], 
 bin_dir = os.path.join(config.ds_binary_dir, "bin")
 llvm_config.add_tool_substitutions(
     # Not behind "=": --emit=ds-opt names a stage, not the tool.
-    [ToolSubst(t, pre=r".-^/\<=", unresolved="ignore") for t in ("ds-opt", "ds-compile", "ds-run", "ds-info", "ds-bench", "ds-lsp-server", "ds-ptx-run", "embed-c")], bin_dir)
+    [ToolSubst(t, pre=r".-^/\<=", unresolved="ignore") for t in ("ds-opt", "ds-compile", "ds-run", "ds-info", "ds-bench", "ds-lsp-server", "ds-ptx-run", "ds-ptx-coverage", "embed-c")], bin_dir)
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%models", os.path.join(config.ds_binary_dir, "test", "models")))
 config.substitutions.append(("%runtime", os.path.join(config.ds_binary_dir, "lib", "libds_runtime.so")))
@@ -29,6 +29,8 @@ config.substitutions.append(("%emulator", os.path.join(config.ds_binary_dir, "li
 config.substitutions.append(("%examples", os.path.join(config.ds_source_dir, "examples")))
 config.substitutions.append(("%docs", os.path.join(config.ds_source_dir, "docs")))
 config.substitutions.append(("%e2e", os.path.join(config.ds_source_dir, "test", "e2e")))
+if "DS_EMU_COVERAGE" in os.environ:
+    config.environment["DS_EMU_COVERAGE"] = os.environ["DS_EMU_COVERAGE"]
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
 # CUB comes with the toolkit, beside the compiler.

@@ -193,6 +193,12 @@ int main(int argc, char **argv) {
       ->type_name("N");
   app.add_flag("--speed", command.launch.printsSpeed,
                "say how many instructions were executed, and how fast");
+  app.add_option("--coverage", command.launch.options.coverage,
+                 "add a line of JSON to this file: which instructions were "
+                 "executed, and the lines of those that were not "
+                 "(ds-ptx-coverage reads it)")
+      ->type_name("FILE")
+      ->envname("DS_EMU_COVERAGE");
   bool allowsUndefined = false;
   app.add_flag("--allow-undefined", allowsUndefined,
                "do not stop at reads of memory that nobody wrote");

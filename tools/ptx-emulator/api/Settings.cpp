@@ -58,6 +58,8 @@ Settings readSettings() {
   options.limit = number("DS_EMU_LIMIT", options.limit, 1, any);
   options.asynchrony =
       ptx::Asynchrony(choice("DS_EMU_ASYNC", {"early", "late", "random"}));
+  if (const char *coverage = std::getenv("DS_EMU_COVERAGE"))
+    options.coverage = coverage;
   options.checksRaces = choice("DS_EMU_RACE", {"1", "0"}) == 0;
   if (choice("DS_EMU_UNINIT", {"error", "warn"}) == 1)
     options.warn = [](const std::string &report) {

@@ -83,13 +83,6 @@ Ref FunctionDecoder::newRows(uint32_t count) {
   return {Ref::Frame, code.rows - count};
 }
 
-static std::string textOf(const Instruction &instruction) {
-  std::string text(instruction.form->opcode);
-  for (const std::string &each : instruction.modifiers)
-    text += "." + each;
-  return text;
-}
-
 /// Whether other blocks may see when it is executed (Kernel::ordersBlocks).
 static bool isSeenByOthers(const Instruction &instruction) {
   Modifiers m(instruction.modifiers);
@@ -115,7 +108,7 @@ void FunctionDecoder::instruction(const Instruction &instruction) {
   pcs.push_back(uint32_t(kernel.steps.size()));
   prototype = {};
   prototype.line = instruction.line;
-  prototype.place = instruction.place;
+  prototype.source = &instruction;
   if (instruction.guard >= 0)
     prototype.guard = {registers[size_t(instruction.guard)],
                        instruction.isGuardNegated};

@@ -45,6 +45,19 @@ static std::function<uint32_t(uint64_t)> orderOf(uint64_t clusters,
 }
 
 void Grid::run() {
+  if (options.coverage.empty())
+    return runAll();
+  coverage = std::make_shared<Coverage>(kernel);
+  try {
+    runAll();
+  } catch (const Report &) {
+    coverage->appendTo(options.coverage);
+    throw;
+  }
+  coverage->appendTo(options.coverage);
+}
+
+void Grid::runAll() {
   uint64_t clusters = shape.grid.count() / shape.cluster.count();
   Order order = orderOf(clusters, options.seed);
   unsigned threads =
@@ -80,6 +93,7 @@ bool Grid::runOnThreads(uint64_t clusters, const Order &order,
     auto part = std::make_unique<Grid>(kernel, shape, parameters, memory,
                                        limits, options);
     part->dependencies = dependencies;
+    part->coverage = coverage;
     part->isSpeculative = options.checksRaces;
     if (shadow)
       part->races = std::make_unique<GridRaces>(*shadow);
@@ -204,7 +218,8 @@ std::string Grid::placed(const Fault &fault) const {
   if (lane >= 0)
     text += " lane " + std::to_string(lane);
   text += ", " + kernel.lineAt(pc);
-  const SourcePlace &place = kernel.steps[pc].place;
+  const Instruction *source = kernel.steps[pc].source;
+  SourcePlace place = source ? source->place : SourcePlace();
   if (place.file && place.file < kernel.module->files.size())
     text += "  (source: " + kernel.module->files[place.file] + ":" +
             std::to_string(place.line) + ":" + std::to_string(place.column) +

@@ -4,6 +4,7 @@
 
 #include "tools/ptx-emulator/diag/Fault.h"
 #include "tools/ptx-emulator/exec/AsyncOperations.h"
+#include "tools/ptx-emulator/exec/Coverage.h"
 #include "tools/ptx-emulator/exec/Dependencies.h"
 #include "tools/ptx-emulator/exec/Limits.h"
 #include "tools/ptx-emulator/mem/DeviceMemory.h"
@@ -36,6 +37,9 @@ struct Options {
   /// Threads of the host; 0: as many as there are processors. Blocks run on
   /// several where their order does not matter.
   unsigned threads = 0;
+  /// A file that each launch adds to what it executed (Coverage.h); empty:
+  /// none.
+  std::string coverage;
   /// Takes reports of such reads, which then do not stop the kernel; each byte
   /// is reported once. Null: they stop it.
   std::function<void(const std::string &)> warn;
@@ -57,7 +61,8 @@ public:
   /// A thread got further: it stored something, or came through a barrier.
   void noteProgress() { progressAt = executed; }
 
-  /// Executes all blocks. Throws Report for what stops the kernel.
+  /// Executes all blocks. Throws Report for what stops the kernel, and
+  /// std::runtime_error if Options::coverage cannot be written.
   void run();
 
   const Kernel &kernel;
@@ -75,12 +80,15 @@ public:
   std::unique_ptr<GridRaces> races;
   /// Who touched what; null before run(), and where races are not looked for.
   std::shared_ptr<GlobalShadow> shadow;
+  /// Null: nobody asks for it.
+  std::shared_ptr<Coverage> coverage;
   /// On launches before.
   std::shared_ptr<Dependencies> dependencies = std::make_shared<Dependencies>();
   /// The warp that executes, for reports.
   Warp *running = nullptr;
 
 private:
+  void runAll();
   /// Executes the clusters that `next` gives, one after the other, until it
   /// gives none or `isStopped`. Throws Report.
   using Next = std::function<std::optional<uint32_t>()>;

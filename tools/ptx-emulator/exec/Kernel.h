@@ -93,7 +93,8 @@ struct Step {
   /// While it is decoded: target is the index of an instruction.
   bool hasLabel = false;
   int line = 0;
-  SourcePlace place;
+  /// Null: the end of a function.
+  const Instruction *source = nullptr;
 };
 
 /// A decoded function.

@@ -78,6 +78,7 @@ bool Warp::canRun() const {
 
 uint64_t Warp::run(uint64_t budget) {
   uint64_t done = 0, lanes = 0;
+  Coverage *coverage = block.grid.coverage.get();
   while (done < budget && choose()) {
     mustChoose = false;
     do {
@@ -86,6 +87,8 @@ uint64_t Warp::run(uint64_t budget) {
       const Step &step = kernel.steps[pc];
       active = group.lanes & predicate(step.guard);
       lanes += uint64_t(std::popcount(active));
+      if (coverage && active)
+        coverage->mark(pc);
       if (products && products->isBusy())
         products->check(step);
       if (step.isControl) {

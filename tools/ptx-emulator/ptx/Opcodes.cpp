@@ -15,6 +15,13 @@ static constexpr Form table[] = {
 
 std::span<const Form> forms() { return table; }
 
+std::string textOf(const Instruction &instruction) {
+  std::string text(instruction.form->opcode);
+  for (const std::string &each : instruction.modifiers)
+    text += "." + each;
+  return text;
+}
+
 /// Cuts the part up to `separator` off `text`.
 static std::string_view cut(std::string_view &text, char separator) {
   size_t end = text.find(separator);

@@ -24,6 +24,9 @@ struct Form {
 /// All of them, those of one opcode beside each other.
 std::span<const Form> forms();
 
+/// Opcode and modifiers: "add.sat.s32".
+std::string textOf(const Instruction &instruction);
+
 /// The form that the instruction `opcode` with these modifiers and operands has
 /// in `module`. Throws Error with `line`: an unknown opcode, modifiers or
 /// operands that none of its forms has, a form of a newer target or version.

@@ -50,6 +50,8 @@ void setVariables(const Module &module, const Options &options) {
   set("DS_EMU_ASYNC", modes[size_t(options.asynchrony)]);
   set("DS_EMU_RACE", options.checksRaces ? "1" : "0");
   set("DS_EMU_UNINIT", options.checksDefined ? "error" : "warn");
+  if (!options.coverage.empty())
+    set("DS_EMU_COVERAGE", options.coverage);
 }
 
 class DriverMachine : public Machine {
