@@ -3,6 +3,7 @@
 #include "tools/ptx-emulator/exec/Decoder.h"
 #include "tools/ptx-emulator/ptx/Parser.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ptx {
@@ -26,7 +27,7 @@ LoadedModule::LoadedModule(std::string_view source, DeviceMemory &memory)
     // What has no initial value is zero.
     std::memset(allocation.data, 0, each.size());
     std::memset(allocation.defined, written, each.size());
-    std::memcpy(allocation.data, each.bytes.data(), each.bytes.size());
+    std::ranges::copy(each.bytes, allocation.data);
   }
   for (size_t i = 0; i < parsed.variables.size(); ++i)
     for (const Relocation &each : parsed.variables[i].relocations) {
