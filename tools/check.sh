@@ -115,16 +115,16 @@ script properties-latent "$python" test/properties/run_properties.py "$bin/ds-co
 if [ "$preset" = release ]; then
   say "Fuzzing the readers, briefly"
   configure fuzz
-  build fuzz fuzz-safetensors fuzz-tokenizer fuzz-ptx fuzz-importer fuzz-checkpoint
-  for target in safetensors tokenizer ptx importer checkpoint; do
+  build fuzz fuzz-safetensors fuzz-tokenizer fuzz-ptx fuzz-ptx-run fuzz-importer fuzz-checkpoint
+  for target in safetensors tokenizer ptx ptx-run importer checkpoint; do
     # What is found grows a corpus of this build; the committed one is the seed.
     mkdir -p "build/fuzz/corpus/$target"
-    more=()
-    if [ "$target" = ptx ]; then
-      more=(test/ptx-emulator/{exec,gemm,kernels} examples/ptx-race)
-    fi
-    if "build/fuzz/bin/fuzz-$target" -runs=20000 -max_total_time=30 "-artifact_prefix=$logs/" \
-         "build/fuzz/corpus/$target" "test/fuzz/corpus/$target" "${more[@]}" > "$logs/fuzz-$target.log" 2>&1; then
+    seeds=("test/fuzz/corpus/${target%-run}")
+    case $target in
+      ptx*) seeds+=(test/ptx-emulator/{exec,gemm,kernels,negative,parser} examples/ptx-race) ;;
+    esac
+    if "build/fuzz/bin/fuzz-$target" -runs=20000 -max_total_time=30 -timeout=60 "-artifact_prefix=$logs/" \
+         "build/fuzz/corpus/$target" "${seeds[@]}" > "$logs/fuzz-$target.log" 2>&1; then
       count "fuzz-$target" 1 0
     else
       tail -30 "$logs/fuzz-$target.log"

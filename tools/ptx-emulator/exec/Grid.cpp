@@ -185,6 +185,9 @@ void Grid::runClusters(const Next &next,
         throw Fault(FaultKind::LaunchTimeout,
                     "no thread stored anything or came through a barrier for " +
                         std::to_string(options.limit) + " instructions");
+      if (executed > options.mostExecuted)
+        throw Fault(FaultKind::LaunchTimeout,
+                    std::to_string(executed) + " instructions were executed");
       if (executed - std::max(progressAt, admittedAt) > patience) {
         window = std::max(window, resident.size() + 1);
         admittedAt = executed;

@@ -30,6 +30,8 @@ struct Options {
   Asynchrony asynchrony = Asynchrony::Early;
   /// Instructions of warps without progress until a launch is given up.
   uint64_t limit = 100'000'000;
+  /// The same in all, with progress or without.
+  uint64_t mostExecuted = ~uint64_t(0);
   /// Reading bytes that nobody wrote is a fault.
   bool checksDefined = true;
   /// Accesses to shared and global memory that nothing orders are faults.
