@@ -11,8 +11,9 @@ class Groups : public Kernels {
 protected:
   void SetUp() override { open("groups.ptx"); }
 };
+INSTANTIATE_TEST_SUITE_P(Seeds, Groups, ::testing::ValuesIn(seeds()), nameOf);
 
-TEST_F(Groups, Peers) {
+TEST_P(Groups, Peers) {
   std::vector<uint32_t> x = randomWords(64, 1), counts(64), firsts(64);
   for (uint32_t &each : x)
     each %= 7;
@@ -27,7 +28,7 @@ TEST_F(Groups, Peers) {
   EXPECT_EQ(read<uint32_t>(first, 64), firsts);
 }
 
-TEST_F(Groups, Reductions) {
+TEST_P(Groups, Reductions) {
   std::vector<uint32_t> x = randomWords(128, 2), expected;
   for (size_t warp = 0; warp < 4; ++warp) {
     uint32_t total = 0, all = 0;
@@ -47,7 +48,7 @@ TEST_F(Groups, Reductions) {
   EXPECT_EQ(read<uint32_t>(out, 16), expected);
 }
 
-TEST_F(Groups, Bits) {
+TEST_P(Groups, Bits) {
   std::vector<uint32_t> x = randomWords(64, 3), expected(64);
   for (size_t block = 0; block < 64; block += 32)
     for (size_t row = 0; row < 32; ++row)
@@ -58,7 +59,7 @@ TEST_F(Groups, Bits) {
   EXPECT_EQ(read<uint32_t>(out, 64), expected);
 }
 
-TEST_F(Groups, Stencil) {
+TEST_P(Groups, Stencil) {
   constexpr int32_t n = 300;
   std::vector<uint32_t> x = randomWords(n, 4), expected;
   for (int32_t i = 0; i < n; ++i) {
@@ -74,7 +75,7 @@ TEST_F(Groups, Stencil) {
   EXPECT_EQ(read<uint32_t>(out, n), expected);
 }
 
-TEST_F(Groups, Gather) {
+TEST_P(Groups, Gather) {
   constexpr uint32_t width = 40; // of four words
   constexpr int64_t rows = 9;
   std::vector<uint32_t> table = randomWords(rows * width * 4, 5), expected;
@@ -88,7 +89,7 @@ TEST_F(Groups, Gather) {
   EXPECT_EQ(read<uint32_t>(out, expected.size()), expected);
 }
 
-TEST_F(Groups, Search) {
+TEST_P(Groups, Search) {
   std::vector<double> list, numbers;
   for (uint32_t each : randomWords(77, 6))
     list.push_back(each % 200);
@@ -112,7 +113,7 @@ std::vector<uint64_t> randomLongs(size_t count, uint32_t seed) {
   return result;
 }
 
-TEST_F(Groups, Power) {
+TEST_P(Groups, Power) {
   constexpr uint64_t m = 0x7fffffffffffffe7, e = 0x12345;
   std::vector<uint64_t> a = randomLongs(32, 8), expected;
   for (uint64_t each : a) {
@@ -130,7 +131,7 @@ TEST_F(Groups, Power) {
   EXPECT_EQ(read<uint64_t>(out, 32), expected);
 }
 
-TEST_F(Groups, Wide) {
+TEST_P(Groups, Wide) {
   std::vector<uint64_t> a = randomLongs(32, 9), b = randomLongs(32, 10), low,
                         high;
   a[0] = b[0] = ~uint64_t(0);
@@ -146,7 +147,7 @@ TEST_F(Groups, Wide) {
   EXPECT_EQ(read<uint64_t>(highs, 32), high);
 }
 
-TEST_F(Groups, Walk) {
+TEST_P(Groups, Walk) {
   std::vector<uint32_t> expected;
   constexpr uint32_t steps = 50;
   for (uint32_t i = 0; i < 96; ++i) {

@@ -12,6 +12,7 @@ namespace kernels {
 namespace {
 struct Calls {
 #define DS_CUDA_CALL(name, need, parameters) CUresult(*name) parameters;
+#define DS_EMU_CALL(name, parameters) CUresult(*name) parameters;
 #include "tools/ptx-emulator/api/table.def"
 };
 } // namespace
@@ -29,6 +30,7 @@ static const Calls &calls() {
 #define DS_CUDA_CALL(name, need, parameters)                                   \
   result.name =                                                                \
       reinterpret_cast<decltype(result.name)>(::dlsym(library, #name));
+#define DS_EMU_CALL(name, parameters) DS_CUDA_CALL(name, Optional, parameters)
 #include "tools/ptx-emulator/api/table.def"
     return result;
   }();
@@ -37,7 +39,32 @@ static const Calls &calls() {
 
 #define EXPECT_OK(call) EXPECT_EQ(call, ::cuda::CUDA_SUCCESS)
 
+std::vector<Order> seeds() {
+  return {{0, "early"}, {1, "early"}, {2, "early"}, {3, "early"}};
+}
+
+std::vector<Order> seedsAndModes() {
+  std::vector<Order> result;
+  for (const char *mode : {"early", "late", "random"})
+    for (unsigned seed = 0; seed < 4; ++seed)
+      result.push_back({seed, mode});
+  return result;
+}
+
+std::ostream &operator<<(std::ostream &stream, const Order &order) {
+  return stream << order.asynchrony << order.seed;
+}
+
+std::string nameOf(const ::testing::TestParamInfo<Order> &info) {
+  return ::testing::PrintToString(info.param);
+}
+
 void Kernels::open(const char *file) {
+  // Only the emulator has orders; it reads them when it starts.
+  ::setenv("DS_EMU_SEED", std::to_string(GetParam().seed).c_str(), 1);
+  ::setenv("DS_EMU_ASYNC", GetParam().asynchrony, 1);
+  if (calls().dsEmuReset)
+    EXPECT_OK(calls().dsEmuReset());
   std::ifstream stream(std::string(DS_KERNELS "/") + file);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   ASSERT_FALSE(text.empty()) << file;
@@ -58,18 +85,41 @@ CUdeviceptr Kernels::allocate(const void *bytes, size_t count) {
   return result;
 }
 
+CUdeviceptr Kernels::map(CUdeviceptr base, CUtensorMapDataType type,
+                         unsigned elementBytes, std::vector<uint64_t> sizes,
+                         std::vector<uint32_t> box,
+                         CUtensorMapSwizzle swizzle) {
+  std::vector<uint64_t> strides;
+  uint64_t stride = elementBytes;
+  for (uint64_t each : sizes)
+    strides.push_back(stride *= each);
+  std::vector<uint32_t> steps(sizes.size(), 1);
+  CUtensorMap result = {};
+  EXPECT_OK(calls().cuTensorMapEncodeTiled(
+      &result, type, unsigned(sizes.size()), reinterpret_cast<void *>(base),
+      sizes.data(), strides.data(), box.data(), steps.data(),
+      CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_NONE,
+      CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
+  return allocate(&result, sizeof result);
+}
+
 void Kernels::launch(const char *entry, const Shape &shape, void **parameters) {
   CUfunction function = nullptr;
   ASSERT_EQ(calls().cuModuleGetFunction(&function, module, entry),
             CUDA_SUCCESS);
+  // What is more must be asked for.
+  if (shape.sharedBytes > 48 * 1024)
+    EXPECT_OK(calls().cuFuncSetAttribute(
+        function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+        int(shape.sharedBytes)));
   if (shape.isCooperative)
     EXPECT_OK(calls().cuLaunchCooperativeKernel(
-        function, shape.gridX, shape.gridY, 1, shape.blockX, shape.blockY, 1, 0,
-        nullptr, parameters));
+        function, shape.gridX, shape.gridY, 1, shape.blockX, shape.blockY, 1,
+        shape.sharedBytes, nullptr, parameters));
   else
-    EXPECT_OK(calls().cuLaunchKernel(function, shape.gridX, shape.gridY, 1,
-                                     shape.blockX, shape.blockY, 1, 0, nullptr,
-                                     parameters, nullptr));
+    EXPECT_OK(calls().cuLaunchKernel(
+        function, shape.gridX, shape.gridY, 1, shape.blockX, shape.blockY, 1,
+        shape.sharedBytes, nullptr, parameters, nullptr));
   ASSERT_EQ(calls().cuCtxSynchronize(), CUDA_SUCCESS);
 }
 

@@ -18,11 +18,24 @@ using namespace cuda;
 struct Shape {
   unsigned gridX = 1, blockX = 32, gridY = 1, blockY = 1;
   bool isCooperative = false;
+  unsigned sharedBytes = 0;
 };
+
+/// Which of the orders that a GPU may choose the emulator takes: DS_EMU_SEED
+/// and DS_EMU_ASYNC.
+struct Order {
+  unsigned seed;
+  const char *asynchrony;
+};
+/// Seeds alone, for kernels without asynchronous copies, and with all modes.
+std::vector<Order> seeds();
+std::vector<Order> seedsAndModes();
+std::ostream &operator<<(std::ostream &stream, const Order &order);
+std::string nameOf(const ::testing::TestParamInfo<Order> &info);
 
 /// Loads a file of test/ptx-emulator/kernels on the driver that
 /// DS_CUDA_LIBRARY names, or the emulator, and runs entries of it.
-class Kernels : public ::testing::Test {
+class Kernels : public ::testing::TestWithParam<Order> {
 protected:
   void open(const char *file);
   void TearDown() override;
@@ -40,6 +53,11 @@ protected:
     void *list[] = {&parameters...};
     launch(entry, shape, list);
   }
+  /// A map of a tensor at an address, innermost dimension first, whose rows
+  /// lie one behind the other, in memory of the device.
+  CUdeviceptr map(CUdeviceptr base, CUtensorMapDataType type,
+                  unsigned elementBytes, std::vector<uint64_t> sizes,
+                  std::vector<uint32_t> box, CUtensorMapSwizzle swizzle);
   template <class T> std::vector<T> read(CUdeviceptr from, size_t count) {
     std::vector<T> result(count);
     copyBack(result.data(), from, count * sizeof(T));

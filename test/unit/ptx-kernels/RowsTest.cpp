@@ -11,6 +11,7 @@ class Rows : public Kernels {
 protected:
   void SetUp() override { open("rows.ptx"); }
 };
+INSTANTIATE_TEST_SUITE_P(Seeds, Rows, ::testing::ValuesIn(seeds()), nameOf);
 
 /// What 32 lanes that exchange by halves add up to.
 float sumOfLanes(std::vector<float> lanes) {
@@ -26,7 +27,7 @@ float sumOfLanes(std::vector<float> lanes) {
 /// The emulator gives the nearest float, a GPU perhaps one beside it.
 float power2(float x) { return float(std::exp2(double(x))); }
 
-TEST_F(Rows, Axpy) {
+TEST_P(Rows, Axpy) {
   constexpr uint32_t n = 1000;
   std::vector<float> x = randomFloats(n, 1), y = randomFloats(n, 2), expected;
   for (uint32_t i = 0; i < n; ++i)
@@ -36,7 +37,7 @@ TEST_F(Rows, Axpy) {
   EXPECT_EQ(bitsOf(read<float>(out, n)), bitsOf(expected));
 }
 
-TEST_F(Rows, Gate) {
+TEST_P(Rows, Gate) {
   constexpr uint32_t n = 777;
   std::vector<float> x = randomFloats(n, 3), g = randomFloats(n, 4), expected;
   for (uint32_t i = 0; i < n; ++i)
@@ -46,7 +47,7 @@ TEST_F(Rows, Gate) {
   EXPECT_EQ(bitsOf(read<float>(out, n)), bitsOf(expected));
 }
 
-TEST_F(Rows, Softmax) {
+TEST_P(Rows, Softmax) {
   constexpr uint32_t rows = 3, n = 100;
   std::vector<float> x = randomFloats(rows * n, 5), expected(rows * n);
   for (uint32_t row = 0; row < rows; ++row) {
@@ -64,7 +65,7 @@ TEST_F(Rows, Softmax) {
   EXPECT_EQ(bitsOf(read<float>(out, rows * n)), bitsOf(expected));
 }
 
-TEST_F(Rows, RmsNorm) {
+TEST_P(Rows, RmsNorm) {
   constexpr uint32_t rows = 2, n = 300;
   std::vector<float> x = randomFloats(rows * n, 6),
                      weights = randomFloats(n, 7), expected(rows * n);
@@ -88,7 +89,7 @@ TEST_F(Rows, RmsNorm) {
   EXPECT_EQ(bitsOf(read<float>(out, rows * n)), bitsOf(expected));
 }
 
-TEST_F(Rows, Rope) {
+TEST_P(Rows, Rope) {
   constexpr uint32_t rows = 5, pairs = 24;
   std::vector<float> x = randomFloats(2 * rows * pairs, 8), cosines, sines,
                      expected;
@@ -104,7 +105,7 @@ TEST_F(Rows, Rope) {
   EXPECT_EQ(bitsOf(read<float>(out, x.size())), bitsOf(expected));
 }
 
-TEST_F(Rows, Transpose) {
+TEST_P(Rows, Transpose) {
   constexpr uint32_t rows = 45, columns = 70;
   std::vector<uint32_t> x = randomWords(rows * columns, 9),
                         expected(rows * columns);
@@ -130,7 +131,7 @@ std::vector<float> multiply(const std::vector<T> &a, const std::vector<T> &b,
   return result;
 }
 
-TEST_F(Rows, Matmul) {
+TEST_P(Rows, Matmul) {
   constexpr uint32_t m = 35, n = 20, k = 50;
   std::vector<float> a = randomFloats(m * k, 10), b = randomFloats(k * n, 11);
   CUdeviceptr out = empty<float>(m * n);
@@ -139,7 +140,7 @@ TEST_F(Rows, Matmul) {
             bitsOf(multiply(a, b, m, n, k, [](float x) { return x; })));
 }
 
-TEST_F(Rows, MatmulOfBf16) {
+TEST_P(Rows, MatmulOfBf16) {
   constexpr uint32_t m = 17, n = 9, k = 40;
   std::vector<uint16_t> a, b, expected;
   for (float each : randomFloats(m * k, 12))
@@ -159,7 +160,7 @@ TEST_F(Rows, MatmulOfBf16) {
   EXPECT_EQ(read<uint16_t>(out, m * n), expected);
 }
 
-TEST_F(Rows, MatmulOfF16) {
+TEST_P(Rows, MatmulOfF16) {
   constexpr uint32_t m = 12, n = 15, k = 33;
   std::vector<uint16_t> a, b, expected;
   for (float each : randomFloats(m * k, 14))
@@ -176,7 +177,7 @@ TEST_F(Rows, MatmulOfF16) {
   EXPECT_EQ(read<uint16_t>(out, m * n), expected);
 }
 
-TEST_F(Rows, DotOfDoubles) {
+TEST_P(Rows, DotOfDoubles) {
   constexpr uint32_t n = 500;
   std::vector<double> a, b, partial(64);
   for (uint32_t each : randomWords(n, 16))
@@ -194,7 +195,7 @@ TEST_F(Rows, DotOfDoubles) {
             bitsOf(std::vector<double>{partial[0]}));
 }
 
-TEST_F(Rows, FourBitsAndBack) {
+TEST_P(Rows, FourBitsAndBack) {
   constexpr uint32_t rows = 4, n = 64;
   std::vector<float> x = randomFloats(rows * n, 18), scales, back;
   std::vector<uint32_t> packed(rows * n / 8);
@@ -218,7 +219,7 @@ TEST_F(Rows, FourBitsAndBack) {
   EXPECT_EQ(bitsOf(read<float>(floats, rows * n)), bitsOf(back));
 }
 
-TEST_F(Rows, EightBitFloats) {
+TEST_P(Rows, EightBitFloats) {
   std::vector<uint8_t> codes;
   std::vector<float> expected;
   for (int code = 0; code < 256; ++code) {

@@ -13,8 +13,9 @@ class Tensors : public Kernels {
 protected:
   void SetUp() override { open("tensors.ptx"); }
 };
+INSTANTIATE_TEST_SUITE_P(Seeds, Tensors, ::testing::ValuesIn(seeds()), nameOf);
 
-TEST_F(Tensors, ScaleAdd) {
+TEST_P(Tensors, ScaleAdd) {
   std::vector<float> x = randomFloats(1000, 1), y = randomFloats(1000, 2),
                      expected = y;
   constexpr uint32_t n = 900;
@@ -25,7 +26,7 @@ TEST_F(Tensors, ScaleAdd) {
   EXPECT_EQ(bitsOf(read<float>(out, 1000)), bitsOf(expected));
 }
 
-TEST_F(Tensors, RowMaxima) {
+TEST_P(Tensors, RowMaxima) {
   std::vector<float> x = randomFloats(16 * 24, 3), expected;
   x[24 + 5] = std::nanf("");
   for (uint32_t row = 0; row < 16; ++row)
@@ -36,7 +37,7 @@ TEST_F(Tensors, RowMaxima) {
   EXPECT_EQ(bitsOf(read<float>(out, 16)), bitsOf(expected));
 }
 
-TEST_F(Tensors, Reverse) {
+TEST_P(Tensors, Reverse) {
   std::vector<uint32_t> x = randomWords(256, 4);
   CUdeviceptr out = buffer(x);
   run("reverse", {4, 64}, out);
@@ -46,7 +47,7 @@ TEST_F(Tensors, Reverse) {
   EXPECT_EQ(read<uint32_t>(out, 256), x);
 }
 
-TEST_F(Tensors, WarpSums) {
+TEST_P(Tensors, WarpSums) {
   std::vector<uint32_t> x = randomWords(128, 5), expected(4);
   for (size_t i = 0; i < 128; ++i)
     expected[i / 32] += x[i];
@@ -55,7 +56,7 @@ TEST_F(Tensors, WarpSums) {
   EXPECT_EQ(read<uint32_t>(out, 4), expected);
 }
 
-TEST_F(Tensors, Counts) {
+TEST_P(Tensors, Counts) {
   std::vector<uint8_t> x;
   std::vector<uint32_t> expected(16);
   for (uint32_t each : randomWords(512, 6)) {
@@ -67,7 +68,7 @@ TEST_F(Tensors, Counts) {
   EXPECT_EQ(read<uint32_t>(out, 16), expected);
 }
 
-TEST_F(Tensors, Halves) {
+TEST_P(Tensors, Halves) {
   std::vector<float> x = randomFloats(64, 7);
   std::vector<uint16_t> expected;
   for (float each : x) {
@@ -82,7 +83,7 @@ TEST_F(Tensors, Halves) {
   EXPECT_EQ(read<uint16_t>(out, 64), expected);
 }
 
-TEST_F(Tensors, Divisors) {
+TEST_P(Tensors, Divisors) {
   std::vector<uint64_t> a, b, expected;
   std::vector<uint32_t> words = randomWords(256, 8);
   for (size_t i = 0; i < 64; ++i) {

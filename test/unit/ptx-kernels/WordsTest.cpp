@@ -14,6 +14,7 @@ class Words : public Kernels {
 protected:
   void SetUp() override { open("words.ptx"); }
 };
+INSTANTIATE_TEST_SUITE_P(Seeds, Words, ::testing::ValuesIn(seeds()), nameOf);
 
 std::vector<uint8_t> randomBytes(size_t count, uint32_t seed) {
   std::vector<uint8_t> result;
@@ -22,7 +23,7 @@ std::vector<uint8_t> randomBytes(size_t count, uint32_t seed) {
   return result;
 }
 
-TEST_F(Words, Scan) {
+TEST_P(Words, Scan) {
   std::vector<uint32_t> x = randomWords(512, 1), expected(512);
   std::partial_sum(x.begin(), x.begin() + 256, expected.begin());
   std::partial_sum(x.begin() + 256, x.end(), expected.begin() + 256);
@@ -31,7 +32,7 @@ TEST_F(Words, Scan) {
   EXPECT_EQ(read<uint32_t>(out, 512), expected);
 }
 
-TEST_F(Words, Histogram) {
+TEST_P(Words, Histogram) {
   std::vector<uint8_t> bytes = randomBytes(3000, 2);
   std::vector<uint32_t> expected(256);
   for (uint8_t each : bytes)
@@ -41,7 +42,7 @@ TEST_F(Words, Histogram) {
   EXPECT_EQ(read<uint32_t>(out, 256), expected);
 }
 
-TEST_F(Words, TopK) {
+TEST_P(Words, TopK) {
   constexpr uint32_t rows = 2, n = 200, k = 6;
   std::vector<float> x = randomFloats(rows * n, 3);
   x[7] = x[150] = 1000; // equal ones
@@ -60,7 +61,7 @@ TEST_F(Words, TopK) {
   EXPECT_EQ(read<uint32_t>(out, rows * k), expected);
 }
 
-TEST_F(Words, Compact) {
+TEST_P(Words, Compact) {
   std::vector<uint32_t> x = randomWords(300, 4), expected;
   for (uint32_t &each : x)
     each = each % 3 ? 0 : each;
@@ -72,7 +73,7 @@ TEST_F(Words, Compact) {
   EXPECT_EQ(read<uint32_t>(out, expected.size()), expected);
 }
 
-TEST_F(Words, Sort) {
+TEST_P(Words, Sort) {
   std::vector<uint32_t> x = randomWords(256, 5);
   CUdeviceptr out = buffer(x);
   run("sort", {1, 256}, out);
@@ -80,7 +81,7 @@ TEST_F(Words, Sort) {
   EXPECT_EQ(read<uint32_t>(out, 256), x);
 }
 
-TEST_F(Words, Upper) {
+TEST_P(Words, Upper) {
   std::vector<uint8_t> text = randomBytes(500, 6), expected = text;
   for (uint8_t &each : expected)
     each = each >= 'a' && each <= 'z' ? uint8_t(each - 'a' + 'A') : each;
@@ -89,7 +90,7 @@ TEST_F(Words, Upper) {
   EXPECT_EQ(read<uint8_t>(out, 500), expected);
 }
 
-TEST_F(Words, Edits) {
+TEST_P(Words, Edits) {
   constexpr uint32_t n = 40;
   std::vector<uint8_t> words = randomBytes(16 * n, 7);
   for (uint8_t &each : words)
@@ -114,7 +115,7 @@ TEST_F(Words, Edits) {
   EXPECT_EQ(read<uint32_t>(out, n), expected);
 }
 
-TEST_F(Words, Checksum) {
+TEST_P(Words, Checksum) {
   constexpr uint32_t each = 20;
   std::vector<uint8_t> bytes = randomBytes(64 * each, 8);
   std::string check = "123456789";
@@ -146,7 +147,7 @@ uint32_t ackermann(uint32_t m, uint32_t n) {
                   : ackermann(m - 1, ackermann(m, n - 1));
 }
 
-TEST_F(Words, Recursion) {
+TEST_P(Words, Recursion) {
   std::vector<uint32_t> expected;
   for (uint32_t i = 0; i < 12; ++i)
     expected.push_back(ackermann(i / 4, i % 4));
@@ -155,7 +156,7 @@ TEST_F(Words, Recursion) {
   EXPECT_EQ(read<uint32_t>(out, 12), expected);
 }
 
-TEST_F(Words, Machine) {
+TEST_P(Words, Machine) {
   std::vector<uint8_t> program = randomBytes(100, 9);
   std::vector<uint32_t> state = randomWords(64, 10), expected;
   for (uint32_t thread = 0; thread < 64; ++thread) {
@@ -205,7 +206,7 @@ TEST_F(Words, Machine) {
   EXPECT_EQ(read<uint32_t>(out, 64), expected);
 }
 
-TEST_F(Words, Divide) {
+TEST_P(Words, Divide) {
   std::vector<uint32_t> words = randomWords(400, 11);
   std::vector<uint64_t> a, b, quotients, remainders;
   std::vector<int64_t> signedQuotients;
@@ -227,7 +228,7 @@ TEST_F(Words, Divide) {
   EXPECT_EQ(read<int64_t>(s, 100), signedQuotients);
 }
 
-TEST_F(Words, Pipeline) {
+TEST_P(Words, Pipeline) {
   constexpr uint32_t steps = 7;
   std::vector<uint32_t> x = randomWords(96 * steps, 12), expected(96);
   for (uint32_t step = 0; step < steps; ++step)
@@ -238,7 +239,7 @@ TEST_F(Words, Pipeline) {
   EXPECT_EQ(read<uint32_t>(out, 96), expected);
 }
 
-TEST_F(Words, Diffuse) {
+TEST_P(Words, Diffuse) {
   constexpr uint32_t n = 5 * 48, steps = 4;
   std::vector<uint32_t> a = randomWords(n, 13), b = a;
   CUdeviceptr first = buffer(a), second = empty<uint32_t>(n),
