@@ -1,14 +1,25 @@
 #!/usr/bin/env bash
-# Makes the PTX of the kernels here again: needs nvcc of CUDA 13.0 and mlir-opt of LLVM 22.
+# remake.sh [FOLDER]: makes the PTX of the kernels here again, beside them or in FOLDER. Needs nvcc of CUDA 13.0 and mlir-opt of LLVM 22.
+# A source is for sm_80 unless it says "// For sm_...".
 set -euo pipefail
 cd "$(dirname "$0")"
+folder=${1:-.}
+target() {
+  local named
+  named=$(sed -n 's|^// For \(sm_[0-9a-z]*\)\.$|\1|p' "$1")
+  echo "${named:-sm_80}"
+}
 for source in *.cu; do
-  nvcc -ptx -arch=compute_80 -fmad=false -O3 -o "${source%.cu}.ptx" "$source"
+  chip=$(target "$source")
+  nvcc -ptx -arch="compute_${chip#sm_}" -fmad=false -O3 -o "$folder/${source%.cu}.ptx" "$source"
 done
-pipeline="cubin-chip=sm_80 cubin-features=+ptx80 cubin-format=isa opt-level=3 kernel-bare-ptr-calling-convention=true host-bare-ptr-calling-convention=true"
 for source in *.mlir; do
+  chip=$(target "$source")
+  [ "$chip" = sm_80 ] && version=80 || version=83
+  pipeline="cubin-chip=$chip cubin-features=+ptx$version cubin-format=isa opt-level=3"
+  pipeline+=" kernel-bare-ptr-calling-convention=true host-bare-ptr-calling-convention=true"
   # The text is an attribute, whose special characters are written as \ and two digits.
   mlir-opt "$source" -gpu-lower-to-nvvm-pipeline="$pipeline" |
     python3 -c 'import re, sys; print(re.sub(r"\\([0-9A-F]{2})", lambda m: chr(int(m[1], 16)), re.search(r"assembly = \"([^\"]*)\"", sys.stdin.read())[1]).rstrip("\n\0"))' \
-      >"${source%.mlir}.ptx"
+      >"$folder/${source%.mlir}.ptx"
 done
