@@ -122,4 +122,62 @@ gpu.module @tensors {
     memref.store %g, %y[%i] : memref<64xi64>
     gpu.return
   }
+  // A machine whose codes LLVM makes a table of jumps of: each thread is at a place of its own in the program.
+  gpu.func @interpret(%state: memref<96xi32>, %program: memref<100xi8>, %n: i32) kernel {
+    %i = gpu.thread_id x
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %seven = arith.constant 7 : index
+    %three = arith.constant 3 : i32
+    %five = arith.constant 5 : i32
+    %end = arith.index_cast %n : i32 to index
+    %first = arith.remui %i, %seven : index
+    %a0 = memref.load %state[%i] : memref<96xi32>
+    %b0 = arith.index_cast %i : index to i32
+    %results:2 = scf.for %k = %first to %end step %c1 iter_args(%a = %a0, %b = %b0) -> (i32, i32) {
+      %code = memref.load %program[%k] : memref<100xi8>
+      %case = arith.index_castui %code : i8 to index
+      %next:2 = scf.index_switch %case -> i32, i32
+      case 0 {
+        %v = arith.addi %a, %b : i32
+        scf.yield %v, %b : i32, i32
+      }
+      case 1 {
+        %u = arith.shli %b, %three : i32
+        %v = arith.xori %a, %u : i32
+        scf.yield %v, %b : i32, i32
+      }
+      case 2 {
+        %v = arith.muli %a, %five : i32
+        scf.yield %b, %v : i32, i32
+      }
+      case 3 {
+        %u = arith.shrui %a, %five : i32
+        %v = arith.xori %b, %u : i32
+        scf.yield %a, %v : i32, i32
+      }
+      case 4 {
+        %v = arith.divui %a, %three : i32
+        scf.yield %v, %a : i32, i32
+      }
+      case 5 {
+        %isLess = arith.cmpi ult, %a, %b : i32
+        %u:2 = scf.if %isLess -> (i32, i32) {
+          scf.yield %b, %a : i32, i32
+        } else {
+          %w = arith.subi %a, %b : i32
+          scf.yield %w, %b : i32, i32
+        }
+        scf.yield %u#0, %u#1 : i32, i32
+      }
+      default {
+        %v = arith.subi %b, %three : i32
+        scf.yield %a, %v : i32, i32
+      }
+      scf.yield %next#0, %next#1 : i32, i32
+    }
+    %together = arith.xori %results#0, %results#1 : i32
+    memref.store %together, %state[%i] : memref<96xi32>
+    gpu.return
+  }
 }

@@ -97,4 +97,39 @@ TEST_P(Tensors, Divisors) {
   EXPECT_EQ(read<uint64_t>(out, 64), expected);
 }
 
+TEST_P(Tensors, Interpret) {
+  std::vector<uint8_t> program;
+  for (uint32_t each : randomWords(100, 9))
+    program.push_back(uint8_t((each >> 24) % 8)); // 6 and 7 have no case
+  std::vector<uint32_t> state = randomWords(96, 10), expected;
+  for (uint32_t i = 0; i < 96; ++i) {
+    uint32_t a = state[i], b = i;
+    for (size_t at = i % 7; at < 90; ++at)
+      if (program[at] == 0) {
+        a += b;
+      } else if (program[at] == 1) {
+        a ^= b * 8;
+      } else if (program[at] == 2) {
+        std::swap(a, b);
+        b *= 5;
+      } else if (program[at] == 3) {
+        b ^= a / 32;
+      } else if (program[at] == 4) {
+        b = a;
+        a /= 3;
+      } else if (program[at] == 5) {
+        if (a < b)
+          std::swap(a, b);
+        else
+          a -= b;
+      } else {
+        b -= 3;
+      }
+    expected.push_back(a ^ b);
+  }
+  CUdeviceptr out = buffer(state);
+  run("interpret", {1, 96}, out, buffer(program), 90u);
+  EXPECT_EQ(read<uint32_t>(out, 96), expected);
+}
+
 } // namespace
