@@ -11,7 +11,8 @@ gpu.module @tensors {
     scf.if %isIn {
       %u = memref.load %x[%i] : memref<1000xf32>
       %v = memref.load %y[%i] : memref<1000xf32>
-      %w = math.fma %a, %u, %v : f32
+      // math.fma would need libdevice of the toolkit.
+      %w = llvm.intr.fma(%a, %u, %v) : (f32, f32, f32) -> f32
       memref.store %w, %y[%i] : memref<1000xf32>
     }
     gpu.return
