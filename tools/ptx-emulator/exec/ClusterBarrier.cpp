@@ -4,40 +4,59 @@
 
 namespace ptx {
 
-void ClusterBarrier::arrive(Warp &warp, bool releases) {
-  uint32_t number = warp.numberInCluster;
-  if (arrived.size() <= number) {
-    arrived.resize(number + 1);
-    toWait.resize(number + 1);
-    phases.resize(number + 1);
-  }
-  phases[number].resize(warpSize);
-  if (uint32_t twice = toWait[number] & warp.active)
+ClusterBarrier::OfWarp &ClusterBarrier::of(const Warp &warp) {
+  if (warps.size() <= warp.numberInCluster)
+    warps.resize(warp.numberInCluster + 1);
+  return warps[warp.numberInCluster];
+}
+
+/// Other lanes of the warp came at `pc`.
+static void checkAligned(const Warp &warp, uint32_t pc) {
+  if (pc == warp.currentPc())
+    return;
+  const std::vector<Step> &steps = warp.kernel.steps;
+  throw Fault(FaultKind::LaunchFailure,
+              "barrier.cluster: lanes of a warp come by different .aligned "
+              "instructions, lines " +
+                  std::to_string(steps[pc].line) + " and " +
+                  std::to_string(steps[warp.currentPc()].line),
+              std::countr_zero(warp.active));
+}
+
+void ClusterBarrier::arrive(Warp &warp, bool releases, bool isAligned) {
+  OfWarp &mine = of(warp);
+  if (uint32_t twice = mine.toWait & warp.active)
     throw Fault(FaultKind::LaunchFailure,
                 "a thread arrives at barrier.cluster twice, and has not waited "
                 "in between",
                 std::countr_zero(twice));
-  arrived[number] |= warp.active;
-  toWait[number] |= warp.active;
-  forLanes(warp.active, [&](unsigned lane) { phases[number][lane] = phase; });
+  if (isAligned && mine.arrived)
+    checkAligned(warp, mine.arrivePc);
+  mine.arrivePc = warp.currentPc();
+  mine.arrived |= warp.active;
+  mine.toWait |= warp.active;
+  forLanes(warp.active, [&](unsigned lane) { mine.phases[lane] = phase; });
   if (cluster.races && releases)
-    coming.join(cluster.races->clocks.release(number, warp.active));
+    coming.join(
+        cluster.races->clocks.release(warp.numberInCluster, warp.active));
   completeIfDone();
 }
 
-void ClusterBarrier::wait(Warp &warp) {
-  uint32_t number = warp.numberInCluster;
-  uint32_t known = number < toWait.size() ? toWait[number] : 0;
-  if (uint32_t missing = warp.active & ~known)
+void ClusterBarrier::wait(Warp &warp, bool isAligned) {
+  OfWarp &mine = of(warp);
+  if (uint32_t missing = warp.active & ~mine.toWait)
     throw Fault(FaultKind::LaunchFailure,
                 "a thread waits at barrier.cluster and has not arrived",
                 std::countr_zero(missing));
-  toWait[number] &= ~warp.active;
-  uint32_t mine = phases[number][unsigned(std::countr_zero(warp.active))];
-  if (mine == phase)
+  if (isAligned && mine.waited)
+    checkAligned(warp, mine.waitPc);
+  mine.waitPc = warp.currentPc();
+  mine.toWait &= ~warp.active;
+  mine.waited = mine.toWait ? mine.waited | warp.active : 0;
+  if (mine.phases[unsigned(std::countr_zero(warp.active))] == phase)
     return warp.wait(Wait::Cluster, phase);
   if (cluster.races)
-    cluster.races->clocks.acquire(number, warp.active, completed);
+    cluster.races->clocks.acquire(warp.numberInCluster, warp.active, completed);
   warp.advance();
 }
 
@@ -45,15 +64,15 @@ void ClusterBarrier::completeIfDone() {
   bool isAny = false;
   for (const auto &block : cluster.blocks)
     for (const auto &warp : block->allWarps()) {
-      uint32_t number = warp->numberInCluster;
-      uint32_t there = number < arrived.size() ? arrived[number] : 0;
+      uint32_t there = of(*warp).arrived;
       if (warp->liveLanes() & ~there)
         return;
       isAny |= there != 0;
     }
   if (!isAny)
     return;
-  arrived.assign(arrived.size(), 0);
+  for (OfWarp &each : warps)
+    each.arrived = 0;
   completed = coming;
   coming = {};
   cluster.grid.noteProgress();
@@ -68,7 +87,7 @@ void ClusterBarrier::completeIfDone() {
 }
 
 void ClusterBarrier::lanesExited() {
-  if (!arrived.empty())
+  if (!warps.empty())
     completeIfDone();
 }
 

@@ -4,6 +4,8 @@
 
 #include "tools/ptx-emulator/races/Clocks.h"
 
+#include <array>
+
 namespace ptx {
 
 class Cluster;
@@ -16,11 +18,12 @@ class ClusterBarrier {
 public:
   explicit ClusterBarrier(Cluster &cluster) : cluster(cluster) {}
 
-  /// The active lanes arrive. Throws Fault: one arrives twice.
-  void arrive(Warp &warp, bool releases);
+  /// The active lanes arrive. Throws Fault: one arrives twice, or others of the
+  /// warp came by another instruction that is `isAligned`.
+  void arrive(Warp &warp, bool releases, bool isAligned);
   /// They go on when the barrier that they arrived at is complete. Throws
-  /// Fault: one has not arrived.
-  void wait(Warp &warp);
+  /// Fault: one has not arrived, or as above.
+  void wait(Warp &warp, bool isAligned);
   void lanesExited();
 
 private:
@@ -28,11 +31,17 @@ private:
 
   Cluster &cluster;
   uint32_t phase = 0;
-  /// By warp of the cluster: lanes that arrived in this phase, and those that
-  /// are to wait for one; of which phase, by warp too, since all of a warp are
-  /// at most one apart.
-  std::vector<uint32_t> arrived, toWait;
-  std::vector<std::vector<uint32_t>> phases;
+  struct OfWarp {
+    /// Lanes that arrived in this phase, that are to wait for one, and that do
+    /// or did while others of the warp are still to.
+    uint32_t arrived = 0, toWait = 0, waited = 0;
+    /// Where they did.
+    uint32_t arrivePc = 0, waitPc = 0;
+    /// By lane: of which phase the barrier is that it arrived at.
+    std::array<uint32_t, warpSize> phases = {};
+  };
+  OfWarp &of(const Warp &warp);
+  std::vector<OfWarp> warps; // by number in the cluster
   Clock coming, completed;
 };
 

@@ -52,22 +52,29 @@ Selection select_getctarank(const Modifiers &m) {
           {Type::u32, type}};
 }
 
+static constexpr uint32_t isAligned = 1, releases = 2;
+
 Selection clusterBarrierSelection(const Modifiers &m) {
+  uint32_t setting = m.has("aligned") ? isAligned : 0;
   if (m.has("arrive"))
     return Selection{[](Warp &warp, const Step &step) {
                        if (warp.active)
-                         warp.block.cluster.barrier.arrive(warp, step.setting);
+                         warp.block.cluster.barrier.arrive(
+                             warp, step.setting & releases,
+                             step.setting & isAligned);
                        warp.advance();
                      },
                      {Type::b32}}
-        .withSetting(!m.has("relaxed"))
+        .withSetting(setting | (m.has("relaxed") ? 0 : releases))
         .control();
-  return Selection{[](Warp &warp, const Step &) {
+  return Selection{[](Warp &warp, const Step &step) {
                      if (!warp.active)
                        return warp.advance();
-                     warp.block.cluster.barrier.wait(warp);
+                     warp.block.cluster.barrier.wait(warp,
+                                                     step.setting & isAligned);
                    },
                    {Type::b32}}
+      .withSetting(setting)
       .control();
 }
 
