@@ -112,7 +112,8 @@ Use asyncUseOfWarp(Warp &warp, bool writes) {
   Use use = {writes};
   use.isAsync = true;
   if (ClusterRaces *races = warp.block.cluster.races.get())
-    use.engine = races->clocks.engineOfWarp(warp.numberInCluster);
+    use.engine = writes ? races->clocks.writerOfWarp(warp.numberInCluster)
+                        : races->clocks.engineOfWarp(warp.numberInCluster);
   return use;
 }
 

@@ -68,7 +68,8 @@ template <class T> void storeAtomically(uint8_t *bytes, T value) {
 }
 
 /// How an asynchronous operation that completes at the mbarrier at an offset of
-/// shared memory uses memory, or one in a group of the warp.
+/// shared memory uses memory, or one in a group of the warp, which reads shared
+/// or writes global memory.
 Use asyncUse(Warp &warp, bool writes, uint64_t barrier);
 Use asyncUseOfWarp(Warp &warp, bool writes);
 

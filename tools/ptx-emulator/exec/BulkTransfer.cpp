@@ -185,8 +185,17 @@ void BulkQueue::wait(Warp &warp, size_t pending, bool onlyReads) {
     entry.hasWritten = true;
   });
   // Those that have only been read may be waited for again.
-  if (!onlyReads)
-    entries.complete(pending, [](Entry &) {});
+  ClusterRaces *races = warp.block.cluster.races.get();
+  if (onlyReads)
+    return;
+  entries.complete(pending, [&](const Entry &entry) {
+    if (!races)
+      return;
+    Clock clock;
+    uint32_t of = entry.transfer.warp;
+    races->clocks.engineReleases(races->clocks.writerOfWarp(of), clock);
+    races->clocks.acquire(of, uint32_t(1) << entry.transfer.lane, clock);
+  });
 }
 
 void BulkQueue::exit(unsigned lane) {

@@ -43,6 +43,13 @@ void Dependencies::check(Warp &warp, uint64_t address,
       return;
     auto warpsOfBlock =
         uint32_t((history.shape.block.count() + warpSize - 1) / warpSize);
+    uint32_t rank = conflict->warp / warpsOfBlock;
+    std::string other = "an asynchronous operation, ";
+    if (rank < history.shape.cluster.count())
+      other = "block " +
+              textOf(indexOf(history.shape, conflict->cluster, rank)) +
+              ", warp " + std::to_string(conflict->warp % warpsOfBlock) +
+              " lane " + std::to_string(conflict->lane) + ", ";
     throw Fault(
         FaultKind::LaunchFailure,
         std::string("missing griddepcontrol.wait: ") +
@@ -51,12 +58,7 @@ void Dependencies::check(Warp &warp, uint64_t address,
         int(touch.lane))
         .with(warp.block.grid.memory.describe(address))
         .with("conflicts with kernel " + history.kernel->entry->name +
-              " before, block " +
-              textOf(indexOf(history.shape, conflict->cluster,
-                             conflict->warp / warpsOfBlock)) +
-              ", warp " + std::to_string(conflict->warp % warpsOfBlock) +
-              " lane " + std::to_string(conflict->lane) + ", " +
-              history.kernel->lineAt(conflict->pc))
+              " before, " + other + history.kernel->lineAt(conflict->pc))
         .with(missing);
   };
   for (const auto &each : unwaited)

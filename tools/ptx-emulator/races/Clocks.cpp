@@ -245,7 +245,11 @@ ThreadNumber Clocks::engineFor(uint64_t address) const {
 
 ThreadNumber Clocks::engineOfWarp(uint32_t warp) const {
   return ThreadNumber(warps.size() * warpSize + engineCount / 2 +
-                      warp % (engineCount / 2));
+                      warp % (engineCount / 4));
+}
+
+ThreadNumber Clocks::writerOfWarp(uint32_t warp) const {
+  return ThreadNumber(engineOfWarp(warp) + engineCount / 4);
 }
 
 void Clocks::engineReleases(ThreadNumber engine, Clock &clock) {

@@ -24,7 +24,8 @@ namespace ptx {
 
 /// A thread of a cluster: 32 times the number of its warp, and its lane. Warps
 /// are numbered through all blocks of the cluster; engines come behind them:
-/// half of them for mbarriers, half for warps.
+/// half of them for mbarriers, half for what warps wait for, a quarter that
+/// reads and a quarter that writes.
 using ThreadNumber = uint16_t;
 constexpr uint32_t engineCount = 64;
 
@@ -97,8 +98,11 @@ public:
 
   /// The engine that works for the mbarrier at an address.
   ThreadNumber engineFor(uint64_t address) const;
-  /// The engine that works for the matrices, or the bulk groups, of a warp.
+  /// The engines that work for the matrices, or the bulk groups, of a warp:
+  /// what reads shared memory, and what writes global memory, which is done
+  /// later.
   ThreadNumber engineOfWarp(uint32_t warp) const;
+  ThreadNumber writerOfWarp(uint32_t warp) const;
   /// The engine has done something now: hands it on to `clock`.
   void engineReleases(ThreadNumber engine, Clock &clock);
 

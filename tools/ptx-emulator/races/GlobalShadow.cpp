@@ -82,8 +82,9 @@ ShadowWriter::ShadowWriter(GlobalShadow &shadow)
 
 uint32_t ShadowWriter::eventFor(const Touch &touch, bool isBlockScope,
                                 const Clocks &clocks) {
-  Event event = {clocks.cluster(),     clocks.now(),   touch.pc,
-                 uint16_t(touch.warp), touch.isStrong, isBlockScope};
+  Event event = {clocks.cluster(), clocks.now(),
+                 touch.pc,         uint16_t(touch.thread() / warpSize),
+                 touch.isStrong,   isBlockScope};
   // The lanes of an instruction, its words, and loops around it without a
   // release are one event.
   if (lastEvents.size() <= touch.pc)
@@ -174,8 +175,16 @@ std::optional<Conflict> ShadowWriter::touch(Word &word, const Touch &touch,
   auto state = std::bit_cast<State>(word.state);
   if (word.write && state.writtenBytes & touch.bytes) {
     const Event &event = shadow.event(word.write);
+    Conflict conflict = conflictWith(event, state.writeLane, true);
     if (!isOrdered(event, state.writeLane, touch, isBlockScope, clocks))
-      return conflictWith(event, state.writeLane, true);
+      return conflict;
+    // Across clusters it is not known who fenced.
+    auto thread = ThreadNumber(event.warp * warpSize + state.writeLane);
+    conflict.lacksProxyFence =
+        touch.isAsync && event.cluster == clocks.cluster() &&
+        !clocks.knowsFenced(touch.warp, touch.lane, thread, event.time);
+    if (conflict.lacksProxyFence)
+      return conflict;
   }
   uint32_t bytes = touch.bytes & 15;
   if (!touch.writes) {
@@ -183,7 +192,7 @@ std::optional<Conflict> ShadowWriter::touch(Word &word, const Touch &touch,
     state.isReadBySeveral |=
         before && shadow.event(before).cluster != clocks.cluster();
     state.everRead |= bytes;
-    state.readLane = touch.lane & 31;
+    state.readLane = touch.thread() % warpSize;
     state.readBytes = bytes;
     store(word.read, read);
     store(word.state, std::bit_cast<uint32_t>(state));
@@ -205,7 +214,7 @@ std::optional<Conflict> ShadowWriter::touch(Word &word, const Touch &touch,
       before->cluster != clocks.cluster() ||
       clocks.isKnownToAll(before->time)) {
     state.isWrittenBySeveral |= before && before->cluster != clocks.cluster();
-    state.writeLane = touch.lane & 31;
+    state.writeLane = touch.thread() % warpSize;
     state.writtenBytes = bytes;
     store(word.write, eventFor(touch, isBlockScope, clocks));
   }

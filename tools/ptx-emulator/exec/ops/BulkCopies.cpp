@@ -90,10 +90,8 @@ static void copyIn(Warp &warp, const Step &step) {
       return;
     BytesAt barrier = barrierFor(warp, step.addresses[2], lane, size);
     BulkTransfer transfer = transferOf(warp, step, lane);
-    Use reads = from.space == Space::Shared
-                    ? asyncUse(warp, false, barrier.barrier)
-                    : reading;
-    Cell origin = locatePart(warp, from.space, source, size, lane, reads);
+    Cell origin = locatePart(warp, from.space, source, size, lane,
+                             asyncUse(warp, false, barrier.barrier));
     std::vector<BytesAt> completes;
     for (uint32_t rank : receivers(warp, step, lane, target, 4)) {
       Cell cell = locatePart(warp, to.space, clusterAddress(rank, target), size,
@@ -127,7 +125,7 @@ static void copyOut(Warp &warp, const Step &step) {
     checkAlignment(size, "the size", lane);
     BulkTransfer transfer = transferOf(warp, step, lane);
     if (size) {
-      Use writes = writing;
+      Use writes = asyncUseOfWarp(warp, true);
       writes.isStrong = transfer.operation != Combination::Copy;
       Cell origin = locatePart(warp, from.space, source, size, lane,
                                asyncUseOfWarp(warp, false));

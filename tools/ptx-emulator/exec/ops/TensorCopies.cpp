@@ -130,11 +130,12 @@ static void load(Warp &warp, const Step &step) {
         barrierFor(warp, step.addresses[2], lane, int64_t(pieces.size()) * 16);
     BulkTransfer transfer = transferOf(warp, step, lane);
     transfer.fill = fillOf(map);
+    Use reads = asyncUse(warp, false, barrier.barrier);
     std::vector<Cell> origins;
     for (const BoxPiece &each : pieces)
       origins.push_back(each.count
                             ? locatePart(warp, Space::Global, each.global,
-                                         each.count, lane, reading)
+                                         each.count, lane, reads)
                             : Cell());
     std::vector<BytesAt> completes;
     for (uint32_t rank : receivers(warp, step, lane, target, 3)) {
@@ -172,7 +173,7 @@ static void store(Warp &warp, const Step &step) {
       // What is outside of the tensor is left out.
       if (!each.count)
         continue;
-      Use writes = writing;
+      Use writes = asyncUseOfWarp(warp, true);
       writes.isStrong = transfer.operation != Combination::Copy;
       Cell origin = locatePart(warp, Space::Shared, each.shared + each.first,
                                each.count, lane, asyncUseOfWarp(warp, false));
