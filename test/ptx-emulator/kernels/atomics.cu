@@ -79,8 +79,8 @@ KERNEL sums(float *floats, double *doubles, unsigned *pairs, const unsigned char
 }
 
 // Sums of all words up to each one, in one pass over blocks of 64: a block says its own sum (1) or that of all so far (2), and one warp looks back over those
-// before it, 32 at once, until one has said the second.
-KERNEL look_back(unsigned *y, const unsigned *x, unsigned n, unsigned *tickets, unsigned *states, unsigned *sums, unsigned *prefixes) {
+// before it, `width` (at most 32) at once, until one has said the second.
+KERNEL look_back(unsigned *y, const unsigned *x, unsigned n, unsigned *tickets, unsigned *states, unsigned *sums, unsigned *prefixes, unsigned width) {
   __shared__ unsigned number, before, firstWarp;
   unsigned lane = threadIdx.x % 32;
   if (threadIdx.x == 0)
@@ -104,10 +104,10 @@ KERNEL look_back(unsigned *y, const unsigned *x, unsigned n, unsigned *tickets, 
   }
   if (threadIdx.x < 32) {
     unsigned total = 0;
-    for (int from = int(block) - 1; from >= 0; from -= 32) {
+    for (int from = int(block) - 1; from >= 0; from -= int(width)) {
       int looked = from - int(lane);
-      unsigned state = 2, own = 0, known;
-      if (looked >= 0) {
+      unsigned state = lane < width ? 2 : 0, own = 0, known;
+      if (lane < width && looked >= 0) {
         do
           asm volatile("ld.acquire.gpu.u32 %0, [%1];" : "=r"(state) : "l"(states + looked) : "memory");
         while (state == 0);

@@ -40,7 +40,7 @@ TEST_P(Atomics, Saturate) {
 }
 
 TEST_P(Atomics, Operations) {
-  constexpr uint32_t n = 450;
+  constexpr uint32_t n = 461;
   std::vector<uint32_t> x = randomWords(n, 3);
   std::vector<uint32_t> y = {0, 0, ~0u, 0, ~0u, 0, 0, 5, 5}, expected = y,
                         slots = {11, 12, 13}, sums = slots;
@@ -106,20 +106,20 @@ TEST_P(Atomics, Sums) {
 }
 
 TEST_P(Atomics, LookBack) {
-  // More blocks than a warp looks at.
   constexpr uint32_t n = 64 * 44 + 37, blocks = 45;
   std::vector<uint32_t> x = randomWords(n, 5), expected(n);
   std::partial_sum(x.begin(), x.end(), expected.begin());
   // Blocks of a cooperative grid run by turns, so that they do wait for each
   // other; others mostly find that those before them are done.
-  for (bool isCooperative : {true, false}) {
+  for (auto [isCooperative, width] :
+       {std::pair(true, 32u), {true, 3u}, {false, 32u}}) {
     CUdeviceptr out = empty<uint32_t>(n),
                 tickets = buffer(std::vector<uint32_t>(1)),
                 states = buffer(std::vector<uint32_t>(blocks));
     Shape shape = {blocks, 64};
     shape.isCooperative = isCooperative;
     run("look_back", shape, out, buffer(x), n, tickets, states,
-        empty<uint32_t>(blocks), empty<uint32_t>(blocks));
+        empty<uint32_t>(blocks), empty<uint32_t>(blocks), width);
     EXPECT_EQ(read<uint32_t>(out, n), expected);
   }
 }

@@ -17,6 +17,9 @@ struct Calls {
 };
 } // namespace
 
+/// Of the test that runs.
+static unsigned seedOfOrder = 0;
+
 static const Calls &calls() {
   static const Calls loaded = [] {
     const char *named = std::getenv("DS_CUDA_LIBRARY");
@@ -61,6 +64,7 @@ std::string nameOf(const ::testing::TestParamInfo<Order> &info) {
 
 void Kernels::open(const char *file) {
   // Only the emulator has orders; it reads them when it starts.
+  seedOfOrder = GetParam().seed;
   ::setenv("DS_EMU_SEED", std::to_string(GetParam().seed).c_str(), 1);
   ::setenv("DS_EMU_ASYNC", GetParam().asynchrony, 1);
   if (calls().dsEmuReset)
@@ -128,7 +132,7 @@ void Kernels::copyBack(void *to, CUdeviceptr from, size_t count) {
 }
 
 std::vector<uint32_t> randomWords(size_t count, uint32_t seed) {
-  std::mt19937 random(seed);
+  std::mt19937 random(seed + 1000 * seedOfOrder);
   std::vector<uint32_t> result(count);
   for (uint32_t &each : result)
     each = uint32_t(random());

@@ -72,7 +72,8 @@ private:
   CUmodule module = nullptr;
 };
 
-/// Numbers by chance: words, and floats of both signs around 1.
+/// Numbers by chance, others in each order of a seed of its own: words, and
+/// floats of both signs around 1.
 std::vector<uint32_t> randomWords(size_t count, uint32_t seed);
 std::vector<float> randomFloats(size_t count, uint32_t seed);
 

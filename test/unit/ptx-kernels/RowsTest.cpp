@@ -69,6 +69,8 @@ TEST_P(Rows, RmsNorm) {
   constexpr uint32_t rows = 2, n = 300;
   std::vector<float> x = randomFloats(rows * n, 6),
                      weights = randomFloats(n, 7), expected(rows * n);
+  for (uint32_t i = n; i < 2 * n; ++i)
+    x[i] *= 0x1p-10f; // a row where the constant matters
   for (uint32_t row = 0; row < rows; ++row) {
     std::vector<float> warps[4];
     for (std::vector<float> &each : warps)
@@ -141,7 +143,7 @@ TEST_P(Rows, Matmul) {
 }
 
 TEST_P(Rows, MatmulOfBf16) {
-  constexpr uint32_t m = 17, n = 9, k = 40;
+  constexpr uint32_t m = 17, n = 9, k = 43;
   std::vector<uint16_t> a, b, expected;
   for (float each : randomFloats(m * k, 12))
     a.push_back(uint16_t(std::bit_cast<uint32_t>(each) >> 16));
@@ -161,7 +163,7 @@ TEST_P(Rows, MatmulOfBf16) {
 }
 
 TEST_P(Rows, MatmulOfF16) {
-  constexpr uint32_t m = 12, n = 15, k = 33;
+  constexpr uint32_t m = 12, n = 15, k = 35;
   std::vector<uint16_t> a, b, expected;
   for (float each : randomFloats(m * k, 14))
     a.push_back(std::bit_cast<uint16_t>(_Float16(each)));
@@ -227,13 +229,13 @@ TEST_P(Rows, EightBitFloats) {
     int exponent = code >> 3 & 15, fraction = code & 7;
     double size = exponent ? std::ldexp(8 + fraction, exponent - 10)
                            : std::ldexp(fraction, -9);
-    expected.push_back(float(code & 128 ? -size : size) * 0.75f);
+    expected.push_back(float(code & 128 ? -size : size) * 0.7f);
     if ((code & 127) == 127)
       // Products have one NaN.
       expected.back() = std::bit_cast<float>(0x7fffffffu);
   }
   CUdeviceptr out = empty<float>(256);
-  run("dequantise_fp8", {3, 96}, out, buffer(codes), 0.75f, 256u);
+  run("dequantise_fp8", {3, 96}, out, buffer(codes), 0.7f, 256u);
   EXPECT_EQ(bitsOf(read<float>(out, 256)), bitsOf(expected));
 }
 

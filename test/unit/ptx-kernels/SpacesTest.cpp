@@ -58,7 +58,7 @@ TEST_P(Spaces, Reverse) {
 }
 
 TEST_P(Spaces, SortRows) {
-  constexpr uint32_t rows = 3, n = 150;
+  constexpr uint32_t rows = 3, n = 151;
   std::vector<float> x, expected;
   std::vector<uint32_t> from;
   for (uint32_t each : randomWords(rows * n, 5))

@@ -116,7 +116,7 @@ TEST_P(Words, Edits) {
 }
 
 TEST_P(Words, Checksum) {
-  constexpr uint32_t each = 20;
+  constexpr uint32_t each = 23;
   std::vector<uint8_t> bytes = randomBytes(64 * each, 8);
   std::string check = "123456789";
   std::array<uint32_t, 256> table;
@@ -157,7 +157,7 @@ TEST_P(Words, Recursion) {
 }
 
 TEST_P(Words, Machine) {
-  std::vector<uint8_t> program = randomBytes(100, 9);
+  std::vector<uint8_t> program = randomBytes(103, 9);
   std::vector<uint32_t> state = randomWords(64, 10), expected;
   for (uint32_t thread = 0; thread < 64; ++thread) {
     uint32_t a = state[thread], b = thread;
@@ -202,7 +202,7 @@ TEST_P(Words, Machine) {
     expected.push_back(a ^ b);
   }
   CUdeviceptr out = buffer(state);
-  run("machine", {1, 64}, out, buffer(program), 100u);
+  run("machine", {1, 64}, out, buffer(program), 103u);
   EXPECT_EQ(read<uint32_t>(out, 64), expected);
 }
 
