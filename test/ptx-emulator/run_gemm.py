@@ -1,6 +1,6 @@
 """Pipelined matrix products: right in every mode, and wrong without any one of their synchronisations.
 
-usage: run_gemm.py DS_PTX_RUN [--only GLOB] [--mutants]
+usage: run_gemm.py DS_PTX_RUN [--only GLOB] [--mutants] [--driver LIBRARY]
 
 gemm/*.ptx (gemm/remake.sh makes them): cp.async and mma.sync with 3 and 4 stages in bf16, f16 and s8; TMA, mbarriers and wgmma with a warp that copies and two
 warpgroups that multiply, in bf16, f16 and e4m3 with promotion, alone and in clusters of two with multicast. Sizes do not fit the tiles. Elements are small
@@ -9,6 +9,7 @@ whole numbers are within the bound of what rounding a sum of k products in any o
 
 --mutants: deletes one synchronisation at a time (a wait for a predicate is made true). At least 95 % of these must be reported or give other bits
 in some mode and seed; those that survive are printed, and must be known to be needless (SURVIVORS says why).
+--driver: through the driver of a library, libds_cuda_emulator.so or a GPU's libcuda.so.1.
 With ptxas in PATH each file is assembled. Ends with "N passed, N failed".
 """
 import argparse
@@ -35,7 +36,8 @@ SURVIVORS = [(r"wgmma\.wait_group", "sm90-e4m3-*", "the one behind the loop, in 
 
 
 class Kernel:
-    def __init__(self, path):
+    def __init__(self, path, driver):
+        self.driver = ["--driver", driver] if driver else []
         self.path, self.name = path, os.path.splitext(os.path.basename(path))[0]
         self.family, self.kind, variant = self.name.split("-")
         self.cluster = int(variant) if self.family == "sm90" else 1
@@ -62,7 +64,7 @@ class Kernel:
             arguments += ["--arg", f"tma(b2; f32; dims={n},{m}; box=32,64)", "--arg", f"s32={k}", "--dump", "b2=" + files[2]]
         if limit:
             arguments += ["--limit", str(limit)]
-        done = subprocess.run([binary, path, *arguments, "--async", mode, "--seed", str(seed)], capture_output=True, text=True, timeout=300)
+        done = subprocess.run([binary, path, *arguments, *self.driver, "--async", mode, "--seed", str(seed)], capture_output=True, text=True, timeout=300)
         if done.returncode:
             assert done.returncode == 1, f"the emulator crashed: {done.returncode}\n{done.stderr}"
             return None, done.stderr
@@ -138,8 +140,9 @@ def main():
     parser.add_argument("ds_ptx_run", help="the runner")
     parser.add_argument("--only", default="*", help="kernels to run, as sm90-bf16-2")
     parser.add_argument("--mutants", action="store_true", help="run mutants instead of the kernels")
+    parser.add_argument("--driver", metavar="LIBRARY", help="run on the driver of this library")
     options = parser.parse_args()
-    kernels = [Kernel(path) for path in sorted(glob.glob(os.path.join(HERE, "*.ptx")))]
+    kernels = [Kernel(path, options.driver) for path in sorted(glob.glob(os.path.join(HERE, "*.ptx")))]
     kernels = [kernel for kernel in kernels if fnmatch.fnmatch(kernel.name, options.only)]
     passed = failed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
