@@ -56,6 +56,8 @@ static std::string placeInShared(const Block &block, uint64_t address) {
   if (before)
     text +=
         ", " + before->name + " + " + std::to_string(address - before->address);
+  if (before && before->size)
+    text += " of " + std::to_string(before->size) + " bytes";
   if (address / windows::size == windows::shared / windows::size)
     text += "; a generic address: cvta.to.shared is missing";
   return text;
@@ -296,6 +298,17 @@ static Block &blockAt(Warp &warp, uint64_t address, unsigned lane) {
   return owner;
 }
 
+/// Whether an access to shared memory has bytes of no variable.
+static bool isBetweenVariables(const Kernel &kernel, const uint8_t *defined,
+                               unsigned bytes) {
+  if (kernel.dynamicBegin == kernel.staticShared || !bytes)
+    return false;
+  // No gap is as small as what one instruction of a thread accesses.
+  if (bytes <= 16)
+    return defined[0] == isOutside || defined[bytes - 1] == isOutside;
+  return std::memchr(defined, isOutside, bytes);
+}
+
 Cell locate(Warp &warp, Space space, uint64_t address, unsigned bytes,
             unsigned lane, Use use) {
   // Windows are aligned: the place in one is as good as the address.
@@ -325,6 +338,8 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
     if (address >> rankShift > 16 || !isInside(offset, owner.shared.size()))
       outOfBounds(space, bytes, lane, use, placeInShared(owner, address));
     uint8_t *defined = &owner.sharedDefined[offset];
+    if (isBetweenVariables(block.grid.kernel, defined, bytes))
+      outOfBounds(space, bytes, lane, use, placeInShared(owner, address));
     bool hasMarks = owner.hasAsyncCopies || owner.mbarriers.areAny();
     if (use.writes && hasMarks && !use.isOfBarrier)
       for (unsigned i = 0; i < bytes; ++i)

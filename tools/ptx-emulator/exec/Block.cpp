@@ -9,9 +9,13 @@ namespace ptx {
 Block::Block(Cluster &cluster, Dimensions index, uint32_t rank)
     : cluster(cluster), grid(cluster.grid), index(index), rank(rank) {
   const Kernel &kernel = grid.kernel;
-  uint64_t bytes = kernel.staticShared + grid.shape.dynamicShared;
+  uint64_t bytes = kernel.dynamicBegin + grid.shape.dynamicShared;
   shared.resize(bytes);
   sharedDefined.resize(bytes);
+  std::fill_n(sharedDefined.begin(), kernel.dynamicBegin, uint8_t(isOutside));
+  for (const Kernel::SharedVariable &each : kernel.shared)
+    std::fill_n(sharedDefined.begin() + int64_t(each.address - sharedBase),
+                each.size, uint8_t(neverWritten));
   fillWithGarbage(shared.data(), bytes, grid.options.seed);
   uint32_t threads = uint32_t(grid.shape.block.count());
   if (cluster.races)

@@ -8,6 +8,10 @@
 
 namespace ptx {
 
+/// Bytes between variables of shared memory, each and in all: matrix
+/// descriptors have no more than 2^18 bytes.
+static constexpr uint64_t gapBytes = 128, mostGaps = 16 << 10;
+
 namespace {
 
 class Decoder {
@@ -75,9 +79,17 @@ private:
       };
       visit(visit, operand);
     };
-    uint64_t end = sharedBase, dynamicAlignment = 16;
+    uint64_t end = sharedBase, gaps = 0, dynamicAlignment = 16;
+    auto goBehind = [&](uint64_t alignment) {
+      // The first one begins at the base.
+      uint64_t gap = end > sharedBase && gaps < mostGaps ? gapBytes : 0;
+      gaps += gap;
+      return alignedTo(end + gap, alignment);
+    };
     auto place = [&](const Variable &variable) {
-      uint64_t address = alignedTo(end, variable.alignment);
+      kernel->staticShared =
+          alignedTo(kernel->staticShared, variable.alignment) + variable.size();
+      uint64_t address = goBehind(variable.alignment);
       end = address + variable.size();
       kernel->shared.push_back({variable.name, address, variable.size()});
       return address;
@@ -102,8 +114,9 @@ private:
       else
         context.addresses[i] = place(variable);
     }
-    end = alignedTo(end, dynamicAlignment);
-    kernel->staticShared = end - sharedBase;
+    kernel->staticShared = alignedTo(kernel->staticShared, dynamicAlignment);
+    end = goBehind(dynamicAlignment);
+    kernel->dynamicBegin = end - sharedBase;
     for (size_t i = 0; i < isUsed.size(); ++i) {
       const Variable &variable = module.variables[i];
       if (!isUsed[i] || variable.space != Space::Shared || variable.count)

@@ -129,15 +129,17 @@ struct Kernel {
   std::vector<Special> specials;
   uint32_t specialRows = 0;
 
-  /// For reports: where variables are in shared memory; dynamic ones, of size
-  /// 0, end with it.
+  /// Where variables are in shared memory; dynamic ones, of size 0, end with
+  /// it. Between two of them are bytes of none, so that what runs over one hits
+  /// none.
   struct SharedVariable {
     std::string name;
     uint64_t address, size;
   };
   std::vector<SharedVariable> shared;
-  /// Bytes of shared memory but for the dynamic part, which begins there.
-  uint64_t staticShared = 0;
+  /// Bytes of shared memory but for the dynamic part on a device, and here,
+  /// where the dynamic part begins there.
+  uint64_t staticShared = 0, dynamicBegin = 0;
   /// Blocks may see what others do, so that their order matters: there are
   /// atomic operations on global memory, strong loads, fences between blocks,
   /// or texts that are printed.

@@ -103,7 +103,7 @@ static uint64_t uniform(Special special, const Warp &warp) {
     return shape.dynamicShared;
   case Special::TotalSmemSize:
   case Special::AggrSmemSize:
-    return block.shared.size();
+    return grid.kernel.staticShared + shape.dynamicShared;
   case Special::ReservedSmemOffsetEnd:
   case Special::ReservedSmemOffsetCap:
     return sharedBase;

@@ -29,8 +29,9 @@ constexpr uint64_t deviceBase = 32 * windows::size, deviceSize = windows::size;
 enum Definedness : uint8_t {
   neverWritten,
   written,
-  inFlight, // an asynchronous copy may write it at any time
-  isBarrier // part of an mbarrier
+  inFlight,  // an asynchronous copy may write it at any time
+  isBarrier, // part of an mbarrier
+  isOutside  // of no variable of shared memory
 };
 
 struct Allocation {
