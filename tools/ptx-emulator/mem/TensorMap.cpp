@@ -102,8 +102,9 @@ TensorMapRefusal encodeTensorMap(const TensorMapRequest &request,
   map.base = request.base;
   for (unsigned i = 0; i < request.rank; ++i) {
     map.sizes[i] = request.sizes[i];
-    map.box[i] = uint16_t(request.box[i]);
-    map.elementStrides[i] = i ? uint8_t(request.elementStrides[i]) : 1;
+    unsigned step = i ? request.elementStrides[i] : 1;
+    map.box[i] = uint16_t((request.box[i] + step - 1) / step);
+    map.elementStrides[i] = uint8_t(step);
     if (i + 1 < request.rank)
       map.strides[i] = request.strides[i];
   }

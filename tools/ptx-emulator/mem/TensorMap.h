@@ -18,6 +18,7 @@ struct TensorMap {
   uint64_t base; // address
   uint64_t sizes[mostTensorRank];
   uint64_t strides[mostTensorRank - 1]; // bytes, of dimension 1 on
+  /// Elements that are moved: every elementStrides-th of boxDim.
   uint16_t box[mostTensorRank];
   uint8_t elementStrides[mostTensorRank];
   uint8_t rank, type, swizzle, fillsWithNaN, promotion;
