@@ -2,6 +2,7 @@
 #include "tools/ptx-emulator/exec/BulkTransfer.h"
 #include "tools/ptx-emulator/exec/Block.h"
 #include "tools/ptx-emulator/num/Combination.h"
+#include "tools/ptx-emulator/num/Single.h"
 
 #include <algorithm>
 
@@ -43,9 +44,10 @@ void combine(Combination operation, Type type, std::span<uint8_t> to,
   case Type::bf16:
     return halves(formats::bf16);
   case Type::f32:
+    // Sums flush subnormal numbers (PTX ISA, cp.reduce.async.bulk).
     return forElements<float>(to, from, [&](float old, float value) {
-      return canonical(
-          float(combinedFloats(operation, double(old), double(value))));
+      return canonical(flushed(
+          float(combinedFloats(operation, flushed(old), flushed(value)))));
     });
   case Type::f64:
     return forElements<double>(to, from, [&](double old, double value) {
