@@ -98,6 +98,7 @@ script rewrites "$python" test/e2e/run_rewrites.py "$bin/ds-compile" test/e2e/go
 script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/golden examples/kjv-v1
 script ptx-matrices "$python" test/ptx-emulator/run_matrices.py "$bin/ds-ptx-run"
 script ptx-wgmma "$python" test/ptx-emulator/run_wgmma.py "$bin/ds-ptx-run"
+script ptx-tensors "$python" test/ptx-emulator/run_tensors.py "$bin/ds-ptx-run"
 script ptx-negative "$python" test/ptx-emulator/run_negative.py "$bin/ds-ptx-run"
 script ptx-gemm "$python" test/ptx-emulator/run_gemm.py "$bin/ds-ptx-run"
 script ptx-mutants "$python" test/ptx-emulator/run_gemm.py "$bin/ds-ptx-run" --mutants
