@@ -298,14 +298,12 @@ static Block &blockAt(Warp &warp, uint64_t address, unsigned lane) {
   return owner;
 }
 
-/// Whether an access to shared memory has bytes of no variable.
-static bool isBetweenVariables(const Kernel &kernel, const uint8_t *defined,
-                               unsigned bytes) {
-  if (kernel.dynamicBegin == kernel.staticShared || !bytes)
-    return false;
-  // No gap is as small as what one instruction of a thread accesses.
+/// Whether an access has bytes of no variable.
+static bool isBetweenVariables(const uint8_t *defined, unsigned bytes) {
+  // No gap is smaller than what one instruction of a thread accesses.
   if (bytes <= 16)
-    return defined[0] == isOutside || defined[bytes - 1] == isOutside;
+    return bytes &&
+           (defined[0] == isOutside || defined[bytes - 1] == isOutside);
   return std::memchr(defined, isOutside, bytes);
 }
 
@@ -338,7 +336,9 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
     if (address >> rankShift > 16 || !isInside(offset, owner.shared.size()))
       outOfBounds(space, bytes, lane, use, placeInShared(owner, address));
     uint8_t *defined = &owner.sharedDefined[offset];
-    if (isBetweenVariables(block.grid.kernel, defined, bytes))
+    const Kernel &kernel = block.grid.kernel;
+    if (kernel.dynamicBegin > kernel.staticShared &&
+        isBetweenVariables(defined, bytes))
       outOfBounds(space, bytes, lane, use, placeInShared(owner, address));
     bool hasMarks = owner.hasAsyncCopies || owner.mbarriers.areAny();
     if (use.writes && hasMarks && !use.isOfBarrier)
@@ -358,7 +358,8 @@ Cell locatePart(Warp &warp, Space space, uint64_t address, unsigned bytes,
   case Space::Local: {
     Warp::Local &local = warp.local(lane);
     uint64_t offset = address - localBase;
-    if (!isInside(offset, local.bytes.size()))
+    if (!isInside(offset, local.bytes.size()) ||
+        isBetweenVariables(&local.defined[offset], bytes))
       outOfBounds(space, bytes, lane, use,
                   hexadecimal(address) + ": local memory is " +
                       hexadecimal(localBase) + " to " +

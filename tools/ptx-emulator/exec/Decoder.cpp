@@ -53,7 +53,7 @@ private:
       if (context.codes.contains(&function))
         continue;
       context.codes[&function] = uint32_t(kernel->codes.size());
-      kernel->codes.push_back({&function});
+      kernel->codes.emplace_back().function = &function;
       for (const Instruction &each : function.body)
         if (each.form->opcode == "call" &&
             each.operands[1].kind == OperandKind::Function) {
@@ -80,6 +80,7 @@ private:
       visit(visit, operand);
     };
     uint64_t end = sharedBase, gaps = 0, dynamicAlignment = 16;
+    bool hasDynamic = false;
     auto goBehind = [&](uint64_t alignment) {
       // The first one begins at the base.
       uint64_t gap = end > sharedBase && gaps < mostGaps ? gapBytes : 0;
@@ -108,14 +109,17 @@ private:
       const Variable &variable = module.variables[i];
       if (!isUsed[i] || variable.space != Space::Shared)
         continue;
-      if (variable.count == 0)
-        dynamicAlignment =
-            std::max<uint64_t>(dynamicAlignment, variable.alignment);
-      else
+      if (variable.count) {
         context.addresses[i] = place(variable);
+        continue;
+      }
+      hasDynamic = true;
+      dynamicAlignment =
+          std::max<uint64_t>(dynamicAlignment, variable.alignment);
     }
     kernel->staticShared = alignedTo(kernel->staticShared, dynamicAlignment);
-    end = goBehind(dynamicAlignment);
+    end = hasDynamic ? goBehind(dynamicAlignment)
+                     : alignedTo(end, dynamicAlignment);
     kernel->dynamicBegin = end - sharedBase;
     for (size_t i = 0; i < isUsed.size(); ++i) {
       const Variable &variable = module.variables[i];

@@ -11,6 +11,8 @@
 
 namespace ptx {
 
+/// Bytes between variables of local memory.
+static constexpr uint64_t gapBytes = 16;
 /// Functions have addresses, which nothing can do anything with.
 static constexpr uint64_t functionBase = 7 * windows::size;
 
@@ -57,11 +59,21 @@ void FunctionDecoder::placeVariables() {
     } else if (function.isEntry && i < parameters) {
       places.push_back({Space::Parameter, kernel.parameterOffsets[i]});
     } else {
-      uint64_t place = alignedTo(code.localBytes, each.alignment);
-      code.localBytes = place + each.size();
-      places.push_back({Space::Local, place});
+      places.push_back({Space::Local, placeLocal(each)});
     }
   }
+}
+
+/// The place of a variable of local memory behind others, which end at `end`.
+static uint64_t placeBehind(uint64_t end, const Variable &variable) {
+  return alignedTo(end ? end + gapBytes : 0, variable.alignment);
+}
+
+uint64_t FunctionDecoder::placeLocal(const Variable &variable) {
+  uint64_t place = placeBehind(code.localBytes, variable);
+  code.localBytes = place + variable.size();
+  code.locals.push_back({place, variable.size()});
+  return place;
 }
 
 void FunctionDecoder::placeRegisters() {
@@ -472,8 +484,7 @@ uint64_t FunctionDecoder::argument(const Operand &operand,
   bool isOne = parameter.count == 1 && parameter.vectorSize == 1;
   if (!isOne || operand.kind == OperandKind::Variable)
     refuse("'" + parameter.name + "' takes a variable in .param");
-  uint64_t place = alignedTo(code.localBytes, parameter.alignment);
-  code.localBytes = place + parameter.size();
+  uint64_t place = placeLocal(parameter);
   Selection selection = selectionOf(
       isResult ? "ld" : "st", {"local", std::string(nameOf(parameter.type))});
   Step step = prototype;
@@ -512,7 +523,7 @@ void FunctionDecoder::decodeCall(const Instruction &instruction, Step step) {
                        const std::vector<Variable> &variables, bool isResult) {
     for (size_t i = 0; i < list.parts.size(); ++i) {
       const Variable &variable = variables[i];
-      inCallee = alignedTo(inCallee, variable.alignment);
+      inCallee = placeBehind(inCallee, variable);
       uint64_t mine = argument(list.parts[i], variable, isResult);
       if (isResult)
         site.results.push_back({inCallee, mine, variable.size()});

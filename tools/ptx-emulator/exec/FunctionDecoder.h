@@ -36,6 +36,7 @@ private:
   };
 
   void placeVariables();
+  uint64_t placeLocal(const Variable &variable);
   void placeRegisters();
   void instruction(const Instruction &instruction);
   void decodeOperands(const Instruction &instruction,

@@ -104,6 +104,12 @@ struct Code {
   /// Of its frame; localBytes are multiples of 16.
   uint32_t rows = 0, predicateCount = 0;
   uint64_t localBytes = 0;
+  /// Where variables are in the frame's local memory: with bytes of none
+  /// between them, as in shared memory.
+  struct LocalVariable {
+    uint64_t place, size;
+  };
+  std::vector<LocalVariable> locals;
 };
 
 /// Bytes of the caller's frame that go to the callee's, or come back.

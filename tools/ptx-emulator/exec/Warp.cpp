@@ -27,6 +27,7 @@ Warp::Warp(Block &block, const Kernel &kernel, uint32_t index, uint32_t lanes)
   locals.resize(warpSize);
   auto frame = std::make_shared<Frame>();
   growFor(*frame);
+  clearLocal(*frame, lanes);
   groups.push_back({kernel.codes[0].first, lanes, std::move(frame)});
   fillSpecials();
   // Constants are only read: the type of bases is that of destinations.
@@ -263,6 +264,19 @@ void Warp::growFor(const Frame &frame) {
     }
 }
 
+void Warp::clearLocal(const Frame &frame, uint32_t lanes) {
+  const Code &code = kernel.codes[frame.code];
+  if (!code.localBytes)
+    return;
+  forLanes(lanes, [&](unsigned lane) {
+    auto defined = locals[lane].defined.begin() + ptrdiff_t(frame.local);
+    std::fill_n(defined, code.localBytes, uint8_t(isOutside));
+    for (const Code::LocalVariable &each : code.locals)
+      std::fill_n(defined + ptrdiff_t(each.place), each.size,
+                  uint8_t(neverWritten));
+  });
+}
+
 void Warp::transfer(const std::vector<Transfer> &list, uint64_t from,
                     uint64_t to) {
   forLanes(active, [&](unsigned lane) {
@@ -281,11 +295,7 @@ void Warp::call(const Step &step) {
   uint32_t returnPc = groups[running].pc + 1;
   std::shared_ptr<const Frame> frame = frameFor(step.target, returnPc);
   const Code &callee = kernel.codes[frame->code];
-  if (callee.localBytes)
-    forLanes(active, [&](unsigned lane) {
-      std::fill_n(locals[lane].defined.begin() + ptrdiff_t(frame->local),
-                  callee.localBytes, uint8_t(0));
-    });
+  clearLocal(*frame, active);
   transfer(kernel.calls[step.target].arguments, groups[running].frame->local,
            frame->local);
   Group &group = groups[running];

@@ -178,6 +178,8 @@ private:
   void useFrame(const Frame &frame);
   std::shared_ptr<const Frame> frameFor(uint32_t call, uint32_t returnPc);
   void growFor(const Frame &frame);
+  /// Nobody wrote the local memory of a frame, for these lanes.
+  void clearLocal(const Frame &frame, uint32_t lanes);
   void fillSpecials();
   void transfer(const std::vector<Transfer> &list, uint64_t from, uint64_t to);
   /// Calls visit() for each group that waits so, as if it were running.
