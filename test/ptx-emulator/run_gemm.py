@@ -21,11 +21,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import ml_dtypes
 import numpy as np
+
+from cases import report
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "gemm")
 MODES = ("early", "late", "random")
@@ -144,18 +145,10 @@ def main():
     options = parser.parse_args()
     kernels = [Kernel(path, options.driver) for path in sorted(glob.glob(os.path.join(HERE, "*.ptx")))]
     kernels = [kernel for kernel in kernels if fnmatch.fnmatch(kernel.name, options.only)]
-    passed = failed = 0
+    failed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         if not options.mutants:
-            for kernel, result in [(kernel, pool.submit(check, options.ds_ptx_run, kernel)) for kernel in kernels]:
-                try:
-                    result.result()
-                    passed += 1
-                except Exception:
-                    failed += 1
-                    print(f"FAILED {kernel.name}:\n{traceback.format_exc()}")
-            print(f"{passed} passed, {failed} failed")
-            return failed > 0 or passed == 0
+            return report({kernel.name: pool.submit(check, options.ds_ptx_run, kernel).result for kernel in kernels})
         total = dead = 0
         for kernel in kernels:
             for number, line, result in [(number, line, pool.submit(killed, options.ds_ptx_run, kernel, text)) for number, line, text in mutants(kernel)]:

@@ -8,7 +8,6 @@ here from the PTX ISA's tables, register by register, not from the emulator. ldm
 ISA says. With ptxas in PATH the module is assembled, too. Ends with "N passed, N failed".
 """
 import argparse
-import fnmatch
 import os
 import random
 import shutil
@@ -16,7 +15,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-import traceback
+
+from cases import named, report
 
 HEADER = ".version 8.4\n.target {}\n.address_size 64\n"
 WIDTH = {"f16": 16, "bf16": 16, "tf32": 32, "e4m3": 8, "e5m2": 8, "s8": 8, "u8": 8, "s4": 4, "u4": 4, "f64": 64}
@@ -345,28 +345,17 @@ def main():
     parser.add_argument("--only", default="*", help="names to run, as printed where one fails: mma.m16n8k8.*, ldmatrix*")
     options = parser.parse_args()
     runner = Runner(options.ds_ptx_run)
-    cases = {}
+    checks = {}
     for form in forms():
         shape, a, b, c, saturates, _ = form
-        cases[f"mma.{shape}.{c}.{a}.{b}{'.satfinite' if saturates else ''}"] = lambda form=form: check_mma(runner, form)
+        checks[f"mma.{shape}.{c}.{a}.{b}{'.satfinite' if saturates else ''}"] = lambda form=form: check_mma(runner, form)
     for count in (1, 2, 4):
         for trans in (False, True):
             name = f"x{count}{'.trans' if trans else ''}"
-            cases["ldmatrix." + name] = lambda count=count, trans=trans: check_ldmatrix(runner, count, trans)
-            cases["stmatrix." + name] = lambda count=count, trans=trans: check_stmatrix(runner, count, trans)
-    cases["movmatrix"] = lambda: check_movmatrix(runner)
-    passed = failed = 0
-    for name, check in cases.items():
-        if not fnmatch.fnmatch(name, options.only):
-            continue
-        try:
-            check()
-            passed += 1
-        except Exception:
-            failed += 1
-            print(f"FAILED {name}:\n{traceback.format_exc()}")
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0 or passed == 0
+            checks["ldmatrix." + name] = lambda count=count, trans=trans: check_ldmatrix(runner, count, trans)
+            checks["stmatrix." + name] = lambda count=count, trans=trans: check_stmatrix(runner, count, trans)
+    checks["movmatrix"] = lambda: check_movmatrix(runner)
+    return report(named(checks, options.only))
 
 
 if __name__ == "__main__":

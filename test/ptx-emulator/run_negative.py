@@ -23,8 +23,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 from concurrent.futures import ThreadPoolExecutor
+
+from cases import report
 
 PRELUDE = """.visible .entry {name}(.param .u64 p0, .param .u64 p1{map})
 {{
@@ -139,6 +140,11 @@ def check(binary, path, case):
     assert run(binary, path, case, "bad", 5, "random") == run(binary, path, case, "bad", 5, "random"), "two reports of one run differ"
 
 
+def assemble(path, target):
+    done = subprocess.run(["ptxas", f"-arch={target}", "-o", os.devnull, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ds_ptx_run", help="the runner")
@@ -151,28 +157,16 @@ def main():
     if options.list:
         print("\n".join(case.name for case in cases))
         return 0
-    passed = failed = 0
     with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(os.cpu_count()) as pool:
-        paths = {}
+        checks = {}
         for target in sorted({case.target for case in cases}):
-            paths[target] = os.path.join(work, target + ".ptx")
-            with open(paths[target], "w") as file:
+            path = os.path.join(work, target + ".ptx")
+            with open(path, "w") as file:
                 file.write(module([case for case in cases if case.target == target], target))
             if shutil.which("ptxas"):
-                done = subprocess.run(["ptxas", f"-arch={target}", "-o", "/dev/null", paths[target]], capture_output=True, text=True)
-                if done.returncode:
-                    print(f"FAILED ptxas of {target}:\n{done.stderr}")
-                    failed += 1
-        results = {case: pool.submit(check, options.ds_ptx_run, paths[case.target], case) for case in cases}
-        for case, result in results.items():
-            try:
-                result.result()
-                passed += 1
-            except Exception:
-                failed += 1
-                print(f"FAILED {case.name}:\n{traceback.format_exc()}")
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0 or passed == 0
+                checks[f"ptxas of {target}"] = pool.submit(assemble, path, target).result
+            checks |= {case.name: pool.submit(check, options.ds_ptx_run, path, case).result for case in cases if case.target == target}
+        return report(checks)
 
 
 if __name__ == "__main__":

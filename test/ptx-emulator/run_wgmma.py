@@ -7,15 +7,14 @@ the swizzle's width piece c of row r is at c ^ (r % 8), c ^ (r // 2 % 4) or c ^ 
 which no order of summing changes. With ptxas in PATH the modules are assembled, too. Ends with "N passed, N failed".
 """
 import argparse
-import fnmatch
 import os
 import random
 import struct
 import subprocess
 import sys
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cases import named, report  # noqa: E402
 from run_matrices import A_PLACE, HEADER, Runner, bits_of, value_of  # noqa: E402
 
 WIDTH = {"f16": 16, "bf16": 16, "tf32": 32, "e4m3": 8, "e5m2": 8, "s8": 8, "u8": 8}
@@ -232,18 +231,8 @@ def main():
     parser.add_argument("--only", default="*", help="names to run, as printed where one fails: *.swizzle128*")
     options = parser.parse_args()
     runner = Product(options.ds_ptx_run)
-    passed = failed = 0
-    for case in cases():
-        if not fnmatch.fnmatch(name(case), options.only):
-            continue
-        try:
-            check(runner, case)
-            passed += 1
-        except Exception:
-            failed += 1
-            print(f"FAILED {name(case)}:\n{traceback.format_exc()}")
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0 or passed == 0
+    checks = {name(case): lambda case=case: check(runner, case) for case in cases()}
+    return report(named(checks, options.only))
 
 
 if __name__ == "__main__":
