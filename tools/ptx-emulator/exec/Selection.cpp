@@ -43,7 +43,7 @@ bool Modifiers::roundsToInteger() const {
 }
 
 unsigned Modifiers::vectorSize() const {
-  return has("v2") ? 2 : has("v4") ? 4 : 1;
+  return has("v2") ? 2 : has("v4") ? 4 : has("v8") ? 8 : 1;
 }
 
 // One selector for each opcode: select_add knows add.

@@ -49,7 +49,7 @@ public:
   Rounding rounding() const;
   /// .rni, .rzi, .rmi or .rpi: to a whole number.
   bool roundsToInteger() const;
-  /// Of .v2 and .v4; 1 without.
+  /// Of .v2, .v4 and .v8; 1 without.
   unsigned vectorSize() const;
   const std::vector<std::string> &all() const { return names; }
   /// The letters of the form's operands, for opcodes whose forms differ by

@@ -10,9 +10,43 @@ namespace ptx {
 
 using namespace formats;
 
-/// One lane after the other: the value in memory becomes apply(old, b, c), and
-/// the old one is what the lane gets. T is the type in memory. `isReduction`:
-/// there is no destination, and operands begin one earlier.
+/// The value at an address becomes apply(old, b, c); returns the old one. T is
+/// the type in memory.
+template <class T, auto apply>
+static T exchanged(Warp &warp, const Step &step, unsigned lane,
+                   uint64_t address, T b, T c, bool &hasChanged) {
+  const AddressRef &ref = step.addresses[0];
+  Cell cell =
+      locate(warp, ref.space, address, sizeof(T), lane, useOf(step, true));
+  checkDefined(warp, cell, address, sizeof(T), lane);
+  synchroniseBy(warp, step, cell, address, lane, true, true);
+  T old, value;
+  if constexpr (sizeof(T) == 16) {
+    // No host instruction that every machine has: blocks that have such
+    // ones run after each other.
+    std::memcpy(&old, cell.bytes, sizeof old);
+    value = apply(old, b, c);
+    std::memcpy(cell.bytes, &value, sizeof value);
+  } else {
+    using Bits = Unsigned<sizeof(T)>;
+    auto *at = reinterpret_cast<Bits *>(cell.bytes);
+    Bits before = __atomic_load_n(at, __ATOMIC_RELAXED), after;
+    do {
+      old = std::bit_cast<T>(before);
+      if constexpr (requires { apply(cell.space, old, b, c); })
+        value = apply(cell.space, old, b, c);
+      else
+        value = apply(old, b, c);
+      after = std::bit_cast<Bits>(value);
+    } while (!__atomic_compare_exchange_n(at, &before, after, false,
+                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+  }
+  hasChanged |= !(old == value);
+  return old;
+}
+
+/// One lane after the other, which gets the old value. `isReduction`: there is
+/// no destination, and operands begin one earlier.
 template <class T, auto apply, bool isReduction>
 static void atomically(Warp &warp, const Step &step) {
   constexpr unsigned first = isReduction ? 1 : 2;
@@ -21,35 +55,34 @@ static void atomically(Warp &warp, const Step &step) {
   const Row *c = warp.source(step.operands[first + 1]);
   bool hasChanged = false;
   forLanes(warp.active, [&](unsigned lane) {
-    uint64_t address = warp.address(ref, lane);
-    Cell cell =
-        locate(warp, ref.space, address, sizeof(T), lane, useOf(step, true));
-    checkDefined(warp, cell, address, sizeof(T), lane);
-    synchroniseBy(warp, step, cell, address, lane, true, true);
-    T left = get<T>(b, lane), right = get<T>(c, lane), old, value;
-    if constexpr (sizeof(T) == 16) {
-      // No host instruction that every machine has: blocks that have such
-      // ones run after each other.
-      std::memcpy(&old, cell.bytes, sizeof old);
-      value = apply(old, left, right);
-      std::memcpy(cell.bytes, &value, sizeof value);
-    } else {
-      using Bits = Unsigned<sizeof(T)>;
-      auto *at = reinterpret_cast<Bits *>(cell.bytes);
-      Bits before = __atomic_load_n(at, __ATOMIC_RELAXED), after;
-      do {
-        old = std::bit_cast<T>(before);
-        if constexpr (requires { apply(cell.space, old, left, right); })
-          value = apply(cell.space, old, left, right);
-        else
-          value = apply(old, left, right);
-        after = std::bit_cast<Bits>(value);
-      } while (!__atomic_compare_exchange_n(
-          at, &before, after, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-    }
-    hasChanged |= !(old == value);
+    T old = exchanged<T, apply>(warp, step, lane, warp.address(ref, lane),
+                                get<T>(b, lane), get<T>(c, lane), hasChanged);
     if constexpr (!isReduction)
       put(warp.destination(step.operands[0]), lane, old);
+  });
+  if (hasChanged)
+    warp.block.grid.noteProgress();
+}
+
+/// The same of the elements of a vector, each of which is atomic by itself.
+template <class T, auto apply, bool isReduction>
+static void ofEach(Warp &warp, const Step &step) {
+  const AddressRef &ref = step.addresses[0];
+  const Step::Vector &values = step.vectors[isReduction ? 1 : 2];
+  const Ref *refs = warp.kernel.refs.data();
+  bool hasChanged = false;
+  forLanes(warp.active, [&](unsigned lane) {
+    uint64_t address = warp.address(ref, lane);
+    if (address % (values.count * sizeof(T)))
+      throw misaligned(ref.space, address, values.count * sizeof(T), lane,
+                       writing);
+    for (uint32_t i = 0; i < values.count; ++i) {
+      T value = get<T>(warp.source(refs[values.first + i]), lane);
+      T old = exchanged<T, apply>(warp, step, lane, address + i * sizeof(T),
+                                  value, value, hasChanged);
+      if constexpr (!isReduction)
+        put(warp.destination(refs[step.vectors[0].first + i]), lane, old);
+    }
   });
   if (hasChanged)
     warp.block.grid.noteProgress();
@@ -79,11 +112,18 @@ static constexpr auto halfSum = [](uint16_t old, uint16_t b, uint16_t) {
   return uint16_t(
       narrow(format, widen(format, old) + widen(format, b), Rounding::Nearest));
 };
+template <const Format &format, bool isMax>
+static constexpr auto halfExtremum = [](uint16_t old, uint16_t b, uint16_t) {
+  return uint16_t(narrow(
+      format,
+      extremum(isMax, /*takesNaN=*/false, widen(format, old), widen(format, b)),
+      Rounding::Nearest));
+};
 /// Of the halves of a pair, each of which is atomic by itself.
-template <const Format &format>
-static constexpr auto pairSum = [](uint32_t old, uint32_t b, uint32_t) {
-  uint32_t low = halfSum<format>(uint16_t(old), uint16_t(b), 0);
-  uint32_t high = halfSum<format>(uint16_t(old >> 16), uint16_t(b >> 16), 0);
+template <auto apply>
+static constexpr auto ofPair = [](uint32_t old, uint32_t b, uint32_t) {
+  uint32_t low = apply(uint16_t(old), uint16_t(b), 0);
+  uint32_t high = apply(uint16_t(old >> 16), uint16_t(b >> 16), 0);
   return low | high << 16;
 };
 
@@ -127,17 +167,44 @@ template <bool isReduction> static Handler sum(const Modifiers &m) {
   case Type::bf16:
     return &atomically<uint16_t, halfSum<bf16>, isReduction>;
   case Type::f16x2:
-    return &atomically<uint32_t, pairSum<f16>, isReduction>;
+    return &atomically<uint32_t, ofPair<halfSum<f16>>, isReduction>;
   case Type::bf16x2:
-    return &atomically<uint32_t, pairSum<bf16>, isReduction>;
+    return &atomically<uint32_t, ofPair<halfSum<bf16>>, isReduction>;
   default:
     return ofBits<combination<Combination::Add>, isReduction>(m.type());
+  }
+}
+
+template <const Format &format, bool isReduction>
+static Handler ofHalves(const Modifiers &m, bool isPair) {
+  auto choose = [&]<auto apply>() -> Handler {
+    return isPair ? &ofEach<uint32_t, ofPair<apply>, isReduction>
+                  : &ofEach<uint16_t, apply, isReduction>;
+  };
+  return m.has("add") ? choose.template operator()<halfSum<format>>()
+         : m.has("min")
+             ? choose.template operator()<halfExtremum<format, false>>()
+             : choose.template operator()<halfExtremum<format, true>>();
+}
+
+/// Of vectors.
+template <bool isReduction> static Handler vectorOperation(const Modifiers &m) {
+  switch (m.type()) {
+  case Type::f32:
+    return &ofEach<float, singleSum, isReduction>;
+  case Type::f16:
+  case Type::f16x2:
+    return ofHalves<f16, isReduction>(m, m.type() == Type::f16x2);
+  default:
+    return ofHalves<bf16, isReduction>(m, m.type() == Type::bf16x2);
   }
 }
 
 /// Null: the type has no such operation.
 template <bool isReduction> static Handler operation(const Modifiers &m) {
   Type type = m.type();
+  if (m.vectorSize() > 1)
+    return vectorOperation<isReduction>(m);
   bool isInteger = !isFloat(type) && type != Type::b128;
   if (m.has("add"))
     return isInteger || isFloat(type) ? sum<isReduction>(m) : nullptr;
@@ -171,7 +238,8 @@ Selection select_atom(const Modifiers &m) {
     types.push_back(Type::b64);
   return Selection{operation<false>(m), types}
       .withBytes(bitsOf(type) / 8)
-      .withSetting(orderOf(m, true));
+      .withSetting(orderOf(m, true))
+      .withCounts({m.vectorSize(), m.vectorSize(), 1});
 }
 
 Selection select_red(const Modifiers &m) {
@@ -179,7 +247,8 @@ Selection select_red(const Modifiers &m) {
     return asyncStoreSelection(m);
   return Selection{operation<true>(m), {m.type(), Type::b64}}
       .withBytes(bitsOf(m.type()) / 8)
-      .withSetting(orderOf(m, true));
+      .withSetting(orderOf(m, true))
+      .withCounts({m.vectorSize(), 1});
 }
 
 } // namespace ptx
