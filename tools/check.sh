@@ -23,6 +23,10 @@ mkdir -p "$logs"
 bin=build/$preset/bin
 python=build/venv/bin/python
 
+# What the PTX emulator executes in all of its tests.
+export DS_EMU_COVERAGE=$PWD/$logs/ptx-coverage.json
+rm -f "$DS_EMU_COVERAGE"
+
 # suite NAME PATTERN-OF-COUNTS COMMAND...: runs, shows the last line, adds up "N passed" and "N failed" as PATTERN prints them.
 count() {
   local name=$1 good=$2 bad=$3
@@ -81,7 +85,6 @@ script onnx-node "$python" test/onnx-node/run_node_tests.py "$bin/ds-compile" do
 script onnx-mutations "$python" test/onnx-node/run_mutations.py "$bin/ds-compile"
 script onnx-hostile "$python" test/onnx-import/run_hostile.py "$bin/ds-compile"
 script onnx-oracle "$python" test/onnx-import/run_oracle.py "$bin/ds-compile" test/e2e/golden
-script ptx-micro "$python" test/ptx-emulator/run_micro.py "$bin/ds-ptx-run"
 script golden "$python" test/e2e/run_golden.py "$bin/ds-compile" test/e2e/golden
 script attention "$python" test/e2e/run_attention.py "$bin/ds-compile"
 script sensitivity "$python" test/e2e/run_sensitivity.py "$bin/ds-compile" test/e2e/golden --once
@@ -96,12 +99,23 @@ script memory "$python" test/e2e/run_memory.py "$bin/ds-compile" "$bin/ds-run" e
 script shapes "$python" test/e2e/run_shapes.py "$bin/ds-compile" tools/bench/llama_onnx.py
 script rewrites "$python" test/e2e/run_rewrites.py "$bin/ds-compile" test/e2e/golden --seconds 100
 script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/golden examples/kjv-v1
+script ptx-micro "$python" test/ptx-emulator/run_micro.py "$bin/ds-ptx-run"
 script ptx-matrices "$python" test/ptx-emulator/run_matrices.py "$bin/ds-ptx-run"
 script ptx-wgmma "$python" test/ptx-emulator/run_wgmma.py "$bin/ds-ptx-run"
 script ptx-tensors "$python" test/ptx-emulator/run_tensors.py "$bin/ds-ptx-run"
 script ptx-negative "$python" test/ptx-emulator/run_negative.py "$bin/ds-ptx-run"
 script ptx-gemm "$python" test/ptx-emulator/run_gemm.py "$bin/ds-ptx-run"
+script ptx-gemm-driver "$python" test/ptx-emulator/run_gemm.py "$bin/ds-ptx-run" --only 'sm90-*' --driver "build/$preset/lib/libds_cuda_emulator.so"
 script ptx-mutants "$python" test/ptx-emulator/run_gemm.py "$bin/ds-ptx-run" --mutants
+if [ "$preset" = release ]; then
+  say "ptx-coverage"
+  if "$bin/ds-ptx-coverage" --handlers "$DS_EMU_COVERAGE" > "$logs/ptx-coverage.log" 2>&1; then
+    count ptx-coverage 1 0
+  else
+    tail -40 "$logs/ptx-coverage.log"
+    count ptx-coverage 0 1
+  fi
+fi
 script properties "$python" test/properties/run_properties.py "$bin/ds-compile"
 # The same in tiles, and attention carried from one block of keys to the next.
 tiles="-transform-preload-library=transform-library-paths=test/properties/Inputs/tiles.mlir -transform-interpreter"
