@@ -8,7 +8,6 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdio>
-#include <map>
 
 namespace {
 
@@ -119,11 +118,10 @@ int main(int argc, char **argv) {
       "contents, or with =iota (0, 1, 2, ...), =VALUE for all\nelements, "
       "=V0,V1,... or =@FILE for the bytes of a file. Types are u8 to u64, s8 "
       "to s64, b8 to b64,\nf16, bf16, f32, f64, e4m3 and e5m2; 0x... are the "
-      "bits of any of them. tma(N; TYPE; dims=...; box=...) is the map of a "
-      "tensor in the buffer of\nargument N (bN: of --buffer), the innermost "
-      "dimension first; "
-      "swizzle=32|64|128, strides=... (bytes), steps=..., nan\nas "
-      "cuTensorMapEncodeTiled takes them.\n\n"
+      "bits of any of them. tma(N; TYPE; dims=...;\nbox=...) is the map of a "
+      "tensor in the buffer of argument N (bN: of --buffer), the innermost\n"
+      "dimension first; swizzle=32|64|128, strides=... (bytes), steps=..., nan "
+      "as cuTensorMapEncodeTiled\ntakes them.\n\n"
       "Exit codes: 0 done, 1 a file was refused or a kernel stopped, 2 wrong "
       "usage.",
       "ds-ptx-run"};
@@ -174,15 +172,12 @@ int main(int argc, char **argv) {
                  "nobody wrote; the same seed gives the same bits and the "
                  "same report (default: 0)")
       ->type_name("N");
-  std::map<std::string, ptx::Asynchrony> asynchrony = {
-      {"early", ptx::Asynchrony::Early},
-      {"late", ptx::Asynchrony::Late},
-      {"random", ptx::Asynchrony::Random}};
-  app.add_option("--async", command.launch.options.asynchrony,
+  std::string asynchrony = "early";
+  app.add_option("--async", asynchrony,
                  "when bytes of asynchronous copies move: early, late, or each "
                  "by chance of the seed, random (default: early)")
       ->type_name("MODE")
-      ->transform(CLI::CheckedTransformer(asynchrony));
+      ->check(CLI::IsMember({"early", "late", "random"}));
   app.add_option("--limit", command.launch.options.limit,
                  "give up after so many warp instructions without a store or "
                  "a barrier (default: 100000000)")
@@ -227,6 +222,10 @@ int main(int argc, char **argv) {
   } catch (const CLI::ParseError &error) {
     return tool::exitCode(app, error);
   }
+  command.launch.options.asynchrony =
+      asynchrony == "early"  ? ptx::Asynchrony::Early
+      : asynchrony == "late" ? ptx::Asynchrony::Late
+                             : ptx::Asynchrony::Random;
   command.launch.options.checksDefined = !allowsUndefined;
   command.launch.options.checksRaces = !allowsRaces;
   command.launch.options.print = [](std::string_view text) {
