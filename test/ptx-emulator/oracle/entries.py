@@ -111,10 +111,10 @@ def rows(columns, seed, corners, drawn):
 class Entry:
     """`text` has the instructions, with operands d0, d1, ... and a0, a1, ...; `outs` and `ins` are their registers (pred: a byte in memory).
     `oracle` gives the bits of the results: a number, a tuple of them, or (one result) a set of those that pass. any_nan: a format of which all NaN
-    are equal."""
+    are equal. `declare` is text at the kernel's beginning, `before` what stands before the kernel; $ is the kernel's name."""
 
-    def __init__(self, name, outs, columns, oracle, text=None, arch=80, any_nan=None, declare="", corners=700, drawn=None):
-        self.name, self.outs, self.oracle, self.arch, self.declare = name, outs.split(), oracle, arch, declare
+    def __init__(self, name, outs, columns, oracle, text=None, arch=80, any_nan=None, declare="", corners=700, drawn=None, before=""):
+        self.name, self.outs, self.oracle, self.arch, self.declare, self.before = name, outs.split(), oracle, arch, declare, before
         self.columns, self.corners = columns, corners
         # One operand has few corners.
         self.drawn = drawn if drawn is not None else 500 if len(columns) == 1 else 300
@@ -133,6 +133,10 @@ class Entry:
         result = result if isinstance(result, tuple) else (result,)
         masks = [(1 << WIDTHS[kind]) - 1 for kind in self.outs]
         return tuple({code & mask for code in (x if isinstance(x, set) else {x})} for x, mask in zip(result, masks))
+
+    def expected_of(self, inputs):
+        """The results of all rows, each by itself."""
+        return [self.expected(row) for row in inputs]
 
     def passes(self, got, want):
         return all(x in codes or self.any_nan and self.both_nan(x, next(iter(codes))) for x, codes in zip(got, want))
