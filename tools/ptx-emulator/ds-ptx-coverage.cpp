@@ -5,7 +5,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -23,9 +26,19 @@ struct Launches {
 
 struct Coverage {
   std::map<std::pair<std::string, std::string>, Launches> kernels;
-  /// By their numbers, the texts of instructions.
-  std::set<std::pair<size_t, std::string>> forms;
+  /// By their numbers, the modifiers of instructions.
+  std::set<std::pair<size_t, std::vector<std::string>>> forms;
 };
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    size_t end = std::min(text.find(separator), text.size());
+    parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
 
 void add(Coverage &coverage, const Json &line) {
   auto [found, isNew] =
@@ -40,43 +53,47 @@ void add(Coverage &coverage, const Json &line) {
                 [&](int each) { return !lines.contains(each); });
   for (const Json &each : line.at("forms")) {
     auto text = each.get<std::string>();
-    size_t end = 0, form = std::stoul(text, &end);
-    if (form >= ptx::forms().size() || end >= text.size())
-      throw std::out_of_range("'" + text + "' is no form of opcodes.def");
-    coverage.forms.emplace(form, text.substr(end + 1));
+    size_t form = 0;
+    const char *end = text.data() + text.size();
+    const char *rest = std::from_chars(text.data(), end, form).ptr;
+    std::vector<std::string> parts;
+    if (rest != text.data() && rest != end)
+      parts = split({rest + 1, end}, '.');
+    bool isKnown = form < ptx::forms().size() && !parts.empty() &&
+                   parts[0] == ptx::forms()[form].opcode;
+    if (isKnown)
+      parts.erase(parts.begin());
+    if (!isKnown || !ptx::haveModifiers(ptx::forms()[form], parts))
+      throw std::out_of_range("'" + text + "' is no form of this emulator");
+    coverage.forms.emplace(form, std::move(parts));
   }
 }
 
 /// False: a file that cannot be read; it says so.
 bool read(const std::string &path, Coverage &coverage) {
+  auto refuse = [&](const std::string &why) {
+    std::fprintf(stderr, "ds-ptx-coverage: error: %s: %s\n", path.c_str(),
+                 why.c_str());
+    return false;
+  };
+  errno = 0;
   std::ifstream file(path);
   std::string line;
   size_t number = 0;
-  try {
-    for (; std::getline(file, line); ++number)
+  while (std::getline(file, line)) {
+    ++number;
+    try {
       add(coverage, Json::parse(line));
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "ds-ptx-coverage: error: %s:%zu: %s\n", path.c_str(),
-                 number + 1, error.what());
-    return false;
+    } catch (const std::exception &error) {
+      return refuse("line " + std::to_string(number) + ": " + error.what());
+    }
   }
   if (number)
     return true;
-  std::fprintf(stderr,
-               "ds-ptx-coverage: error: %s: nothing is in it; launches with "
-               "DS_EMU_COVERAGE=%s add to it\n",
-               path.c_str(), path.c_str());
-  return false;
-}
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    size_t end = std::min(text.find(separator), text.size());
-    parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
+  if (errno)
+    return refuse(std::strerror(errno));
+  return refuse("nothing is in it; launches with DS_EMU_COVERAGE=" + path +
+                " add to it");
 }
 
 /// Of mma and wgmma; how many columns chooses no handler.
@@ -136,10 +153,8 @@ size_t printHandlers(const Coverage &coverage) {
   for (const ptx::Form &each : ptx::forms())
     addHandlers(each, handlers);
   size_t all = handlers.size();
-  for (const auto &[number, text] : coverage.forms) {
+  for (const auto &[number, modifiers] : coverage.forms) {
     const ptx::Form &form = ptx::forms()[number];
-    std::vector<std::string> modifiers = split(text, '.');
-    modifiers.erase(modifiers.begin());
     ptx::Modifiers asked(modifiers, form.operands);
     handlers.erase(ptx::selectorOf(form)(asked).handler);
   }

@@ -55,11 +55,8 @@ static bool isMember(std::string_view group, std::string_view modifier) {
   return false;
 }
 
-/// Whether every group of the form has its one modifier, and every modifier its
-/// group. Modifiers are taken from the first on, so that of two groups with
-/// common members the first has the first.
-static bool haveModifiers(const Form &form,
-                          const std::vector<std::string> &modifiers) {
+bool haveModifiers(const Form &form,
+                   const std::vector<std::string> &modifiers) {
   std::vector<bool> taken(modifiers.size());
   for (std::string_view groups = form.modifiers; !groups.empty();) {
     std::string_view group = cut(groups, ' ');

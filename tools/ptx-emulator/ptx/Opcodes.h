@@ -27,6 +27,11 @@ std::span<const Form> forms();
 /// Opcode and modifiers: "add.sat.s32".
 std::string textOf(const Instruction &instruction);
 
+/// Whether every group of the form has its one modifier, and every modifier its
+/// group. Modifiers are taken from the first on, so that of two groups with
+/// common members the first has the first.
+bool haveModifiers(const Form &form, const std::vector<std::string> &modifiers);
+
 /// The form that the instruction `opcode` with these modifiers and operands has
 /// in `module`. Throws Error with `line`: an unknown opcode, modifiers or
 /// operands that none of its forms has, a form of a newer target or version.
