@@ -131,6 +131,8 @@ bool Grid::runOnThreads(uint64_t clusters, const Order &order,
     shadow->restore();
     return false;
   }
+  if (shadow)
+    shadow->forgetContents();
   for (const auto &part : parts) {
     executed += part->executed;
     lanesExecuted += part->lanesExecuted;

@@ -46,6 +46,11 @@ void GlobalShadow::restore() {
     }
 }
 
+void GlobalShadow::forgetContents() {
+  for (const auto &[number, page] : pages)
+    page->before = {};
+}
+
 static Conflict conflictWith(const auto &event, unsigned lane, bool wrote) {
   return {event.cluster, event.warp, lane, event.pc, wrote};
 }

@@ -42,8 +42,9 @@ public:
   /// conflict with.
   std::optional<Conflict> conflict(uint64_t address, uint8_t bytes, bool writes,
                                    bool isStrong) const;
-  /// Gives memory back what it had before the launch.
+  /// Gives memory back what it had before the launch, or forgets what that was.
   void restore();
+  void forgetContents();
 
 private:
   friend class ShadowWriter;
