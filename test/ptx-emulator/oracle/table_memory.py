@@ -112,6 +112,7 @@ def orders():
                 entry = round_trip(place, "b64", 1, "b64", (f"{store}.{scope}", f"{load}.{scope}"))
                 entry.arch = 90 if scope == "cluster" else 80
                 yield entry
+    yield round_trip(memory, "u32", 1, "b32", (".mmio.relaxed.sys", ".mmio.relaxed.sys"))
     for store, load in (("wb", "ca"), ("cg", "cg"), ("cs", "cs"), ("wt", "lu"), ("wt", "cv")):
         yield round_trip(memory, "s16", 2, "b16", (f"|.{store}", f"|.{load}"))
     for store, load in (("L1::evict_first", "L1::no_allocate"), ("L1::no_allocate", "L1::evict_last"), ("L1::evict_normal", "L1::evict_unchanged"),
@@ -262,6 +263,9 @@ def addresses():
         yield Entry(f"cvta.to.{space}", "b64", [choice("b64", 0, 1, 15)], lambda a: a,
                     f"mov.u64 s, {name}; add.u64 u, s, a0; cvta.{space}.u64 u, u; cvta.to.{space}.u64 u, u; sub.u64 d0, u, s;", **variables)
     shared = {"arch": 90, "declare": SHARED + " .reg .b32 s, u;", "drawn": 0}
+    yield Entry("mapa and getctarank of a generic address", "b32 b32", [whole(32)], lambda a: (0, a),
+                "mov.u64 s, area; cvta.shared.u64 s, s; mad.wide.u32 s, %t, 32, s; st.b32 [s], a0; mapa.u64 u, s, 0; getctarank.u64 d0, u; ld.b32 d1, [u];",
+                arch=90, declare=SHARED + " .reg .b64 s, u;", drawn=0)
     yield Entry("mapa and getctarank", "b32 b32 b32", [whole(32)], lambda a: (0, 0, a),
                 f"{OF_SHARED} st.shared.b32 [s], a0; mapa.shared::cluster.u32 u, s, 0; getctarank.shared::cluster.u32 d0, u; "
                 "getctarank.shared::cluster.u32 d1, s; ld.shared::cluster.b32 d2, [u];", **shared)
