@@ -8,10 +8,15 @@ values with corner values, then random ones. Kernels are written in modules of 5
   run_micro.py build/release/bin/ds-ptx-run --only 'cvt*.f16.*'           those whose names match
   run_micro.py build/release/bin/ds-ptx-run --only 'bfe.s32' --emit DIR   keep the modules and the inputs, to repeat a failure by hand
 
+--driver runs them on the driver of a library instead: libcuda.so.1 of a GPU, or libds_cuda_emulator.so. --record writes the hash of each entry's results to
+a file; --compare says which are other ones than those of a file, as what a GPU recorded: approximate functions may differ, all else must not.
+
 Ends with "N passed, M failed"; exit code 1 if one failed.
 """
 import argparse
 import fnmatch
+import hashlib
+import json
 import multiprocessing
 import os
 import shutil
@@ -33,6 +38,7 @@ from entries import WIDTHS  # noqa: E402
 PER_MODULE = 50
 BLOCK = 128
 TABLES = (table_integers, table_floats, table_comparisons, table_conversions, table_memory, table_warps)
+RESULTS = {}  # by the name of an entry: the hash of what it gave
 CODES = {8: "B", 16: "H", 32: "I", 64: "Q"}
 
 
@@ -115,6 +121,8 @@ def run_entry(runner, path, entry, name, folder):
     count = len(inputs)
     command = [runner, path, "--entry", name, "--grid", str(-(-count // BLOCK)), "--block", str(BLOCK), "--arg", f"b8[{count * out.stride}]=0",
                "--arg", f"b8[{count * into.stride}]=@{operands}", "--arg", f"u32={count}", "--dump", f"0={results}"]
+    if ARGS.driver:
+        command += ["--driver", ARGS.driver]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:
@@ -122,7 +130,9 @@ def run_entry(runner, path, entry, name, folder):
     if done.returncode:
         return f"exit code {done.returncode}: {' '.join(command)}\n    " + "\n    ".join((done.stderr or done.stdout).strip().splitlines()[:6])
     with open(results, "rb") as file:
-        got = list(out.row.iter_unpack(file.read()))
+        data = file.read()
+    RESULTS[entry.name] = hashlib.sha256(data).hexdigest()[:16]
+    got = list(out.row.iter_unpack(data))
     assert len(got) == count, f"{len(got)} rows of {count}"
     shown, wrong = differences(entry, inputs, got)
     return "\n".join([f"{wrong} of {count} rows differ: {entry.text}"] + shown) if wrong else None
@@ -162,7 +172,7 @@ def run_module(job):
         for i, entry in enumerate(group):
             if entry.name not in problems:
                 problems[entry.name] = run_entry(ARGS.runner, path, entry, f"micro_{i}", folder)
-    return {name: problem for name, problem in problems.items() if problem}
+    return {name: problem for name, problem in problems.items() if problem}, RESULTS
 
 
 # Forms of these tables' opcodes that other tests execute: run_tensors.py.
@@ -218,6 +228,9 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--ptxas", metavar="PATH|auto|none", default="auto",
                         help="the assembler that has to take every module (auto: that of PATH, if there is one)")
+    parser.add_argument("--driver", metavar="LIBRARY", help="run on the driver of this library")
+    parser.add_argument("--record", metavar="FILE", help="write the results' hashes there, as JSON")
+    parser.add_argument("--compare", metavar="FILE", help="say which results differ from those that were recorded there")
     ARGS = parser.parse_args()
     ARGS.ptxas = {"auto": shutil.which("ptxas"), "none": None}.get(ARGS.ptxas, ARGS.ptxas)
     ENTRIES = [entry for table in TABLES for entry in table.entries()]
@@ -233,10 +246,24 @@ def main():
     failed = len(forms)
     # The tables hold functions, which do not travel between processes: workers inherit them.
     with multiprocessing.get_context("fork").Pool(ARGS.jobs) as pool:
-        for problems in pool.imap(run_module, jobs_of(ENTRIES)):
+        results = {}
+        for problems, hashes in pool.imap(run_module, jobs_of(ENTRIES)):
+            results |= hashes
             for name, problem in problems.items():
                 failed += 1
                 print(f"FAILED {name}: {problem}", flush=True)
+    if ARGS.compare:
+        with open(ARGS.compare, encoding="utf-8") as file:
+            recorded = json.load(file)
+        both = sorted(results.keys() & recorded.keys())
+        for name in both:
+            if results[name] != recorded[name]:
+                print(f"differs from {ARGS.compare}: {name}")
+        print(f"{sum(results[name] == recorded[name] for name in both)} of {len(both)} are as in {ARGS.compare}")
+    if ARGS.record:
+        with open(ARGS.record, "w", encoding="utf-8") as file:
+            json.dump(dict(sorted(results.items())), file, indent=0)
+            file.write("\n")
     print(f"{len(ENTRIES) + len(forms) - failed} passed, {failed} failed")
     return failed > 0
 
