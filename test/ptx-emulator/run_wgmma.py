@@ -205,6 +205,14 @@ def cases():
             yield kind, kind, "f32", 16, 128, False, False, False, 0, signs, 1, False
         yield kind, kind, "f32", 256, 128, False, False, False, 0, plain, 1, False
         yield kind, kind, "f32", 8, 0, False, False, False, 0, plain, 0, False
+    # All columns that there are; s8 has fewer.
+    for n in range(8, 256, 8):
+        yield "bf16", "bf16", "f32", n, 128, False, False, False, 0, plain, 1, False
+        yield "e4m3", "e4m3", "f32", n, 128, False, False, False, 1, plain, 1, False
+        if n < 32 or n % 16 == 0 and n > 32:
+            yield "s8", "s8", "s32", n, 64, False, False, True, 0, plain, 1, False
+    yield "e4m3", "e4m3", "f32", 256, 128, False, False, False, 1, plain, 1, False
+    yield "s8", "s8", "s32", 256, 64, False, False, True, 0, plain, 1, False
     for n in (8, 24, 64, 200):
         yield "f16", "f16", "f16", n, 128, False, False, False, 0, plain, 1, False
     for kinds in (("tf32", "tf32"), ("e4m3", "e4m3"), ("e4m3", "e5m2"), ("e5m2", "e4m3"), ("e5m2", "e5m2")):
