@@ -102,6 +102,7 @@ script reference "$python" test/e2e/run_reference.py "$bin/ds-compile" test/e2e/
 script ptx-micro "$python" test/ptx-emulator/run_micro.py "$bin/ds-ptx-run"
 script ptx-matrices "$python" test/ptx-emulator/run_matrices.py "$bin/ds-ptx-run"
 script ptx-wgmma "$python" test/ptx-emulator/run_wgmma.py "$bin/ds-ptx-run"
+script ptx-wmma "$python" test/ptx-emulator/run_wmma.py "$bin/ds-ptx-run"
 script ptx-tensors "$python" test/ptx-emulator/run_tensors.py "$bin/ds-ptx-run"
 script ptx-negative "$python" test/ptx-emulator/run_negative.py "$bin/ds-ptx-run"
 script ptx-gemm "$python" test/ptx-emulator/run_gemm.py "$bin/ds-ptx-run"

@@ -179,7 +179,7 @@ def run_module(job):
 ELSEWHERE = (("st", "async"), ("red", "async"))
 # Opcodes of which no table has any: matrices (run_matrices.py, run_wgmma.py), copies (run_tensors.py, exec/), what orders or waits (exec/, negative/),
 # control flow (exec/control.ptx), and hints, which change nothing.
-OTHERS = set("ldmatrix stmatrix movmatrix mma wgmma cp mbarrier bar barrier fence membar griddepcontrol setmaxnreg nanosleep bra brx ret exit trap brkpt pmevent"
+OTHERS = set("ldmatrix stmatrix movmatrix mma wmma wgmma cp mbarrier bar barrier fence membar griddepcontrol setmaxnreg nanosleep bra brx ret exit trap brkpt pmevent"
              " prefetch prefetchu createpolicy applypriority discard".split())
 
 

@@ -21,15 +21,7 @@ static uint32_t packed(const MatrixShape &shape, ElementType a, ElementType b,
          uint32_t(b) << 13 | uint32_t(c) << 17 | uint32_t(d) << 20;
 }
 
-static double read(ElementType type, const Row *rows, unsigned lane,
-                   unsigned i) {
-  if (type == ElementType::F64)
-    return get<double>(rows, lane);
-  return decoded(type, rows[0][lane] >> i * bitsOf(type) % 32);
-}
-
-/// D = A · B + C. Products are exact; the sum is of doubles, from the first k
-/// on, C last, and rounded once. Hardware keeps fewer bits in between.
+/// D = A · B + C.
 static void multiply(Warp &warp, const Step &step) {
   if (!allAreHere(warp))
     return;
@@ -55,14 +47,14 @@ static void multiply(Warp &warp, const Step &step) {
     for (unsigned number = 0; number < registersA.count; ++number)
       for (unsigned i = 0; i < perRegister; ++i) {
         Element at = elementOfA(m, perRegister, lane, number, i);
-        a[at.row][at.column] =
-            read(typeA, warp.source(refs[registersA.first + number]), lane, i);
+        a[at.row][at.column] = readOperand(
+            typeA, warp.source(refs[registersA.first + number]), lane, i);
       }
     for (unsigned number = 0; number < registersB.count; ++number)
       for (unsigned i = 0; i < perRegister; ++i) {
         Element at = elementOfB(perRegister, lane, number, i);
-        b[at.column][at.row] =
-            read(typeB, warp.source(refs[registersB.first + number]), lane, i);
+        b[at.column][at.row] = readOperand(
+            typeB, warp.source(refs[registersB.first + number]), lane, i);
       }
     for (unsigned i = 0; i < m / 4; ++i) {
       Element at = elementOfC(m, lane, i);
@@ -71,20 +63,8 @@ static void multiply(Warp &warp, const Step &step) {
     }
   }
   for (unsigned row = 0; row < m; ++row)
-    for (unsigned column = 0; column < n; ++column) {
-      double sum = 0;
-      // Of f64 every step rounds, as a chain of fma does.
-      if (typeD == Accumulator::F64) {
-        sum = c[row][column];
-        for (unsigned i = 0; i < k; ++i)
-          sum = std::fma(a[row][i], b[column][i], sum);
-      } else {
-        for (unsigned i = 0; i < k; ++i)
-          sum += a[row][i] * b[column][i];
-        sum += c[row][column];
-      }
-      c[row][column] = sum;
-    }
+    for (unsigned column = 0; column < n; ++column)
+      c[row][column] = dotProduct(typeD, a[row], b[column], k, c[row][column]);
   for (unsigned lane = 0; lane < warpSize; ++lane)
     for (unsigned i = 0; i < m / 4; ++i) {
       Element at = elementOfC(m, lane, i);

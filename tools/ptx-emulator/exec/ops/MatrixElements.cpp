@@ -78,6 +78,26 @@ double decoded(ElementType type, uint32_t bits) {
   return 0;
 }
 
+double readOperand(ElementType type, const Row *rows, unsigned lane,
+                   unsigned i) {
+  if (type == ElementType::F64)
+    return get<double>(rows, lane);
+  return decoded(type, rows[0][lane] >> i * bitsOf(type) % 32);
+}
+
+double dotProduct(Accumulator d, const double *a, const double *b, unsigned k,
+                  double c) {
+  if (d == Accumulator::F64) {
+    for (unsigned i = 0; i < k; ++i)
+      c = std::fma(a[i], b[i], c);
+    return c;
+  }
+  double sum = 0;
+  for (unsigned i = 0; i < k; ++i)
+    sum += a[i] * b[i];
+  return sum + c;
+}
+
 Accumulator accumulator(Type type, bool saturates) {
   switch (type) {
   case Type::f16:

@@ -25,6 +25,10 @@ unsigned bitsOf(ElementType type);
 /// Of the low bits; not of F64.
 double decoded(ElementType type, uint32_t bits);
 
+/// Element `i` of a register of A or B.
+double readOperand(ElementType type, const Row *rows, unsigned lane,
+                   unsigned i);
+
 /// Of C and D.
 enum class Accumulator : uint8_t { F32, F16, F64, S32, SaturatedS32 };
 Accumulator accumulator(Type type, bool saturates);
@@ -45,6 +49,13 @@ void writeElement(Accumulator type, RowsOf rowsOf, unsigned lane, unsigned i,
   unsigned perRegister = type == Accumulator::F16 ? 2 : 1;
   writeAccumulator(type, rowsOf(i / perRegister), lane, i % perRegister, value);
 }
+
+/// Of a row of A, a column of B and an element of C, for one of D. Products are
+/// exact; the sum is of doubles, from the first k on, c last, and rounded once.
+/// Hardware keeps fewer bits in between. Of f64 every step rounds, as a chain
+/// of fma does.
+double dotProduct(Accumulator d, const double *a, const double *b, unsigned k,
+                  double c);
 
 struct MatrixShape {
   unsigned m = 0, n = 0, k = 0;
