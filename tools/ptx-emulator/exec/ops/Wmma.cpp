@@ -42,87 +42,77 @@ struct Fragment {
 };
 } // namespace
 
-/// Calls visit(lane, number, bit, cell, shift) for each element: it is at a bit
-/// of a register, by its number, and from a bit of a cell on.
-template <class Visit>
-static void forElements(Warp &warp, const Step &step,
-                        const Step::Vector &registers, Use use, Visit visit) {
+namespace {
+/// Where a lane finds an element in memory: from a bit of a cell on.
+struct Found {
+  Cell cell;
+  unsigned bytes, shift;
+};
+} // namespace
+
+static Found find(Warp &warp, const Step &step, unsigned lane, unsigned slot,
+                  Use use) {
   Fragment fragment(step.setting);
   const AddressRef &ref = step.addresses[0];
-  unsigned registerBits = std::max(fragment.bits, 32u);
-  unsigned perRegister = registerBits / fragment.bits;
+  uint64_t stride = fragment.isColumnMajor ? fragment.rows : fragment.columns;
+  if (step.operandCount > 2)
+    stride = uint64_t(get<int32_t>(warp.source(step.operands[2]), lane));
+  uint64_t bit = fragment.placeOf(lane, slot, stride) * fragment.bits;
+  uint64_t address = warp.address(ref, lane) + bit / 8;
   unsigned bytes = std::max(fragment.bits / 8, 1u);
-  forLanes(allLanes, [&](unsigned lane) {
-    uint64_t address = warp.address(ref, lane);
-    uint64_t stride = fragment.isColumnMajor ? fragment.rows : fragment.columns;
-    if (step.operandCount > 2)
-      stride = uint64_t(get<int32_t>(warp.source(step.operands[2]), lane));
-    unsigned slots =
-        use.writes ? fragment.perLane() : registers.count * perRegister;
-    for (unsigned slot = 0; slot < slots; ++slot) {
-      uint64_t bit = fragment.placeOf(lane, slot, stride) * fragment.bits;
-      uint64_t at = address + bit / 8;
-      Cell cell = locate(warp, ref.space, at, bytes, lane, use);
-      if (!use.writes)
-        checkDefined(warp, cell, at, bytes, lane);
-      visit(lane, slot / perRegister, slot % perRegister * fragment.bits, cell,
-            unsigned(bit % 8));
-    }
-  });
+  Cell cell = locate(warp, ref.space, address, bytes, lane, use);
+  if (!use.writes)
+    checkDefined(warp, cell, address, bytes, lane);
+  return {cell, bytes, unsigned(bit % 8)};
 }
 
 static void load(Warp &warp, const Step &step) {
   if (!allAreHere(warp))
     return;
-  const Step::Vector &registers = step.vectors[0];
   Fragment fragment(step.setting);
-  unsigned bytes = std::max(fragment.bits / 8, 1u);
-  std::array<uint64_t, 8> values = {};
-  unsigned before = warpSize;
-  auto put = [&](unsigned lane) {
+  const Step::Vector &registers = step.vectors[0];
+  unsigned perRegister = std::max(32 / fragment.bits, 1u);
+  uint64_t mask = ~uint64_t(0) >> (64 - fragment.bits);
+  forLanes(allLanes, [&](unsigned lane) {
+    // The address may be in registers that the load overwrites.
+    std::array<uint64_t, 8> values = {};
+    for (unsigned slot = 0; slot < registers.count * perRegister; ++slot) {
+      Found found = find(warp, step, lane, slot, reading);
+      uint64_t value = 0;
+      std::memcpy(&value, found.cell.bytes, found.bytes);
+      values[slot / perRegister] |= (value >> found.shift & mask)
+                                    << slot % perRegister * fragment.bits;
+    }
     for (unsigned i = 0; i < registers.count; ++i) {
       Row *rows = warp.destination(warp.kernel.refs[registers.first + i]);
       if (fragment.bits == 64)
-        ptx::put(rows, lane, values[i]);
+        put(rows, lane, values[i]);
       else
-        ptx::put(rows, lane, uint32_t(values[i]));
+        put(rows, lane, uint32_t(values[i]));
     }
-    values = {};
-  };
-  forElements(warp, step, registers, reading,
-              [&](unsigned lane, unsigned number, unsigned bit,
-                  const Cell &cell, unsigned shift) {
-                // Addresses may be in registers that the load overwrites.
-                if (lane != before && before != warpSize)
-                  put(before);
-                before = lane;
-                uint64_t value = 0;
-                std::memcpy(&value, cell.bytes, bytes);
-                value >>= shift;
-                if (fragment.bits < 64)
-                  value &= (uint64_t(1) << fragment.bits) - 1;
-                values[number] |= value << bit;
-              });
-  put(before);
+  });
   warp.advance();
 }
 
 static void store(Warp &warp, const Step &step) {
   if (!allAreHere(warp))
     return;
-  const Step::Vector &registers = step.vectors[1];
   Fragment fragment(step.setting);
-  unsigned bytes = fragment.bits / 8;
-  forElements(warp, step, registers, writing,
-              [&](unsigned lane, unsigned number, unsigned bit,
-                  const Cell &cell, unsigned) {
-                const Row *rows =
-                    warp.source(warp.kernel.refs[registers.first + number]);
-                uint64_t value = fragment.bits == 64 ? get<uint64_t>(rows, lane)
-                                                     : rows[0][lane] >> bit;
-                std::memcpy(cell.bytes, &value, bytes);
-                markDefined(cell, bytes);
-              });
+  const Step::Vector &registers = step.vectors[1];
+  unsigned perRegister = std::max(32 / fragment.bits, 1u);
+  forLanes(allLanes, [&](unsigned lane) {
+    for (unsigned slot = 0; slot < fragment.perLane(); ++slot) {
+      const Row *rows =
+          warp.source(warp.kernel.refs[registers.first + slot / perRegister]);
+      uint64_t value =
+          fragment.bits == 64
+              ? get<uint64_t>(rows, lane)
+              : rows[0][lane] >> slot % perRegister * fragment.bits;
+      Found found = find(warp, step, lane, slot, writing);
+      std::memcpy(found.cell.bytes, &value, found.bytes);
+      markDefined(found.cell, found.bytes);
+    }
+  });
   warp.block.grid.noteProgress();
   warp.advance();
 }
