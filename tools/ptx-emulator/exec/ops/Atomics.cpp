@@ -76,13 +76,16 @@ static void ofEach(Warp &warp, const Step &step) {
     if (address % (values.count * sizeof(T)))
       throw misaligned(ref.space, address, values.count * sizeof(T), lane,
                        writing);
+    // Values may be in registers that get old ones.
+    std::array<T, 8> old;
     for (uint32_t i = 0; i < values.count; ++i) {
       T value = get<T>(warp.source(refs[values.first + i]), lane);
-      T old = exchanged<T, apply>(warp, step, lane, address + i * sizeof(T),
-                                  value, value, hasChanged);
-      if constexpr (!isReduction)
-        put(warp.destination(refs[step.vectors[0].first + i]), lane, old);
+      old[i] = exchanged<T, apply>(warp, step, lane, address + i * sizeof(T),
+                                   value, value, hasChanged);
     }
+    if constexpr (!isReduction)
+      for (uint32_t i = 0; i < values.count; ++i)
+        put(warp.destination(refs[step.vectors[0].first + i]), lane, old[i]);
   });
   if (hasChanged)
     warp.block.grid.noteProgress();
