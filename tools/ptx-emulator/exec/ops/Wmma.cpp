@@ -33,6 +33,7 @@ struct Fragment {
         bits(1u << (setting >> 12 & 15)), isColumnMajor(setting >> 16 & 1) {}
 
   unsigned perLane() const { return rows * columns / warpSize; }
+  unsigned perRegister() const { return std::max(32 / bits, 1u); }
   /// The place in memory, in elements, of what a lane holds at `slot`.
   uint64_t placeOf(unsigned lane, unsigned slot, uint64_t stride) const {
     unsigned element = lane * perLane() + slot % perLane();
@@ -50,9 +51,8 @@ struct Found {
 };
 } // namespace
 
-static Found find(Warp &warp, const Step &step, unsigned lane, unsigned slot,
-                  Use use) {
-  Fragment fragment(step.setting);
+static Found find(Warp &warp, const Step &step, const Fragment &fragment,
+                  unsigned lane, unsigned slot, Use use) {
   const AddressRef &ref = step.addresses[0];
   uint64_t stride = fragment.isColumnMajor ? fragment.rows : fragment.columns;
   if (step.operandCount > 2)
@@ -71,13 +71,13 @@ static void load(Warp &warp, const Step &step) {
     return;
   Fragment fragment(step.setting);
   const Step::Vector &registers = step.vectors[0];
-  unsigned perRegister = std::max(32 / fragment.bits, 1u);
+  unsigned perRegister = fragment.perRegister();
   uint64_t mask = ~uint64_t(0) >> (64 - fragment.bits);
   forLanes(allLanes, [&](unsigned lane) {
     // The address may be in registers that the load overwrites.
     std::array<uint64_t, 8> values = {};
     for (unsigned slot = 0; slot < registers.count * perRegister; ++slot) {
-      Found found = find(warp, step, lane, slot, reading);
+      Found found = find(warp, step, fragment, lane, slot, reading);
       uint64_t value = 0;
       std::memcpy(&value, found.cell.bytes, found.bytes);
       values[slot / perRegister] |= (value >> found.shift & mask)
@@ -99,7 +99,7 @@ static void store(Warp &warp, const Step &step) {
     return;
   Fragment fragment(step.setting);
   const Step::Vector &registers = step.vectors[1];
-  unsigned perRegister = std::max(32 / fragment.bits, 1u);
+  unsigned perRegister = fragment.perRegister();
   forLanes(allLanes, [&](unsigned lane) {
     for (unsigned slot = 0; slot < fragment.perLane(); ++slot) {
       const Row *rows =
@@ -108,7 +108,7 @@ static void store(Warp &warp, const Step &step) {
           fragment.bits == 64
               ? get<uint64_t>(rows, lane)
               : rows[0][lane] >> slot % perRegister * fragment.bits;
-      Found found = find(warp, step, lane, slot, writing);
+      Found found = find(warp, step, fragment, lane, slot, writing);
       std::memcpy(found.cell.bytes, &value, found.bytes);
       markDefined(found.cell, found.bytes);
     }
