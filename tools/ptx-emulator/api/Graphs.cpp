@@ -195,7 +195,7 @@ cuGraphExecKernelNodeSetParams_v2(CUgraphExec handle, CUgraphNode node,
     auto changed = std::make_shared<Node>(**found);
     Launch made =
         makeLaunch(driver, context, *kernel, before->shape.isCooperative);
-    made.isProgrammatic = before->isProgrammatic;
+    made.shape.mayBeginEarly = before->shape.mayBeginEarly;
     changed->operation = std::move(made);
     *found = changed;
   });

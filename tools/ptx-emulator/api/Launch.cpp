@@ -93,12 +93,10 @@ Launch makeLaunch(Driver &driver, Context &context,
 
 static void launch(Driver &driver, Context &context, CUstream stream,
                    CUfunction function, const ptx::LaunchShape &shape,
-                   void **parameters, void **extra,
-                   bool isProgrammatic = false) {
+                   void **parameters, void **extra) {
   std::shared_ptr<Stream> on = driver.stream(context, stream);
-  Launch made = makeLaunch(driver, context, function, shape, parameters, extra);
-  made.isProgrammatic = isProgrammatic;
-  driver.submit(*on, std::move(made));
+  driver.submit(
+      *on, makeLaunch(driver, context, function, shape, parameters, extra));
 }
 
 CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
@@ -148,7 +146,9 @@ static ptx::LaunchShape shapeOf(const CUlaunchConfig &config) {
       if (shape.cluster.count() == 0)
         throw Failure{CUDA_ERROR_INVALID_CLUSTER_SIZE, "clusters of no blocks"};
       break;
-    case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION: // mayBeginEarly
+    case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION:
+      shape.mayBeginEarly = value.programmaticStreamSerializationAllowed;
+      break;
     // A hint of what is urgent: nobody must use it.
     case CU_LAUNCH_ATTRIBUTE_PRIORITY:
     case CU_LAUNCH_ATTRIBUTE_IGNORE:
@@ -162,23 +162,12 @@ static ptx::LaunchShape shapeOf(const CUlaunchConfig &config) {
   return shape;
 }
 
-static bool mayBeginEarly(const CUlaunchConfig &config) {
-  return std::any_of(
-      config.attrs, config.attrs + config.numAttrs,
-      [](const CUlaunchAttribute &each) {
-        return each.id ==
-                   CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION &&
-               each.value.programmaticStreamSerializationAllowed;
-      });
-}
-
 CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function,
                           void **parameters, void **extra) {
   return performInContext(__func__, [&](Driver &driver, Context &context) {
     const CUlaunchConfig &of = *notNull(config, "the configuration");
-    ptx::LaunchShape shape = shapeOf(of);
-    launch(driver, context, of.hStream, function, shape, parameters, extra,
-           mayBeginEarly(of));
+    launch(driver, context, of.hStream, function, shapeOf(of), parameters,
+           extra);
   });
 }
 

@@ -150,12 +150,14 @@ static void run(Driver &driver, const Fill &fill) {
   }
 }
 
-static void run(Driver &driver, const Launch &launch,
-                std::shared_ptr<ptx::Dependencies> &dependencies) {
+/// Returns the dependencies of what comes next.
+static std::shared_ptr<ptx::Dependencies>
+run(Driver &driver, const Launch &launch,
+    std::shared_ptr<ptx::Dependencies> dependencies) {
   checkOne(driver, launch);
   ptx::Grid grid(*launch.kernel, launch.shape, launch.parameters, driver.memory,
                  driver.limits, driver.settings.options);
-  if (launch.isProgrammatic && dependencies)
+  if (launch.shape.mayBeginEarly && dependencies)
     grid.dependencies = std::move(dependencies);
   struct Count {
     Driver &driver;
@@ -166,7 +168,7 @@ static void run(Driver &driver, const Launch &launch,
     }
   } count{driver, grid};
   grid.run();
-  dependencies = grid.dependencies->ofNext(
+  return grid.dependencies->ofNext(
       {launch.module, launch.kernel, launch.shape, grid.shadow});
 }
 
@@ -196,13 +198,15 @@ static void run(Driver &driver, const GraphRun &graph) {
 
 void execute(Driver &driver, const Operation &operation,
              std::shared_ptr<ptx::Dependencies> &dependencies) {
-  if (const Launch *launch = std::get_if<Launch>(&operation))
-    return run(driver, *launch, dependencies);
+  std::shared_ptr<ptx::Dependencies> before = std::move(dependencies);
   dependencies = nullptr;
   std::visit(
-      Overloaded{[](const auto &) {}, // Nothing, and Launch
+      Overloaded{[](const Nothing &) {},
                  [&](const Copy &each) { run(driver, each); },
                  [&](const Fill &each) { run(driver, each); },
+                 [&](const Launch &each) {
+                   dependencies = run(driver, each, std::move(before));
+                 },
                  [](const HostCall &each) { each.function(each.argument); },
                  [&](const Free &each) { driver.memory.free(each.address); },
                  [&](const Record &each) {

@@ -42,8 +42,6 @@ struct Launch {
   const ptx::Kernel *kernel;
   ptx::LaunchShape shape;
   std::vector<uint8_t> parameters;
-  /// It may begin before the launch before it has ended (PDL).
-  bool isProgrammatic = false;
 };
 
 struct HostCall {

@@ -18,6 +18,8 @@ struct LaunchShape {
   uint64_t dynamicShared = 0; // bytes
   /// All blocks are there at once, and may wait for each other.
   bool isCooperative = false;
+  /// It may begin before the launch before it in a stream has ended.
+  bool mayBeginEarly = false;
   /// Clusters may be of more blocks than every device with clusters has.
   bool allowsLargeClusters = false;
 };
