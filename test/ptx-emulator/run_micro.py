@@ -38,7 +38,6 @@ from entries import WIDTHS  # noqa: E402
 PER_MODULE = 50
 BLOCK = 128
 TABLES = (table_integers, table_floats, table_comparisons, table_conversions, table_memory, table_warps)
-RESULTS = {}  # by the name of an entry: the hash of what it gave
 CODES = {8: "B", 16: "H", 32: "I", 64: "Q"}
 
 
@@ -111,8 +110,8 @@ def differences(entry, inputs, results):
     return shown, count
 
 
-def run_entry(runner, path, entry, name, folder):
-    """What is wrong with an entry, or None."""
+def run_entry(runner, path, entry, name, folder, hashes):
+    """What is wrong with an entry, or None. Adds the hash of its results."""
     inputs, into, out = entry.rows(ARGS.seed, ARGS.times), Layout(entry.ins), Layout(entry.outs)
     operands, results = os.path.join(folder, f"{name}.in"), os.path.join(folder, f"{name}.out")
     with open(operands, "wb") as file:
@@ -131,7 +130,7 @@ def run_entry(runner, path, entry, name, folder):
         return f"exit code {done.returncode}: {' '.join(command)}\n    " + "\n    ".join((done.stderr or done.stdout).strip().splitlines()[:6])
     with open(results, "rb") as file:
         data = file.read()
-    RESULTS[entry.name] = hashlib.sha256(data).hexdigest()[:16]
+    hashes[entry.name] = hashlib.sha256(data).hexdigest()[:16]
     got = list(out.row.iter_unpack(data))
     assert len(got) == count, f"{len(got)} rows of {count}"
     shown, wrong = differences(entry, inputs, got)
@@ -155,7 +154,7 @@ def refused(what, command, path, group, arch):
 
 
 def run_module(job):
-    """Problems of the entries of a module, by name."""
+    """Problems of the entries of a module, and hashes of results, by name."""
     number, arch, indices = job
     group = [ENTRIES[i] for i in indices]
     with tempfile.TemporaryDirectory() as scratch:
@@ -164,15 +163,15 @@ def run_module(job):
         path = os.path.join(folder, "module.ptx")
         with open(path, "w") as file:
             file.write(module(group, arch))
-        problems = {}
+        problems, hashes = {}, {}
         assembler = [ARGS.ptxas, f"-arch=sm_{arch}", "-O0", "-o", os.devnull]
         for what, command in (("ptxas", assembler), ("the emulator", [ARGS.runner, "--check"])):
             if command[0]:
                 problems |= refused(what, command, path, group, arch)
         for i, entry in enumerate(group):
             if entry.name not in problems:
-                problems[entry.name] = run_entry(ARGS.runner, path, entry, f"micro_{i}", folder)
-    return {name: problem for name, problem in problems.items() if problem}, RESULTS
+                problems[entry.name] = run_entry(ARGS.runner, path, entry, f"micro_{i}", folder, hashes)
+    return {name: problem for name, problem in problems.items() if problem}, hashes
 
 
 # Forms of these tables' opcodes that other tests execute: run_tensors.py.
