@@ -7,7 +7,6 @@ numbers, which no order of summing changes, are exact; accumulators of 32 bits w
 here from the PTX ISA's tables, register by register, not from the emulator. ldmatrix and its kin: every 16-bit element of 8 x 8 matrices is moved where the
 ISA says. With ptxas in PATH the module is assembled, too. Ends with "N passed, N failed".
 """
-import argparse
 import os
 import random
 import shutil
@@ -16,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from cases import named, report
+from cases import main
 
 HEADER = ".version 8.4\n.target {}\n.address_size 64\n"
 WIDTH = {"f16": 16, "bf16": 16, "tf32": 32, "e4m3": 8, "e5m2": 8, "s8": 8, "u8": 8, "s4": 4, "u4": 4, "f64": 64}
@@ -339,12 +338,8 @@ def check_movmatrix(runner):
     assert list(got) == [halves[column * 8 + row] for row in range(8) for column in range(8)]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ds_ptx_run", help="the runner")
-    parser.add_argument("--only", default="*", help="names to run, as printed where one fails: mma.m16n8k8.*, ldmatrix*")
-    options = parser.parse_args()
-    runner = Runner(options.ds_ptx_run)
+def checks_of(binary):
+    runner = Runner(binary)
     checks = {}
     for form in forms():
         shape, a, b, c, saturates, _ = form
@@ -355,8 +350,8 @@ def main():
             checks["ldmatrix." + name] = lambda count=count, trans=trans: check_ldmatrix(runner, count, trans)
             checks["stmatrix." + name] = lambda count=count, trans=trans: check_stmatrix(runner, count, trans)
     checks["movmatrix"] = lambda: check_movmatrix(runner)
-    return report(named(checks, options.only))
+    return checks
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, "mma.m16n8k8.*, ldmatrix*", checks_of))

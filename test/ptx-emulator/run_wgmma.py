@@ -6,7 +6,6 @@ Where elements lie is written down here as pictures of the ISA say, by rows and 
 the swizzle's width piece c of row r is at c ^ (r % 8), c ^ (r // 2 % 4) or c ^ (r // 4 % 2), for 128, 64 and 32 bytes. Products are of random whole numbers,
 which no order of summing changes. With ptxas in PATH the modules are assembled, too. Ends with "N passed, N failed".
 """
-import argparse
 import os
 import random
 import struct
@@ -14,7 +13,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cases import named, report  # noqa: E402
+from cases import main  # noqa: E402
 from run_matrices import A_PLACE, HEADER, Runner, bits_of, value_of  # noqa: E402
 
 WIDTH = {"f16": 16, "bf16": 16, "tf32": 32, "e4m3": 8, "e5m2": 8, "s8": 8, "u8": 8}
@@ -233,15 +232,10 @@ def name(case):
             + (f".signs{signs[0]}{signs[1]}" if signs != (1, 1) else "") + ".zero" * (1 - scale) + ".satfinite" * saturates)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ds_ptx_run", help="the runner")
-    parser.add_argument("--only", default="*", help="names to run, as printed where one fails: *.swizzle128*")
-    options = parser.parse_args()
-    runner = Product(options.ds_ptx_run)
-    checks = {name(case): lambda case=case: check(runner, case) for case in cases()}
-    return report(named(checks, options.only))
+def checks_of(binary):
+    runner = Product(binary)
+    return {name(case): lambda case=case: check(runner, case) for case in cases()}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, "*.swizzle128*", checks_of))

@@ -6,7 +6,6 @@ Which lane holds what is not said by the ISA, so that a fragment is seen through
 stride, in global, shared and generic memory; D goes to rows or columns. Elements are small whole numbers, whose sums are exact. With ptxas in PATH each
 module is assembled. Ends with "N passed, N failed".
 """
-import argparse
 import itertools
 import os
 import random
@@ -14,7 +13,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cases import named, report  # noqa: E402
+from cases import main  # noqa: E402
 from run_matrices import HEADER, WIDTH, Runner, bits_of, sizes, value_of  # noqa: E402
 
 SHAPES = ("m16n16k16", "m8n32k16", "m32n8k16")
@@ -142,15 +141,10 @@ def check(runner, case):
     assert got == want, [(i, j, got[i][j], want[i][j]) for i in range(m) for j in range(n) if got[i][j] != want[i][j]][:4]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ds_ptx_run", help="the runner")
-    parser.add_argument("--only", default="*", help="names to run, as printed where one fails: m8n32k16.*")
-    options = parser.parse_args()
-    runner = Runner(options.ds_ptx_run)
-    checks = {name(case): lambda case=case: check(runner, case) for case in cases()}
-    return report(named(checks, options.only))
+def checks_of(binary):
+    runner = Runner(binary)
+    return {name(case): lambda case=case: check(runner, case) for case in cases()}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, "m8n32k16.*", checks_of))
