@@ -41,8 +41,7 @@ void Dependencies::check(Warp &warp, uint64_t address,
         address, touch.bytes, touch.writes, touch.isStrong);
     if (!conflict)
       return;
-    auto warpsOfBlock =
-        uint32_t((history.shape.block.count() + warpSize - 1) / warpSize);
+    uint32_t warpsOfBlock = history.shape.warpsOfBlock();
     uint32_t rank = conflict->warp / warpsOfBlock;
     std::string other = "an asynchronous operation, ";
     if (rank < history.shape.cluster.count())

@@ -22,6 +22,10 @@ struct LaunchShape {
   bool mayBeginEarly = false;
   /// Clusters may be of more blocks than every device with clusters has.
   bool allowsLargeClusters = false;
+
+  uint32_t warpsOfBlock() const {
+    return uint32_t((block.count() + warpSize - 1) / warpSize);
+  }
 };
 
 /// Where the block of a rank in a cluster is; clusters are numbered x first,

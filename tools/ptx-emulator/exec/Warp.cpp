@@ -21,8 +21,7 @@ static constexpr uint32_t patienceOfLoops = 256;
 
 Warp::Warp(Block &block, const Kernel &kernel, uint32_t index, uint32_t lanes)
     : block(block), kernel(kernel), index(index),
-      numberInCluster(uint32_t(
-          block.rank * ((block.grid.shape.block.count() + 31) / 32) + index)),
+      numberInCluster(block.rank * block.grid.shape.warpsOfBlock() + index),
       registers(block.registersAtStart()), patience(patienceOfLoops) {
   locals.resize(warpSize);
   auto frame = std::make_shared<Frame>();
